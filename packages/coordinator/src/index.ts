@@ -1,0 +1,5 @@
+export type {
+  CoordinatorLog,
+  CoordinatorRecord,
+  StoredCoordinatorRecord,
+} from "./coordinator-log.ts";

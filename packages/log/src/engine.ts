@@ -1,0 +1,226 @@
+/**
+ * What the broker knows of storage: requests over many partitions, bytes in, bytes out. Files, positions,
+ * ownership, journals and flushes stay behind it. The local engine (segments on one disk) implements it; a shared one
+ * (object store and SQL) can.
+ *
+ * Order: `append` validates, assigns offsets and queues its batches before it returns to the event loop, so two calls made one
+ * after the other are ordered in every partition they share, and the promises of one partition resolve in that order.
+ */
+export interface LogEngine {
+  /** Leader epoch of every partition of this engine; grows by one with each start after an unclean stop (LG15). */
+  readonly leaderEpoch: number;
+
+  /** Announces a topic, new or known from metadata. Touches no disk, so start-up does not grow with partitions. */
+  openTopic(topic: TopicLog): void;
+  /** Changes the partition count (only up) or the configuration of an open topic. */
+  alterTopic(topicId: string, change: { partitions?: number; config?: LogConfig }): void;
+  /** Forgets the topic at once: waiting reads and appends are answered `unknownTopic`; files go after `fileDeleteDelayMs`. Durable when resolved. */
+  deleteTopic(topicId: string): Promise<void>;
+  /** Removes the files of every topic that was not opened since the engine started. Called once after metadata is known. */
+  removeUnknownTopics(): Promise<void>;
+
+  append(request: AppendRequest): Promise<readonly AppendResult[]>;
+  /** Long poll inside: resolves once `minBytes` are there, `maxWaitMs` passed, a partition has an error, or `signal` aborts. */
+  read(request: ReadRequest): Promise<readonly ReadResult[]>;
+  listOffsets(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]>;
+  endOffsetsForEpochs(queries: readonly EpochQuery[]): Promise<readonly EpochAnswer[]>;
+  deleteRecords(requests: readonly DeleteRecordsRequest[]): Promise<readonly DeleteRecordsResult[]>;
+  /** Offsets and sizes as of now, without touching the disk; null for an unknown partition. */
+  describe(topicId: string, partition: number): PartitionDescription | null;
+  /** Total and usable bytes of the volume. */
+  capacity(): Promise<{ readonly totalBytes: number; readonly usableBytes: number }>;
+
+  /** Runs retention, rolls aged segments and expires producers now; the engine also does it on its own schedule. */
+  maintain(): Promise<void>;
+  /** Answers waiting requests, flushes all, writes checkpoints and producer snapshots. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A topic as the log sees it. `topicId` is a UUID in Kafka's 22-character base64url form. */
+export interface TopicLog {
+  readonly topicId: string;
+  readonly name: string;
+  readonly partitions: number;
+  readonly config: LogConfig;
+}
+
+/** Topic configuration that the log acts on; names, units and defaults are Kafka's topic configs. −1 (or Infinity) means no limit. */
+export interface LogConfig {
+  readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean };
+  readonly compressionType: "producer" | "uncompressed" | "gzip" | "snappy" | "lz4" | "zstd";
+  readonly compressionLevels: {
+    readonly gzip: number;
+    readonly lz4: number;
+    readonly zstd: number;
+  };
+  readonly maxMessageBytes: number;
+  readonly timestampType: "CreateTime" | "LogAppendTime";
+  readonly timestampBeforeMaxMs: number;
+  readonly timestampAfterMaxMs: number;
+  readonly minInsyncReplicas: number;
+  readonly segmentBytes: number;
+  readonly segmentMs: number;
+  readonly segmentJitterMs: number;
+  readonly segmentIndexBytes: number;
+  readonly indexIntervalBytes: number;
+  readonly retentionMs: number;
+  readonly retentionBytes: number;
+  readonly fileDeleteDelayMs: number;
+  readonly flushMessages: number;
+  readonly flushMs: number;
+  readonly deleteRetentionMs: number;
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  readonly minCleanableDirtyRatio: number;
+  readonly preallocate: boolean;
+}
+
+export interface AppendRequest {
+  /** −1: answered when on stable storage; 1: when written to the journal file; 0: likewise, the caller just does not wait. */
+  readonly acks: -1 | 0 | 1;
+  /** `client` batches are fully validated; `coordinator` ones may be control batches and may target internal topics. */
+  readonly origin: "client" | "coordinator";
+  /** Highest batch feature the producer's request version allows: zstd needs Produce v7. */
+  readonly allowsZstd: boolean;
+  /** Whether the request carried a transactional id; without one a transactional batch is refused. */
+  readonly isTransactional: boolean;
+  readonly partitions: readonly AppendPartition[];
+}
+
+export interface AppendPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  /**
+   * One record batch, magic 2. Ownership passes to the engine for good: it stamps base offset, leader epoch and append time in
+   * place and may keep the buffer to serve reads. It must not be a view of a pooled buffer that will be reused.
+   */
+  readonly records: Buffer | null;
+}
+
+/** Why a partition of a request failed; broker/src/error-codes.ts maps each to Kafka's code. */
+export type LogErrorKind =
+  | "unknownTopic"
+  | "unknownPartition"
+  | "corruptBatch"
+  | "invalidRecord"
+  | "messageTooLarge"
+  | "recordListTooLarge"
+  | "invalidTimestamp"
+  | "unsupportedCompression"
+  | "unknownCompression"
+  | "unsupportedForMessageFormat"
+  | "outOfOrderSequence"
+  | "invalidProducerEpoch"
+  | "unknownProducerId"
+  | "invalidTransactionState"
+  | "transactionalIdRequired"
+  | "notEnoughReplicas"
+  | "offsetOutOfRange"
+  | "fencedLeaderEpoch"
+  | "unknownLeaderEpoch"
+  | "invalidIsolation"
+  | "policyViolation"
+  | "storage"
+  | "shuttingDown";
+
+export interface AppendResult {
+  readonly error: LogErrorKind | null;
+  /** Detail for people; null when there is nothing beyond the error's own message. */
+  readonly errorMessage: string | null;
+  /** Records at fault, by index in the batch, where the error is about records. */
+  readonly recordErrors: readonly { readonly index: number; readonly message: string | null }[];
+  /** −1 on error. A duplicate answers its original base offset (IP1). */
+  readonly baseOffset: number;
+  /** −1 unless the topic uses LogAppendTime or the batch was a duplicate. */
+  readonly appendTimeMs: number;
+  readonly logStartOffset: number;
+}
+
+export interface ReadRequest {
+  readonly partitions: readonly ReadPartition[];
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+  readonly isolation: "uncommitted" | "committed";
+  /** Whether the reader understands zstd (Fetch v10). */
+  readonly allowsZstd: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly maxBytes: number;
+  /** −1 when the reader does not say. */
+  readonly currentLeaderEpoch: number;
+  /** −1 when the reader does not say. */
+  readonly lastFetchedEpoch: number;
+}
+
+export interface ReadResult {
+  readonly error: LogErrorKind | null;
+  /** −1 on error, as are the two below. */
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  /** Whole batches in offset order, lent until the caller has written them to the socket; never changed by the engine. */
+  readonly records: readonly Buffer[];
+  /** Sum of the sizes in `records`. */
+  readonly sizeBytes: number;
+  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null;
+  /** null for uncommitted reads (gotcha 13); in offset order otherwise. */
+  readonly abortedTransactions:
+    | readonly { readonly producerId: number; readonly firstOffset: number }[]
+    | null;
+}
+
+export interface OffsetQuery {
+  readonly topicId: string;
+  readonly partition: number;
+  /** A time in ms, or Kafka's −1 latest, −2 earliest, −3 max timestamp, −4 earliest local, −5 latest tiered, −6 earliest pending upload. */
+  readonly timestampMs: number;
+  readonly currentLeaderEpoch: number;
+  readonly isolation: "uncommitted" | "committed";
+}
+
+export interface OffsetAnswer {
+  readonly error: LogErrorKind | null;
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly leaderEpoch: number;
+}
+
+export interface EpochQuery {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly currentLeaderEpoch: number;
+  readonly leaderEpoch: number;
+}
+
+export interface EpochAnswer {
+  readonly error: LogErrorKind | null;
+  readonly leaderEpoch: number;
+  readonly endOffset: number;
+}
+
+export interface DeleteRecordsRequest {
+  readonly topicId: string;
+  readonly partition: number;
+  /** −1 means up to the high watermark. */
+  readonly beforeOffset: number;
+}
+
+export interface DeleteRecordsResult {
+  readonly error: LogErrorKind | null;
+  readonly lowWatermark: number;
+}
+
+export interface PartitionDescription {
+  readonly logStartOffset: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logEndOffset: number;
+  readonly sizeBytes: number;
+  readonly segments: number;
+}

@@ -1,0 +1,8 @@
+export type {
+  ConfigResource,
+  ConfigResourceType,
+  MetadataImage,
+  MetadataStore,
+  NewTopic,
+  Topic,
+} from "./store.ts";

@@ -1,0 +1,60 @@
+/**
+ * Topics, configs, producer ids and cluster features: what the broker knows besides the log. The embedded store keeps an image in
+ * memory and a log on disk; a shared one can keep it in SQL. Same contract tests for both.
+ *
+ * Every change is durable when its promise resolves, and visible in `image` from then on.
+ */
+export interface MetadataStore {
+  /** The current state. Read it anew for each request; what it returns is never changed, only replaced. */
+  readonly image: MetadataImage;
+  /** @throws {TopicExists} when the name is taken. Names and counts are the caller's to validate. */
+  createTopic(topic: NewTopic): Promise<Topic>;
+  /** @throws {TopicNotFound} */
+  deleteTopic(topicId: string): Promise<Topic>;
+  /** Adds partitions up to the length of `replicas`. @throws {TopicNotFound} */
+  growTopic(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
+  /** Sets (string) and removes (null) dynamic configs of one resource in one step. */
+  alterConfigs(
+    resource: ConfigResource,
+    changes: ReadonlyMap<string, string | null>,
+  ): Promise<void>;
+  /** The next block of never used producer ids, persisted before it is handed out (IP8). */
+  allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }>;
+  close(): Promise<void>;
+}
+
+export interface MetadataImage {
+  /** 22-character base64url UUID, fixed at the first start. */
+  readonly clusterId: string;
+  readonly topicCount: number;
+  topic(name: string): Topic | null;
+  topicById(topicId: string): Topic | null;
+  /** All topics, ordered by name. */
+  topics(): Iterable<Topic>;
+  /** Dynamic configs set on a resource; empty when there are none. */
+  configs(resource: ConfigResource): ReadonlyMap<string, string>;
+  /** Names of the resources of a type that have dynamic configs. */
+  configuredResources(type: ConfigResourceType): Iterable<string>;
+}
+
+export type ConfigResourceType = "topic" | "broker" | "group" | "client-metrics";
+
+/** `name` is a topic, a broker id, the empty string (all brokers' default), a group. */
+export interface ConfigResource {
+  readonly type: ConfigResourceType;
+  readonly name: string;
+}
+
+export interface Topic {
+  readonly topicId: string;
+  readonly name: string;
+  readonly isInternal: boolean;
+  /** Broker ids by partition, preferred leader first. Its length is the partition count. */
+  readonly replicas: readonly (readonly number[])[];
+}
+
+export interface NewTopic extends Omit<Topic, "topicId"> {
+  /** Absent: the store draws one. */
+  readonly topicId?: string;
+  readonly configs: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,13 @@
+export { type Cancel, type Clock, SystemClock } from "./clock.ts";
+export {
+  allocateAligned,
+  DIRECT_ALIGNMENT,
+  type DirectoryEntry,
+  type DirectoryLock,
+  type FileHandle,
+  type FileSystem,
+  FileSystemError,
+  type FileSystemErrorCode,
+  type OpenOptions,
+} from "./file-system.ts";
+export { type Random, SystemRandom } from "./random.ts";
