@@ -1,5 +1,51 @@
+export { DEFAULT_GROUP_COORDINATOR_CONFIG, type GroupCoordinatorConfig } from "./config.ts";
 export type {
   CoordinatorLog,
   CoordinatorRecord,
   StoredCoordinatorRecord,
 } from "./coordinator-log.ts";
+export type { GroupErrorName } from "./errors.ts";
+export type { GroupCoordinator, GroupCoordinatorOptions } from "./group-coordinator.ts";
+export type {
+  ClassicGroupState,
+  DeletedGroup,
+  DescribedGroup,
+  DescribedMember,
+  HeartbeatRequest,
+  JoinGroupProtocol,
+  JoinGroupRequest,
+  JoinGroupResult,
+  JoinGroupResultMember,
+  LeaveGroupRequest,
+  LeaveGroupResult,
+  LeavingMember,
+  LeftMember,
+  ListedGroup,
+  ListGroupsFilter,
+  ListGroupsResult,
+  SyncGroupAssignment,
+  SyncGroupRequest,
+  SyncGroupResult,
+} from "./group-types.ts";
+export type {
+  OffsetCommitPartition,
+  OffsetCommitRequest,
+  OffsetCommitResult,
+  OffsetCommitResultTopic,
+  OffsetCommitTopic,
+  OffsetDeleteRequest,
+  OffsetDeleteResult,
+  OffsetDeleteResultTopic,
+  OffsetDeleteTopic,
+  OffsetFetchGroup,
+  OffsetFetchRequest,
+  OffsetFetchResult,
+  OffsetFetchResultGroup,
+  OffsetFetchResultPartition,
+  OffsetFetchResultTopic,
+  OffsetFetchTopic,
+  PartitionError,
+  TopicCatalog,
+} from "./offset-types.ts";
+export type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
+export { javaHash, shardOf } from "./shard.ts";
