@@ -1,3 +1,4 @@
+export { type BrokerProcessOptions, startBrokerProcess } from "./broker-process/broker-process.ts";
 export { cacheDirectory, cachedDirectory } from "./cache.ts";
 export {
   type Child,

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Child, endChild, killChild } from "../process/child.ts";
+import { endChild, killChild } from "../process/child.ts";
+import { collectOutput } from "../process/output.ts";
 import { freePorts } from "../process/ports.ts";
 import { answersApiVersions } from "../process/probe.ts";
 import type { BrokerServer, BrokerServerOptions } from "../process/server.ts";
@@ -66,17 +67,6 @@ export async function startReferenceKafka(
       if (temporary) await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** Everything a child has written so far, the oldest dropped beyond a megabyte. */
-export function collectOutput(child: Child): () => string {
-  let text = "";
-  const add = (chunk: Buffer): void => {
-    text = (text + chunk.toString("utf8")).slice(-1_048_576);
-  };
-  child.stdout.on("data", add);
-  child.stderr.on("data", add);
-  return () => text;
 }
 
 interface Places {
