@@ -10,4 +10,6 @@ export {
   type FileSystemErrorCode,
   type OpenOptions,
 } from "./file-system.ts";
+export { MemoryFileSystem } from "./memory-file-system.ts";
+export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";
