@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { FrameReader, InvalidFrameSize } from "./frame-reader.ts";
+
+test("frames come out whole and in order however the stream is cut", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }),
+      fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1, maxLength: 50 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
+      (payloads, cuts, admissions) => {
+        const stream = Buffer.concat(payloads.flatMap((bytes) => [prefix(bytes.length), bytes]));
+        const frames: Buffer[] = [];
+        let asked = 0;
+        let waiting = false;
+        const reader = new FrameReader(
+          1000,
+          () => {
+            waiting = admissions[asked++ % admissions.length] === false;
+            return !waiting;
+          },
+          (frame) => frames.push(Buffer.from(frame)),
+        );
+        let position = 0;
+        for (let turn = 0; position < stream.length; turn++) {
+          const size = cuts[turn % cuts.length]!;
+          reader.push(Buffer.from(stream.subarray(position, position + size)));
+          position += size;
+          if (turn % 3 === 0) settle();
+        }
+        settle();
+        assert.deepEqual(
+          frames.map((frame) => [...frame]),
+          payloads.map((bytes) => [...bytes]),
+        );
+        assert.equal(reader.isMidFrame, false);
+
+        function settle(): void {
+          while (waiting) {
+            waiting = false;
+            reader.resume();
+          }
+        }
+      },
+    ),
+  );
+});
+
+test("NW: a size that is zero, negative or above the limit is refused before anything is allocated", () => {
+  for (const size of [0, -1, -0x8000_0000, 101, 0x7fff_ffff]) {
+    const reader = new FrameReader(
+      100,
+      () => assert.fail("asked for memory"),
+      () => assert.fail("made a frame"),
+    );
+    assert.throws(() => reader.push(prefix(size)), InvalidFrameSize);
+  }
+});
+
+test("a frame of exactly the limit waits for its bytes", () => {
+  const frames: Buffer[] = [];
+  const reader = new FrameReader(
+    100,
+    () => true,
+    (frame) => frames.push(frame),
+  );
+  reader.push(prefix(100));
+  assert.equal(frames.length, 0);
+  reader.push(Buffer.alloc(100, 7));
+  assert.equal(frames[0]?.length, 100);
+});
+
+function prefix(size: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(size);
+  return bytes;
+}

@@ -1,0 +1,53 @@
+/**
+ * Bytes that all requests in flight may hold together (`queued.max.request.bytes`). A connection takes a request's share when it knows
+ * the frame's size and gives it back when the response is written. Who finds no share stops reading its socket and waits in line.
+ */
+export class MemoryBudget {
+  readonly capacityBytes: number;
+  #usedBytes = 0;
+  #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
+
+  constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Takes `bytes` now, or answers false. A request larger than the whole budget is admitted when nothing else is in flight. */
+  tryTake(bytes: number): boolean {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) return false;
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  /** Calls `grant` once `bytes` have been taken for the caller, first come, first served. Returns what withdraws the request. */
+  wait(bytes: number, grant: () => void): () => void {
+    const entry = { bytes, grant };
+    this.#waiting.push(entry);
+    return () => {
+      this.#waiting = this.#waiting.filter((other) => other !== entry);
+      this.#grantWaiting();
+    };
+  }
+
+  give(bytes: number): void {
+    this.#usedBytes -= bytes;
+    this.#grantWaiting();
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.capacityBytes;
+  }
+
+  #grantWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const next = this.#waiting[0]!;
+      if (!this.#fits(next.bytes)) return;
+      this.#waiting.shift();
+      this.#usedBytes += next.bytes;
+      next.grant();
+    }
+  }
+}
