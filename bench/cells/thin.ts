@@ -1,0 +1,326 @@
+/**
+ * The thin driver's cells: pre-encoded requests over raw sockets, every answer checked, so that the broker is measured and not a
+ * client. All of them use records of incompressible bytes and no compression.
+ */
+import { emptyPageCache } from "../disk.ts";
+import { drive } from "../drive.ts";
+import type { JobResult, ProduceJob } from "../driver/job.ts";
+import { memory } from "../process-usage.ts";
+import type { Side } from "../sides.ts";
+import { Admin } from "../wire/admin.ts";
+import { Site } from "../workspace.ts";
+import type { Cell, CellRun, Measure, Sample, Settings } from "./cell.ts";
+
+interface Load {
+  readonly recordsPerBatch: number;
+  readonly valueBytes: number;
+  readonly partitions: number;
+  /** −1 means all. */
+  readonly acks: number;
+  readonly connections: number;
+}
+
+const kilobyte = 1024;
+const manyPartitions = 1000;
+const loadConnections = 6;
+const hotLog: Load = {
+  recordsPerBatch: 16,
+  valueBytes: kilobyte,
+  partitions: 12,
+  acks: -1,
+  connections: loadConnections,
+};
+
+export const thinCells: readonly Cell[] = [
+  ...[-1, 1].flatMap((acks) =>
+    [12, 1].flatMap((partitions) =>
+      [1, 16, 64].map((recordsPerBatch) =>
+        produceCell(`produce-${recordsPerBatch}${suffix(acks, partitions)}`, {
+          recordsPerBatch,
+          valueBytes: kilobyte,
+          partitions,
+          acks,
+          connections: loadConnections,
+        }),
+      ),
+    ),
+  ),
+  ...[-1, 1].flatMap((acks) =>
+    [12, 1].map((partitions) =>
+      produceCell(`singles${suffix(acks, partitions)}`, singles(acks, partitions)),
+    ),
+  ),
+  produceCell("singles-1000p", singles(-1, manyPartitions)),
+  produceCell("produce-16-1000p", { ...hotLog, partitions: manyPartitions }),
+  fetchCell("fetch-hot"),
+  fetchCell("fetch-cold"),
+  latencyCell("latency-1000", 1_000),
+  latencyCell("latency-10000", 10_000),
+];
+
+function singles(acks: number, partitions: number): Load {
+  return { recordsPerBatch: 1, valueBytes: 100, partitions, acks, connections: 50 };
+}
+
+function suffix(acks: number, partitions: number): string {
+  return `${partitions === 12 ? "" : `-${partitions}p`}${acks === 1 ? "-acks1" : ""}`;
+}
+
+function produceCell(name: string, load: Load): Cell {
+  const isSingles = load.recordsPerBatch === 1;
+  const measure: Measure = isSingles
+    ? { key: "rate", unit: "requests/s", better: "more" }
+    : { key: "rate", unit: "MB/s", better: "more" };
+  const size = load.valueBytes === kilobyte ? "1 KB" : `${load.valueBytes} B`;
+  return {
+    name,
+    about: `produce, ${load.recordsPerBatch} × ${size} a batch, ${load.partitions} partition${
+      load.partitions === 1 ? "" : "s"
+    }, acks=${load.acks === 1 ? "1" : "all"}, ${load.connections} connections`,
+    measures: [measure],
+    open: (side, settings) => ProduceRun.open({ side, settings, load, isSingles }),
+  };
+}
+
+class ProduceRun implements CellRun {
+  readonly #site: Site;
+  readonly #settings: Settings;
+  readonly #load: Load;
+  readonly #isSingles: boolean;
+  #topic = "";
+  #topics = 0;
+  #recordsInTopic = 0;
+
+  private constructor(site: Site, options: { settings: Settings; load: Load; isSingles: boolean }) {
+    this.#site = site;
+    this.#settings = options.settings;
+    this.#load = options.load;
+    this.#isSingles = options.isSingles;
+  }
+
+  static async open(options: {
+    side: Side;
+    settings: Settings;
+    load: Load;
+    isSingles: boolean;
+  }): Promise<ProduceRun> {
+    const site = await Site.started(options.side, options.settings.directory);
+    return await keepOrClose(site, async () => {
+      const run = new ProduceRun(site, options);
+      await run.#drive(0, options.settings.warmupSeconds);
+      return run;
+    });
+  }
+
+  async round(): Promise<Sample> {
+    const { seconds } = this.#settings;
+    const result = await this.#drive(Math.min(1, seconds / 5), seconds);
+    return {
+      values: { rate: (this.#isSingles ? result.requests : megabytes(result)) / result.seconds },
+      ...costs(result, this.#isSingles),
+      ...memory(this.#site.pid),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#site[Symbol.asyncDispose]();
+  }
+
+  /** Runs the load on a topic and checks that the topic holds exactly what was acknowledged. */
+  async #drive(warmupSeconds: number, seconds: number): Promise<JobResult> {
+    await using admin = await Admin.connect(this.#site.port);
+    await this.#freshTopic(admin);
+    const result = await drive({
+      ...produceJob(this.#site, this.#topic, this.#load, this.#settings),
+      warmupSeconds,
+      seconds,
+    });
+    this.#recordsInTopic += result.acknowledgedRecords;
+    await expectRecords(admin, this.#topic, this.#load.partitions, this.#recordsInTopic);
+    return result;
+  }
+
+  /** A new topic for each run, so that the disk does not fill; many partitions are kept, because making them is a cost of its own. */
+  async #freshTopic(admin: Admin): Promise<void> {
+    if (this.#topics > 0 && this.#load.partitions >= manyPartitions) return;
+    if (this.#topics > 0) await admin.deleteTopic(this.#topic);
+    this.#topic = `bench-${this.#topics++}`;
+    this.#recordsInTopic = 0;
+    await admin.createTopic(this.#topic, this.#load.partitions);
+  }
+}
+
+function fetchCell(name: "fetch-hot" | "fetch-cold"): Cell {
+  return {
+    name,
+    about: `fetch a ${name.slice(6)} log, up to 1 MiB of 16 × 1 KB batches a request, 12 partitions, ${loadConnections} connections`,
+    measures: [{ key: "rate", unit: "MB/s", better: "more" }],
+    open: async (side, settings) => {
+      const site = await Site.started(side, settings.directory);
+      return await keepOrClose(site, async () => {
+        await fill(site, settings);
+        if (name === "fetch-cold") return coldFetch(site);
+        await fetch(site, 0, settings.warmupSeconds);
+        return hotFetch(site, settings);
+      });
+    },
+  };
+}
+
+function hotFetch(site: Site, settings: Settings): CellRun {
+  return {
+    async round() {
+      const result = await fetch(site, Math.min(1, settings.seconds / 5), settings.seconds);
+      return {
+        values: { rate: megabytes(result) / result.seconds },
+        ...costs(result, false),
+        ...memory(site.pid),
+      };
+    },
+    [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
+  };
+}
+
+/** Each round: stop the broker, empty the page cache, start, read all once. */
+function coldFetch(site: Site): CellRun {
+  return {
+    async round() {
+      await site.stop();
+      const how = await emptyPageCache(site.directory);
+      await site.start();
+      const result = await fetch(site, 0, null);
+      return {
+        values: { rate: megabytes(result) / result.seconds },
+        ...costs(result, false),
+        ...memory(site.pid),
+        note: `fetch-cold: the broker has just been restarted and reads the log once; ${how}.`,
+      };
+    },
+    [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
+  };
+}
+
+const fetchTopic = "bench-fetch";
+
+async function fill(site: Site, settings: Settings): Promise<void> {
+  await using admin = await Admin.connect(site.port);
+  await admin.createTopic(fetchTopic, hotLog.partitions);
+  const result = await drive({
+    ...produceJob(site, fetchTopic, hotLog, settings),
+    warmupSeconds: 0,
+    seconds: 0,
+    totalBatches: Math.ceil(settings.fetchBytes / (hotLog.recordsPerBatch * hotLog.valueBytes)),
+  });
+  await expectRecords(admin, fetchTopic, hotLog.partitions, result.acknowledgedRecords);
+}
+
+function fetch(site: Site, warmupSeconds: number, seconds: number | null): Promise<JobResult> {
+  return drive({
+    kind: "fetch",
+    port: site.port,
+    pid: site.pid,
+    topic: fetchTopic,
+    partitions: hotLog.partitions,
+    recordsPerBatch: hotLog.recordsPerBatch,
+    valueBytes: hotLog.valueBytes,
+    connections: hotLog.connections,
+    partitionMaxBytes: 1_048_576,
+    warmupSeconds,
+    seconds,
+  });
+}
+
+function latencyCell(name: string, ratePerSecond: number): Cell {
+  const topic = "bench-latency";
+  const load: Load = { ...singles(-1, 12), connections: 10 };
+  const measures = ["p50", "p99", "p99.9"].map(
+    (key): Measure => ({ key, unit: "ms", better: "less" }),
+  );
+  const latency = (site: Site, warmupSeconds: number, seconds: number) =>
+    drive({
+      kind: "latency",
+      port: site.port,
+      pid: site.pid,
+      topic,
+      ...load,
+      ratePerSecond,
+      warmupSeconds,
+      seconds,
+    });
+  return {
+    name,
+    about: `latency of single 100 B records at ${ratePerSecond.toLocaleString("en")}/s from when each was due, ${load.partitions} partitions, acks=all, ${load.connections} connections`,
+    measures,
+    open: async (side, settings) => {
+      const site = await Site.started(side, settings.directory);
+      return await keepOrClose(site, async () => {
+        await using admin = await Admin.connect(site.port);
+        await admin.createTopic(topic, load.partitions);
+        await latency(site, 0, settings.warmupSeconds);
+        return {
+          async round() {
+            const result = await latency(site, Math.min(1, settings.seconds / 5), settings.seconds);
+            const { p50, p99, p999 } = result.latencyMs;
+            return {
+              values: { p50, p99, "p99.9": p999 },
+              ...costs(result, true),
+              ...memory(site.pid),
+            };
+          },
+          [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
+        };
+      });
+    },
+  };
+}
+
+function produceJob(site: Site, topic: string, load: Load, settings: Settings): ProduceJob {
+  return {
+    kind: "produce",
+    port: site.port,
+    pid: site.pid,
+    topic,
+    ...load,
+    inFlight: settings.inFlight,
+    warmupSeconds: 0,
+    seconds: settings.seconds,
+    totalBatches: null,
+  };
+}
+
+async function expectRecords(
+  admin: Admin,
+  topic: string,
+  partitions: number,
+  acknowledged: number,
+): Promise<void> {
+  const held = await admin.countRecords(topic, partitions);
+  if (held !== acknowledged)
+    throw new Error(`${topic} holds ${held} records, ${acknowledged} were acknowledged`);
+}
+
+function megabytes(result: JobResult): number {
+  return result.valueBytes / 1e6;
+}
+
+function costs(
+  result: JobResult,
+  isPerRequest: boolean,
+): Required<Pick<Sample, "cost" | "driverLoad">> {
+  const cpu = result.brokerCpuSeconds;
+  return {
+    cost: isPerRequest
+      ? { value: (cpu / result.requests) * 1e6, unit: "µs/request" }
+      : { value: cpu / (result.valueBytes / 1e9), unit: "s/GB" },
+    driverLoad: result.driverCpuSeconds / result.seconds,
+  };
+}
+
+async function keepOrClose<T>(site: Site, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    await site[Symbol.asyncDispose]();
+    throw error;
+  }
+}

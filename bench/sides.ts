@@ -1,0 +1,70 @@
+/**
+ * The two brokers under comparison, behind one interface. Each keeps its data in a folder of its own under the same parent, so
+ * both write to the same file system.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type BrokerServer,
+  freePorts,
+  javaTool,
+  startBrokerProcess,
+  startReferenceKafka,
+} from "@ottla/testing";
+
+export type SideName = "kafka" | "ottla";
+
+export interface StartOptions {
+  readonly dataDirectory: string;
+  readonly port: number;
+}
+
+export interface Side {
+  readonly name: SideName;
+  readonly title: string;
+  /** Readies an empty data directory, so that a start measures nothing but the start. */
+  format(dataDirectory: string): Promise<void>;
+  start(options: StartOptions): Promise<BrokerServer>;
+}
+
+const kafka: Side = {
+  name: "kafka",
+  title: "Apache Kafka",
+  async format(dataDirectory) {
+    await mkdir(dataDirectory, { recursive: true });
+    const config = join(dataDirectory, "format.properties");
+    const logs = join(dataDirectory, "logs");
+    await writeFile(
+      config,
+      `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:9093
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093
+log.dirs=${logs}
+`,
+    );
+    const clusterId = "OttlaBenchmarkCluster0";
+    const result = await javaTool("kafka.tools.StorageTool", [
+      ...["format", "-t", clusterId, "-c", config],
+    ]);
+    if (result.code !== 0) throw new Error(`format: ${result.stdout}${result.stderr}`);
+  },
+  start: (options) => startReferenceKafka(options),
+};
+
+const ottla: Side = {
+  name: "ottla",
+  title: "Ottla",
+  format: async (dataDirectory) => {
+    await mkdir(dataDirectory, { recursive: true });
+  },
+  start: (options) => startBrokerProcess(options),
+};
+
+export const sides: Readonly<Record<SideName, Side>> = { kafka, ottla };
+
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  return port!;
+}
