@@ -13,3 +13,5 @@ export {
 export { MemoryFileSystem } from "./memory-file-system.ts";
 export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";
+export { SeededRandom } from "./seeded-random.ts";
+export { SimulatedClock } from "./simulated-clock.ts";
