@@ -153,8 +153,8 @@ export function encodeData<D extends Schema>(
   version: number,
   value: DataInput<D>,
 ): Buffer {
-  const [buffer, ...rest] = encode(schema, version, 0, value, () => {});
-  return rest.length === 0 ? buffer! : Buffer.concat([buffer!, ...rest]);
+  const buffers = encode(schema, version, 0, value, () => {});
+  return buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
 }
 
 /** Reads data of a schema from `[offset, end)`. Byte fields are views. @throws ProtocolError */
@@ -174,8 +174,18 @@ export function encodeVersioned<D extends Schema>(
   version: number,
   value: DataInput<D>,
 ): Buffer {
+  return encodePrefixed(schema, version, version, value);
+}
+
+/** Encodes data behind an int16 of the caller's. */
+export function encodePrefixed(
+  schema: Schema,
+  version: number,
+  prefix: number,
+  value: unknown,
+): Buffer {
   const buffers = encode(schema, version, 2, value, (buffer) => {
-    buffer.writeInt16BE(version, 0);
+    buffer.writeInt16BE(prefix, 0);
   });
   return buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
 }

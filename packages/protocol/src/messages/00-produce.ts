@@ -17,7 +17,12 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** Produce. */
+/**
+ * Appends record batches to partitions. v7 allows zstd, v8 reports records at fault (KIP-467), v10
+ * names the leader on a miss (KIP-951), v12 joins the transaction by itself (KIP-890), v13
+ * addresses topics by id. Versions below 3 are gone, though brokers still advertise them for the
+ * sake of one client (KAFKA-18659).
+ */
 export const produce = api({
   key: 0,
   name: "Produce",

@@ -22,7 +22,11 @@ import {
 /** Java's Long.MAX_VALUE: "not supported" on the wire. */
 const LONG_MAX = 2 ** 63;
 
-/** Fetch. */
+/**
+ * Reads record batches, waiting for them if asked to. v7 sessions (KIP-227), v9 leader epochs
+ * (KIP-320), v12 divergence, v13 topic ids (KIP-516), v15 replica state (KIP-903), v16 endpoints
+ * of new leaders (KIP-951); v17 and v18 concern followers only.
+ */
 export const fetch = api({
   key: 1,
   name: "Fetch",

@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** ListOffsets. */
+/**
+ * Finds offsets by timestamp or by one of the special timestamps: -1 latest, -2 earliest, -3
+ * maximum (v7), -4 earliest local (v8), -5 latest tiered (v9), -6 earliest pending upload (v11).
+ */
 export const listOffsets = api({
   key: 2,
   name: "ListOffsets",

@@ -16,7 +16,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** Metadata. */
+/**
+ * Describes brokers, topics and partitions. v0 asks for all topics with an empty list, v1 and
+ * later with null; v10 topic ids, v12 look-up by id, v13 a top-level error.
+ */
 export const metadata = api({
   key: 3,
   name: "Metadata",

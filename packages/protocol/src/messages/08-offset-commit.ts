@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** OffsetCommit. */
+/**
+ * Commits offsets of a group. v2 to v4 carry a retention time that brokers ignore; v7 static
+ * membership, v9 member epochs (KIP-848), v10 topic ids.
+ */
 export const offsetCommit = api({
   key: 8,
   name: "OffsetCommit",

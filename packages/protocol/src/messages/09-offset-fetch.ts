@@ -17,7 +17,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** OffsetFetch. */
+/**
+ * Reads committed offsets; null topics mean all. v7 can insist on stable ones (KIP-447), v8 asks
+ * for several groups at once, v9 knows member epochs (KIP-848), v10 topic ids.
+ */
 export const offsetFetch = api({
   key: 9,
   name: "OffsetFetch",

@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** FindCoordinator. */
+/**
+ * Finds the coordinator of a group (key type 0), a transactional id (1) or a share partition (2,
+ * v6). v4 asks for several keys at once.
+ */
 export const findCoordinator = api({
   key: 10,
   name: "FindCoordinator",

@@ -7,7 +7,11 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** JoinGroup. */
+/**
+ * Enters a classic group and waits for its next generation. v4 demands a member id first
+ * (KIP-394), v5 static membership (KIP-345), v8 a reason (KIP-800), v9 may tell a returning leader
+ * to skip the assignment (KIP-814).
+ */
 export const joinGroup = api({
   key: 11,
   name: "JoinGroup",

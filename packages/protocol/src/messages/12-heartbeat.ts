@@ -7,7 +7,7 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** Heartbeat. */
+/** Keeps a classic-group member alive between polls. v3 static membership (KIP-345). */
 export const heartbeat = api({
   key: 12,
   name: "Heartbeat",

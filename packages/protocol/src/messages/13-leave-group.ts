@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** LeaveGroup. */
+/**
+ * Leaves a classic group. v3 removes several members at once (KIP-345), v5 gives reasons
+ * (KIP-800).
+ */
 export const leaveGroup = api({
   key: 13,
   name: "LeaveGroup",

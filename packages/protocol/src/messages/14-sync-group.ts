@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** SyncGroup. */
+/**
+ * Hands out the assignment of a generation: the leader brings it, everyone receives their part. v3
+ * static membership, v5 repeats the protocol type and name.
+ */
 export const syncGroup = api({
   key: 14,
   name: "SyncGroup",

@@ -7,7 +7,11 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** ApiVersions. */
+/**
+ * Tells which versions of which APIs a broker serves, and its features. The response header stays
+ * at v0 for ever, and a version that the broker lacks is answered in v0 (KIP-511). v3 names the
+ * client's software, v4 lets a feature's minimum be 0.
+ */
 export const apiVersions = api({
   key: 18,
   name: "ApiVersions",

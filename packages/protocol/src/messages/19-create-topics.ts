@@ -17,7 +17,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** CreateTopics. */
+/**
+ * Creates topics. v4 takes -1 for the broker's defaults, v5 returns the configuration, v7 the
+ * topic id.
+ */
 export const createTopics = api({
   key: 19,
   name: "CreateTopics",

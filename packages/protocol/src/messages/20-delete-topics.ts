@@ -7,7 +7,7 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** DeleteTopics. */
+/** Deletes topics. v5 explains failures, v6 takes names or ids. */
 export const deleteTopics = api({
   key: 20,
   name: "DeleteTopics",

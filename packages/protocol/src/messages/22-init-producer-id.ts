@@ -7,7 +7,10 @@ import {
   type ResponseOf,
 } from "../schema/schema.ts";
 
-/** InitProducerId. */
+/**
+ * Obtains a producer id and epoch. v3 resumes an epoch (KIP-360), v6 adds two-phase commit
+ * (KIP-939) and is not stable.
+ */
 export const initProducerId = api({
   key: 22,
   name: "InitProducerId",
