@@ -15,3 +15,9 @@ export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { SimulatedClock } from "./simulated-clock.ts";
+export {
+  type ChangingOperation,
+  type Fault,
+  SimulatedFileSystem,
+  type SimulatedFileSystemOptions,
+} from "./simulated-file-system.ts";
