@@ -17,3 +17,7 @@ export type {
   ReadResult,
   TopicLog,
 } from "./engine.ts";
+export { CorruptLog, EngineClosed, JournalFailed } from "./errors.ts";
+export { LocalLogEngine } from "./local-engine.ts";
+export type { LocalLogOptions } from "./options.ts";
+export { type LogProbe, noProbe } from "./probe.ts";

@@ -1,0 +1,460 @@
+/**
+ * Appends: from a request to staged batches, in the order of the calls.
+ *
+ * A request is staged in one go: each partition's batch is validated, copied into the journal's memory, checked there against its CRC, given its
+ * offset, and kept as the newest of its partition. The request resolves with the group that carries its last batch. When the
+ * journal or the tail memory has no room the request, and everybody behind it, waits in a queue and is staged later in the same order. The
+ * queue is bounded by the callers: each holds its request's bytes until it is answered.
+ *
+ * When a group fails, all partitions fall back to their high watermarks (what is durable), every waiting request learns `storage` for
+ * what it had above them, and nothing of it is ever shown or written.
+ */
+import type { Clock, Random } from "@ottla/platform";
+import {
+  crc32c,
+  RECORD_BATCH_OVERHEAD,
+  stampBaseOffset,
+  stampLogAppendTime,
+  stampMaxTimestamp,
+  stampPartitionLeaderEpoch,
+} from "@ottla/protocol";
+import {
+  type AppendFault,
+  BatchInfo,
+  checkProducer,
+  fault,
+  inspectBatch,
+  inspectHeader,
+  inspectRecords,
+  isFault,
+  LOG_APPEND_TIME,
+  needsRecords,
+} from "./append-validation.ts";
+import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from "./engine.ts";
+import type { JournalFailed } from "./errors.ts";
+import type { GroupWaiter, Journal } from "./journal.ts";
+import { encodeTopicEntry } from "./journal-format.ts";
+import { type PartitionLog, TailBatch, type Topic } from "./partition-log.ts";
+import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
+import { recompress, withRecords } from "./recompression.ts";
+import { Segment } from "./segment.ts";
+import type { TailMemory } from "./tail-memory.ts";
+
+/** What appending needs of the engine. */
+export interface AppendContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly tail: TailMemory;
+  readonly leaderEpoch: number;
+  readonly replicas: number;
+  readonly isClosed: boolean;
+  findTopic(topicId: string): Topic | null;
+  findLog(topic: Topic, partition: number): PartitionLog | null;
+}
+
+/** Kafka rolls a segment before a relative offset exceeds an int32. */
+const MAX_OFFSET_SPAN = 0x7fff_ffff;
+const OFFSET_ENTRY_BYTES = 8;
+const TIME_ENTRY_BYTES = 12;
+const NO_RECORD_ERRORS: readonly [] = [];
+
+type Staged = "done" | "wait";
+
+/** A request on its way. */
+class Append implements GroupWaiter {
+  readonly request: AppendRequest;
+  readonly results: AppendResult[] = [];
+  /** Per result, the partition it was staged to; null where it failed. */
+  readonly logs: (PartitionLog | null)[] = [];
+  readonly promise: Promise<readonly AppendResult[]>;
+  /** A batch larger than a group, part of which is staged. */
+  large: LargeBatch | null = null;
+  #resolve!: (results: readonly AppendResult[]) => void;
+
+  constructor(request: AppendRequest) {
+    this.request = request;
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  settle(error: JournalFailed | null): void {
+    const { results, logs } = this;
+    for (let i = 0; i < results.length; i++) {
+      const log = logs[i]!;
+      if (log === null) continue;
+      if (log.isDeleted) results[i] = failure(fault("unknownTopic", null), -1);
+      else if (error !== null && results[i]!.baseOffset >= log.highWatermark) {
+        results[i] = failure(fault("storage", error.message), -1);
+      }
+    }
+    this.#resolve(results);
+  }
+}
+
+interface LargeBatch {
+  readonly log: PartitionLog;
+  readonly bytes: Buffer;
+  staged: number;
+  hasFailed: boolean;
+}
+
+export class Appender {
+  readonly #context: AppendContext;
+  readonly #info = new BatchInfo();
+  /** Whether the bytes to store differ from those that were copied into the journal. */
+  #isChanged = false;
+  #waiting: Append[] = [];
+
+  constructor(context: AppendContext) {
+    this.#context = context;
+  }
+
+  append(request: AppendRequest): Promise<readonly AppendResult[]> {
+    const append = new Append(request);
+    if (this.#waiting.length > 0 || this.#stage(append) === "wait") this.#waiting.push(append);
+    return append.promise;
+  }
+
+  /** Requests that wait for room. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Stages what waited, as far as there is room. */
+  resume(): void {
+    let staged = 0;
+    while (staged < this.#waiting.length && this.#stage(this.#waiting[staged]!) === "done")
+      staged++;
+    if (staged > 0) this.#waiting.splice(0, staged);
+  }
+
+  /** A group failed: a batch staged in part can never be completed. */
+  failLarge(): void {
+    const large = this.#waiting[0]?.large;
+    if (large) large.hasFailed = true;
+  }
+
+  #stage(append: Append): Staged {
+    const { partitions } = append.request;
+    for (let i = append.results.length; i < partitions.length; i++) {
+      if (this.#stagePartition(append, partitions[i]!) === "wait") return "wait";
+    }
+    this.#context.journal.wait(append);
+    return "done";
+  }
+
+  #stagePartition(append: Append, asked: AppendPartition): Staged {
+    const { journal, tail, clock } = this.#context;
+    const { request } = append;
+    if (append.large !== null) return this.#stageLarge(append);
+    const topic = this.#context.findTopic(asked.topicId);
+    if (this.#context.isClosed) return this.#refuse(append, "shuttingDown");
+    if (topic === null) return this.#refuse(append, "unknownTopic");
+    const log = this.#context.findLog(topic, asked.partition);
+    if (log === null) return this.#refuse(append, "unknownPartition");
+    if (journal.refuses) return this.#refuse(append, "storage");
+    const { config } = topic;
+    if (request.acks === -1 && config.minInsyncReplicas > this.#context.replicas) {
+      return this.#refuse(append, "notEnoughReplicas");
+    }
+    const info = this.#info;
+    const problem = inspectBatch(asked.records, request, config, info);
+    if (problem !== null) return this.#fail(append, log, problem);
+    let bytes = asked.records!;
+    if (bytes.length > info.sizeBytes) bytes = bytes.subarray(0, info.sizeBytes);
+
+    const isLarge = bytes.length > journal.largestPayload;
+    if (tail.isFull || !journal.hasRoom(isLarge ? 0 : bytes.length)) return "wait";
+    // The CRC is computed where the bytes have to go anyway; until addBatch they are no part of the group.
+    let crcIsValid: boolean;
+    if (isLarge) crcIsValid = crc32c(bytes, 21, bytes.length) === info.crc;
+    else {
+      const at = journal.copyIn(bytes);
+      crcIsValid = journal.crc(at + 21, at + bytes.length) === info.crc;
+    }
+    if (!crcIsValid)
+      return this.#fail(append, log, fault("corruptBatch", "The CRC does not match"));
+    const nowMs = clock.now();
+    const headerFault = inspectHeader(bytes, request, config, info);
+    if (headerFault !== null) return this.#fail(append, log, headerFault);
+
+    const stored = this.#checkRecords(bytes, topic, nowMs);
+    if (!Buffer.isBuffer(stored)) return this.#fail(append, log, stored);
+    if (info.producerId >= 0 && !info.isControl) {
+      const duplicate = checkProducer(log.producers, info);
+      if (duplicate !== null) {
+        if (isFault(duplicate)) return this.#fail(append, log, duplicate);
+        return this.#repeat(append, log, duplicate);
+      }
+    }
+    if (stored !== bytes) {
+      if (stored.length > config.maxMessageBytes) return this.#refuse(append, "messageTooLarge");
+      if (stored.length > config.segmentBytes) return this.#refuse(append, "recordListTooLarge");
+    }
+    // A batch that no longer fits after recompression goes in parts, which need no room in one piece.
+    if (stored.length > journal.largestPayload || !journal.hasRoom(stored.length)) {
+      return this.#beginLarge(append, log, stored, nowMs);
+    }
+    if (isLarge || this.#isChanged) journal.copyIn(stored);
+    this.#isChanged = false;
+    return this.#commit(append, log, stored, nowMs);
+  }
+
+  /** Records-level checks and stamps; the bytes to store, which are others when they were recompressed. */
+  #checkRecords(bytes: Buffer, topic: Topic, nowMs: number): Buffer | AppendFault {
+    const { config } = topic;
+    const info = this.#info;
+    const claimedMax = info.maxTimestamp;
+    if (info.compression === 0) {
+      const problem = inspectRecords(
+        bytes,
+        RECORD_BATCH_OVERHEAD,
+        bytes.length,
+        config,
+        info,
+        nowMs,
+      );
+      if (problem !== null) return problem;
+    } else if (needsRecords(config, info, nowMs)) {
+      const problem = withRecords(bytes, info.compression, (records) =>
+        inspectRecords(records, 0, records.length, config, info, nowMs),
+      );
+      if (problem !== null) return problem;
+    }
+    const stored = info.isControl ? bytes : recompress(bytes, info, config);
+    if (!Buffer.isBuffer(stored)) return stored;
+    this.#isChanged = stored !== bytes;
+    if (config.timestampType === "LogAppendTime" && !info.isControl) {
+      stampLogAppendTime(stored, 0, nowMs);
+      info.maxTimestamp = nowMs;
+      this.#isChanged = true;
+    } else if ((info.attributes & LOG_APPEND_TIME) !== 0) {
+      // CreateTime topics keep CreateTime, whatever the client claims.
+      stored.writeInt16BE(info.attributes & ~LOG_APPEND_TIME, 21);
+      stampMaxTimestamp(stored, 0, info.maxTimestamp);
+      this.#isChanged = true;
+    } else if (info.maxTimestamp !== claimedMax) {
+      stampMaxTimestamp(stored, 0, info.maxTimestamp);
+      this.#isChanged = true;
+    }
+    return stored;
+  }
+
+  /** Gives the batch its offset and makes it part of the group and of the partition. */
+  #commit(append: Append, log: PartitionLog, bytes: Buffer, nowMs: number): Staged {
+    const { journal, leaderEpoch } = this.#context;
+    this.#announce(log.topic);
+    const baseOffset = log.logEnd;
+    stampBaseOffset(bytes, 0, baseOffset);
+    stampPartitionLeaderEpoch(bytes, 0, leaderEpoch);
+    journal.stampCopied(baseOffset, leaderEpoch);
+    const segment = this.#segmentFor(log, bytes.length, nowMs);
+    const position = segment.sizeBytes;
+    journal.addBatch(
+      log,
+      segment.baseOffset,
+      position,
+      baseOffset,
+      leaderEpoch,
+      bytes.length,
+      bytes.readUInt32BE(17),
+    );
+    this.#keep(append, log, segment, position, bytes, nowMs);
+    return "done";
+  }
+
+  /** The batch is staged whole: it becomes the newest of its partition. */
+  #keep(
+    append: Append,
+    log: PartitionLog,
+    segment: Segment,
+    position: number,
+    bytes: Buffer,
+    nowMs: number,
+  ): void {
+    const { journal, leaderEpoch, tail } = this.#context;
+    const info = this.#info;
+    const { config } = log.topic;
+    const baseOffset = log.logEnd;
+    const lastOffset = baseOffset + info.lastOffsetDelta;
+    segment.append(lastOffset, bytes.length, info.maxTimestamp, config.indexIntervalBytes);
+    log.epochs.assign(leaderEpoch, baseOffset);
+    const batch = new TailBatch(
+      log,
+      segment,
+      position,
+      baseOffset,
+      lastOffset,
+      info.maxTimestamp,
+      bytes,
+    );
+    log.push(batch);
+    tail.add(batch);
+    if (info.producerId >= 0 && !info.isControl) this.#remember(log, baseOffset, lastOffset, nowMs);
+    if (log.gatheringGroup !== journal.gathering) {
+      log.gatheringGroup = journal.gathering;
+      journal.gathering.touched.push(log);
+    }
+    append.logs.push(log);
+    append.results.push({
+      error: null,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset,
+      appendTimeMs: config.timestampType === "LogAppendTime" ? info.maxTimestamp : -1,
+      logStartOffset: log.logStart,
+    });
+  }
+
+  #remember(log: PartitionLog, baseOffset: number, lastOffset: number, nowMs: number): void {
+    const info = this.#info;
+    log.producers ??= new ProducerStates();
+    log.producers.add(
+      info.producerId,
+      {
+        epoch: info.producerEpoch,
+        firstSequence: info.baseSequence,
+        lastSequence: info.lastSequence,
+        baseOffset,
+        lastOffset,
+        timestampMs: info.maxTimestamp,
+      },
+      nowMs,
+      log.highWatermark,
+    );
+  }
+
+  #beginLarge(append: Append, log: PartitionLog, bytes: Buffer, nowMs: number): Staged {
+    stampBaseOffset(bytes, 0, log.logEnd);
+    stampPartitionLeaderEpoch(bytes, 0, this.#context.leaderEpoch);
+    this.#announce(log.topic);
+    this.#segmentFor(log, bytes.length, nowMs);
+    append.large = { log, bytes, staged: 0, hasFailed: false };
+    return this.#stageLarge(append);
+  }
+
+  /** Stages the next parts of a batch that is larger than a group; nobody else stages in between. */
+  #stageLarge(append: Append): Staged {
+    const { journal, clock } = this.#context;
+    const large = append.large!;
+    const { log, bytes } = large;
+    const segment = log.isDeleted ? null : log.active;
+    while (segment !== null && !large.hasFailed && large.staged < bytes.length) {
+      const size = Math.min(bytes.length - large.staged, journal.largestPayload);
+      if (!journal.hasRoom(size)) return "wait";
+      this.#announce(log.topic);
+      const at = journal.copyIn(bytes.subarray(large.staged, large.staged + size));
+      const isLast = large.staged + size === bytes.length;
+      const position = segment.sizeBytes + large.staged;
+      journal.addFragment(
+        log,
+        segment.baseOffset,
+        position,
+        log.logEnd,
+        size,
+        journal.crc(at, at + size),
+        isLast,
+      );
+      large.staged += size;
+    }
+    append.large = null;
+    if (log.isDeleted) return this.#refuse(append, "unknownTopic");
+    if (large.hasFailed) return this.#refuse(append, "storage");
+    // Other requests have used the info since this one was validated only if it had to wait; fill it again.
+    const info = this.#info;
+    inspectBatch(bytes, { ...append.request, origin: "coordinator" }, log.topic.config, info);
+    inspectHeader(bytes, append.request, log.topic.config, info);
+    this.#keep(append, log, segment!, segment!.sizeBytes, bytes, clock.now());
+    return "done";
+  }
+
+  /** The segment that takes the next batch: the active one, or a new one when that must be rolled (LG12). */
+  #segmentFor(log: PartitionLog, sizeBytes: number, nowMs: number): Segment {
+    const { config } = log.topic;
+    if (log.segments.length > 0) {
+      const { active } = log;
+      if (!this.#mustRoll(log, active, sizeBytes, nowMs)) return active;
+      active.addTimeEntry();
+    }
+    return rollSegment(
+      log,
+      nowMs,
+      drawJitter(this.#context.random, config.segmentMs, config.segmentJitterMs),
+    );
+  }
+
+  #mustRoll(log: PartitionLog, active: Segment, sizeBytes: number, nowMs: number): boolean {
+    if (active.sizeBytes === 0) return false;
+    const { config } = log.topic;
+    const info = this.#info;
+    const waitedMs =
+      active.firstTimestamp >= 0
+        ? info.maxTimestamp - active.firstTimestamp
+        : nowMs - active.createdMs;
+    return (
+      active.sizeBytes + sizeBytes > config.segmentBytes ||
+      waitedMs > config.segmentMs - active.jitterMs ||
+      (active.index.entries + 1) * OFFSET_ENTRY_BYTES > config.segmentIndexBytes ||
+      (active.timeIndex.entries + 1) * TIME_ENTRY_BYTES > config.segmentIndexBytes ||
+      log.logEnd + info.lastOffsetDelta - active.baseOffset > MAX_OFFSET_SPAN
+    );
+  }
+
+  #announce(topic: Topic): void {
+    if (topic.isAnnounced) return;
+    this.#context.journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
+    topic.isAnnounced = true;
+  }
+
+  #repeat(append: Append, log: PartitionLog, batch: ProducerBatch): Staged {
+    append.logs.push(log);
+    append.results.push({
+      error: null,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset: batch.baseOffset,
+      appendTimeMs: batch.timestampMs,
+      logStartOffset: log.logStart,
+    });
+    return "done";
+  }
+
+  #refuse(append: Append, error: LogErrorKind): Staged {
+    append.large = null;
+    append.logs.push(null);
+    append.results.push(failure(fault(error, null), -1));
+    return "done";
+  }
+
+  #fail(append: Append, log: PartitionLog, problem: AppendFault): Staged {
+    append.logs.push(null);
+    append.results.push(failure(problem, log.logStart));
+    return "done";
+  }
+}
+
+/** Starts a new segment at the log end. */
+export function rollSegment(log: PartitionLog, nowMs: number, jitterMs: number): Segment {
+  const segment = Segment.empty(log.logEnd, nowMs, jitterMs);
+  log.segments.push(segment);
+  return segment;
+}
+
+/** By how much a segment is rolled early, so that partitions do not roll together. */
+export function drawJitter(random: Random, segmentMs: number, segmentJitterMs: number): number {
+  const limit = Math.min(segmentJitterMs, segmentMs);
+  return limit > 0 && Number.isFinite(limit) ? random.integer(limit) : 0;
+}
+
+function failure(problem: AppendFault, logStartOffset: number): AppendResult {
+  return {
+    error: problem.error,
+    errorMessage: problem.message,
+    recordErrors: problem.recordErrors,
+    baseOffset: -1,
+    appendTimeMs: -1,
+    logStartOffset,
+  };
+}

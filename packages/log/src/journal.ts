@@ -1,0 +1,467 @@
+/**
+ * The commit journal: what makes appends durable, for all partitions of an engine together.
+ *
+ * ```
+ *   stage → gathering group ──seal──▶ group being written ──▶ durable: answers go out, high watermarks move
+ *              (memory A)                 (memory B)
+ * ```
+ *
+ * Group commit: while one group is being written the next gathers in the other half of the memory; it is sealed as soon as the write
+ * returns, or at the end of the event-loop turn when the journal is idle. One write is in flight at a time, so a group on disk implies
+ * all groups before it, and replay stops at the first one that is missing or torn. When the gathering half is full,
+ * {@link Journal.hasRoom} says no and the engine keeps further appends waiting, in order, until `room` is called.
+ *
+ * Memory is that of a `WebAssembly.Memory`: page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
+ * copied once and checked where it lies.
+ *
+ * Files: journal-files.ts. Bytes: journal-format.ts. A checkpoint names the LSN and place from which replay starts ({@link Journal.cut}); files
+ * that end before it are reused.
+ *
+ * Crash behaviour. A group is either whole (header, directory and batch CRCs agree and its LSN is the expected one) or it does not exist.
+ * Walk-through of kill −9 while group 7 is being written: nobody was answered for 7. On disk it is whole or torn. If whole, replay takes
+ * it: its batches then are in the log though nobody was told, which a producer's retry finds by sequence. If torn, replay ends at 6, and
+ * the next run writes its own group 7 over it.
+ *
+ * A failed write fails its group and everything gathered behind it, and the engine takes all of it back. The same LSN is then written
+ * to the same place again, by the next append after `retryDelayMs`, so at most one version of a group can ever be found.
+ */
+import { allocateAligned, type Clock } from "@ottla/platform";
+import { crc32c } from "@ottla/protocol";
+import { JournalFailed } from "./errors.ts";
+import { type JournalFile, type JournalFileOptions, JournalFiles } from "./journal-files.ts";
+import {
+  alignUp,
+  BLOCK_BYTES,
+  directoryStart,
+  ENTRY_BYTES,
+  EntryType,
+  GROUP_HEADER_BYTES,
+  setInt64,
+  writeBatchEntry,
+  writeGroupHeader,
+} from "./journal-format.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import type { LogProbe } from "./probe.ts";
+
+export interface JournalOptions extends JournalFileOptions {
+  /** Size of each half of the journal's memory, and so the limit of a group. */
+  readonly bufferBytes: number;
+  readonly retryDelayMs: number;
+  readonly run: number;
+  readonly clock: Clock;
+  readonly probe: LogProbe;
+}
+
+/** Where replay of the journal starts. */
+export interface JournalCut {
+  readonly lsn: number;
+  readonly fileNumber: number;
+  readonly position: number;
+}
+
+/** Called by the journal, always from the event loop and never from inside a staging call. */
+export interface JournalHandler {
+  /** The group is on stable storage. */
+  durable(group: Group): void;
+  /** Neither of these groups will be; `error` says why. In the order they were staged. */
+  failed(groups: readonly Group[], error: JournalFailed): void;
+  /** There is room again after {@link Journal.hasRoom} said no, or the journal works again. */
+  room(): void;
+  /** The journal needs a checkpoint to free files. */
+  full(): void;
+}
+
+/** Whoever waits for a group. */
+export interface GroupWaiter {
+  settle(error: JournalFailed | null): void;
+}
+
+/** What is written by one call. */
+export class Group {
+  /** 0 until sealed. */
+  lsn = 0;
+  payloadBytes = 0;
+  directoryBytes = 0;
+  entries = 0;
+  batches = 0;
+  /** Partitions with a batch in this group, each once, and the log end each has once the group is durable. */
+  touched: PartitionLog[] = [];
+  ends: number[] = [];
+  waiters: GroupWaiter[] = [];
+}
+
+/** Room kept for entries of partitions and topics that come with a batch. */
+const ENTRY_RESERVE = 2 * ENTRY_BYTES + 256;
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #handler: JournalHandler;
+  readonly #files: JournalFiles;
+  readonly #memory: WebAssembly.Memory;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #crc: (start: number, end: number) => number;
+  readonly #capacity: number;
+  #directory = Buffer.alloc(16_384);
+  #directoryView = new DataView(this.#directory.buffer);
+  /** Start of the half that gathers. */
+  #base = 0;
+  #group = new Group();
+  #inFlight: Group | null = null;
+  #current: JournalFile | null = null;
+  #position = 0;
+  #durableLsn: number;
+  #bytesSinceCut = 0;
+  #scheduled = false;
+  #writing: Promise<void> | null = null;
+  #wasFull = false;
+  #failedUntil = 0;
+  #closed = false;
+
+  /** `lastLsn` is the last group that replay found. */
+  constructor(options: JournalOptions, handler: JournalHandler, lastLsn: number) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#files = new JournalFiles(options);
+    this.#capacity = alignUp(options.bufferBytes);
+    this.#memory = allocateAligned(2 * this.#capacity);
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#view = new DataView(this.#memory.buffer);
+    this.#crc = (start, end) => crc32c(this.#bytes, start, end);
+    this.#durableLsn = lastLsn;
+  }
+
+  /** Opens the files; writing goes on at `at`, or in a free file when that is null. */
+  async open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
+    await this.#files.open(lastLsns);
+    if (at !== null) {
+      this.#current = this.#files.byNumber(at.fileNumber);
+      this.#position = at.position;
+    }
+  }
+
+  get durableLsn(): number {
+    return this.#durableLsn;
+  }
+
+  /** Bytes that replay would read if the process ended now. */
+  get bytesSinceCut(): number {
+    return this.#bytesSinceCut;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failedUntil > 0;
+  }
+
+  /** Whether appends are refused for now: the last write failed a short time ago. */
+  get refuses(): boolean {
+    return this.#failedUntil > 0 && this.#options.clock.monotonic() < this.#failedUntil;
+  }
+
+  /** The most bytes that {@link copyIn} can ever take at once. */
+  get largestPayload(): number {
+    return this.#capacity - GROUP_HEADER_BYTES - ENTRY_RESERVE - 8;
+  }
+
+  /** The group that gathers now. */
+  get gathering(): Group {
+    return this.#group;
+  }
+
+  /** Whether a batch of this size fits the gathering group. After a no, `room` is called when it may. */
+  hasRoom(payloadBytes: number): boolean {
+    const group = this.#group;
+    const needed =
+      directoryStart(group.payloadBytes + payloadBytes) + group.directoryBytes + ENTRY_RESERVE;
+    if (needed <= this.#capacity) return true;
+    this.#wasFull = true;
+    return false;
+  }
+
+  /** Copies bytes behind the payload without making them part of it; the address is for {@link crc}. */
+  copyIn(bytes: Uint8Array): number {
+    const at = this.#base + GROUP_HEADER_BYTES + this.#group.payloadBytes;
+    this.#bytes.set(bytes, at);
+    return at;
+  }
+
+  /** Gives the batch last copied in its base offset and leader epoch, which its CRC does not cover. */
+  stampCopied(baseOffset: number, leaderEpoch: number): void {
+    const at = this.#base + GROUP_HEADER_BYTES + this.#group.payloadBytes;
+    setInt64(this.#view, at, baseOffset);
+    this.#view.setInt32(at + 12, leaderEpoch);
+  }
+
+  /** CRC-32C of bytes that were copied in, as an unsigned number. */
+  crc(start: number, end: number): number {
+    return this.#crc(start, end) >>> 0;
+  }
+
+  /** Makes the `sizeBytes` last copied in part of the group. */
+  addBatch(
+    log: PartitionLog,
+    segmentBase: number,
+    position: number,
+    baseOffset: number,
+    leaderEpoch: number,
+    sizeBytes: number,
+    crc: number,
+  ): void {
+    const { topic, partition } = log;
+    this.#addBytes(
+      EntryType.batch,
+      0,
+      topic.ref,
+      partition,
+      sizeBytes,
+      segmentBase,
+      baseOffset,
+      position,
+      leaderEpoch,
+      crc,
+    );
+    this.#group.batches++;
+  }
+
+  /** The same for a part of a batch that is larger than a group. */
+  addFragment(
+    log: PartitionLog,
+    segmentBase: number,
+    position: number,
+    baseOffset: number,
+    sizeBytes: number,
+    crc: number,
+    isLast: boolean,
+  ): void {
+    const { topic, partition } = log;
+    this.#addBytes(
+      EntryType.fragment,
+      isLast ? 1 : 0,
+      topic.ref,
+      partition,
+      sizeBytes,
+      segmentBase,
+      baseOffset,
+      position,
+      0,
+      crc,
+    );
+  }
+
+  /** Adds an entry of the rare kinds, encoded by journal-format.ts. The caller checked {@link hasRoom}. */
+  addEntry(entry: Buffer): void {
+    const group = this.#group;
+    this.#reserveDirectory(entry.length);
+    entry.copy(this.#directory, group.directoryBytes);
+    group.directoryBytes += entry.length;
+    group.entries++;
+    this.#schedule();
+  }
+
+  /** Settles the waiter once everything staged so far is durable, in the order of the calls. */
+  wait(waiter: GroupWaiter): void {
+    if (this.#group.entries > 0) this.#group.waiters.push(waiter);
+    else if (this.#inFlight !== null) this.#inFlight.waiters.push(waiter);
+    else waiter.settle(null);
+  }
+
+  /** Where replay would start if everything durable now were in the segments. */
+  cut(): JournalCut {
+    return {
+      lsn: this.#durableLsn + 1,
+      fileNumber: this.#current?.number ?? 0,
+      position: this.#position,
+    };
+  }
+
+  /** A checkpoint that starts at `cut` is durable: files before it may be reused. */
+  release(cut: JournalCut, bytesBefore: number): void {
+    this.#bytesSinceCut = Math.max(0, this.#bytesSinceCut - bytesBefore);
+    this.#files.release(cut.lsn, this.#current);
+  }
+
+  /** Counts bytes that were found on disk at start-up. */
+  countReplayed(bytes: number): void {
+    this.#bytesSinceCut += bytes;
+  }
+
+  /** Waits until nothing is staged or being written. */
+  async drain(): Promise<void> {
+    while (this.#writing !== null || this.#group.entries > 0) {
+      this.#start();
+      await this.#writing;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const drained = this.drain();
+    if (this.hasFailed) await this.#files.close();
+    await drained;
+    await this.#files.close();
+  }
+
+  #addBytes(
+    type: number,
+    flags: number,
+    topicRef: number,
+    partition: number,
+    sizeBytes: number,
+    segmentBase: number,
+    baseOffset: number,
+    position: number,
+    leaderEpoch: number,
+    crc: number,
+  ): void {
+    const group = this.#group;
+    this.#reserveDirectory(ENTRY_BYTES);
+    writeBatchEntry(
+      this.#directoryView,
+      group.directoryBytes,
+      type,
+      flags,
+      topicRef,
+      partition,
+      sizeBytes,
+      segmentBase,
+      baseOffset,
+      position,
+      leaderEpoch,
+      group.payloadBytes,
+      crc,
+    );
+    group.directoryBytes += ENTRY_BYTES;
+    group.payloadBytes += sizeBytes;
+    group.entries++;
+    this.#schedule();
+  }
+
+  #reserveDirectory(bytes: number): void {
+    const needed = this.#group.directoryBytes + bytes;
+    if (needed <= this.#directory.length) return;
+    const larger = Buffer.alloc(Math.max(needed, this.#directory.length * 2));
+    this.#directory.copy(larger, 0, 0, this.#group.directoryBytes);
+    this.#directory = larger;
+    this.#directoryView = new DataView(larger.buffer, larger.byteOffset, larger.length);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing !== null) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    if (this.#writing !== null || this.#group.entries === 0) return;
+    this.#writing = this.#writeGroups().finally(() => {
+      this.#writing = null;
+      if (this.#group.entries > 0) this.#schedule();
+    });
+  }
+
+  async #writeGroups(): Promise<void> {
+    while (this.#group.entries > 0) {
+      const group = this.#group;
+      const base = this.#base;
+      const sizeBytes = this.#seal(group, base);
+      this.#inFlight = group;
+      try {
+        const startMs = this.#options.clock.monotonic();
+        await this.#write(group, base, sizeBytes);
+        this.#failedUntil = 0;
+        this.#options.probe.journalWritten(
+          sizeBytes,
+          group.batches,
+          this.#options.clock.monotonic() - startMs,
+        );
+      } catch (cause) {
+        this.#inFlight = null;
+        this.#fail(group, cause);
+        continue;
+      }
+      this.#inFlight = null;
+      this.#handler.durable(group);
+      for (const waiter of group.waiters) waiter.settle(null);
+      this.#offerRoom();
+    }
+  }
+
+  /** Completes the group's bytes and lets the next gather in the other half. */
+  #seal(group: Group, base: number): number {
+    const directoryAt = base + directoryStart(group.payloadBytes);
+    this.#bytes.set(this.#directory.subarray(0, group.directoryBytes), directoryAt);
+    const end = directoryAt + group.directoryBytes;
+    const sizeBytes = alignUp(end - base);
+    this.#bytes.fill(0, end, base + sizeBytes);
+    group.lsn = this.#durableLsn + 1;
+    writeGroupHeader(this.#view, base, {
+      sizeBytes,
+      lsn: group.lsn,
+      run: this.#options.run,
+      payloadBytes: group.payloadBytes,
+      directoryBytes: group.directoryBytes,
+      entries: group.entries,
+      directoryCrc: this.crc(directoryAt, end),
+    });
+    this.#view.setUint32(base + 60, this.crc(base, base + 60));
+    for (const log of group.touched) {
+      log.gatheringGroup = null;
+      group.ends.push(log.logEnd);
+    }
+    this.#base = base === 0 ? this.#capacity : 0;
+    this.#group = new Group();
+    this.#offerRoom();
+    return sizeBytes;
+  }
+
+  async #write(group: Group, base: number, sizeBytes: number): Promise<void> {
+    if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
+      this.#current = await this.#nextFile(sizeBytes);
+      this.#position = 0;
+    }
+    const file = this.#current;
+    await file.handle.write([this.#bytes.subarray(base, base + sizeBytes)], this.#position);
+    file.lastLsn = group.lsn;
+    this.#position += sizeBytes;
+    this.#durableLsn = group.lsn;
+    this.#bytesSinceCut += sizeBytes;
+    // Allocating ahead keeps writers from waiting for it.
+    if (this.#position > file.sizeBytes / 2) this.#files.prepare();
+    if (this.#bytesSinceCut > this.#options.maxBytes / 2) this.#handler.full();
+  }
+
+  async #nextFile(sizeBytes: number): Promise<JournalFile> {
+    for (;;) {
+      const file = this.#files.take(sizeBytes);
+      if (file !== null) return file;
+      if (!this.#files.mayGrow) this.#handler.full();
+      await this.#files.waitForFree();
+    }
+  }
+
+  #fail(group: Group, cause: unknown): void {
+    const error = new JournalFailed(cause);
+    this.#failedUntil = this.#options.clock.monotonic() + this.#options.retryDelayMs;
+    this.#options.probe.storageFailed(error);
+    const gathered = this.#group;
+    for (const log of gathered.touched) log.gatheringGroup = null;
+    this.#group = new Group();
+    this.#handler.failed([group, gathered], error);
+    for (const waiter of group.waiters) waiter.settle(error);
+    for (const waiter of gathered.waiters) waiter.settle(error);
+    this.#offerRoom();
+  }
+
+  #offerRoom(): void {
+    if (!this.#wasFull) return;
+    this.#wasFull = false;
+    this.#handler.room();
+  }
+}
+
+/** Groups are whole blocks, so any multiple of a block is a place where one may start. */
+export const GROUP_ALIGNMENT = BLOCK_BYTES;

@@ -1,0 +1,225 @@
+/**
+ * One partition: its segments, the batches kept in memory, producers and epochs. Changes happen synchronously, between awaits
+ * of the engine; nothing here does I/O.
+ *
+ * ```
+ *  logStart        writtenOffset          highWatermark        logEnd
+ *     │ ── segments ──▶│ ──── memory, in the journal ──▶│ ── memory, staged ──▶│
+ *            │ ◀── memory tail, as far as the budget reaches ──────────────────▶│
+ * ```
+ *
+ * Invariants: `logStart ≤ writtenOffset ≤ highWatermark ≤ logEnd` (writtenOffset may lag behind logStart); a batch leaves memory only
+ * when it is in its segment; only durable batches are written to segments.
+ */
+import type { LogConfig } from "./engine.ts";
+import type { Group } from "./journal.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import type { ProducerStates } from "./producer-state.ts";
+import type { Segment } from "./segment.ts";
+import type { ReadWaiter } from "./waiters.ts";
+
+/** A topic that is open. */
+export class Topic {
+  readonly id: string;
+  readonly name: string;
+  /** What journal entries call it. */
+  readonly ref: number;
+  config: LogConfig;
+  partitions: number;
+  /** By partition; empty until first used. */
+  readonly logs: (PartitionLog | undefined)[] = [];
+  /** Whether the journal was told what `ref` means. */
+  isAnnounced = false;
+  isDeleted = false;
+
+  constructor(id: string, name: string, ref: number, partitions: number, config: LogConfig) {
+    this.id = id;
+    this.name = name;
+    this.ref = ref;
+    this.partitions = partitions;
+    this.config = config;
+  }
+}
+
+/** A batch in memory. */
+export class TailBatch {
+  readonly log: PartitionLog;
+  readonly segment: Segment;
+  readonly position: number;
+  readonly sizeBytes: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly maxTimestamp: number;
+  /** null once it left memory. */
+  buffer: Buffer | null;
+
+  constructor(
+    log: PartitionLog,
+    segment: Segment,
+    position: number,
+    baseOffset: number,
+    lastOffset: number,
+    maxTimestamp: number,
+    buffer: Buffer,
+  ) {
+    this.log = log;
+    this.segment = segment;
+    this.position = position;
+    this.sizeBytes = buffer.length;
+    this.baseOffset = baseOffset;
+    this.lastOffset = lastOffset;
+    this.maxTimestamp = maxTimestamp;
+    this.buffer = buffer;
+  }
+}
+
+/** What memory a batch costs beside its bytes: the view, its entry, its places in two queues. */
+export const TAIL_BATCH_OVERHEAD = 256;
+
+export class PartitionLog {
+  readonly topic: Topic;
+  readonly partition: number;
+  logStart = 0;
+  logEnd = 0;
+  highWatermark = 0;
+  /** Everything below is in the segment files (not necessarily flushed). */
+  writtenOffset = 0;
+  /** Ascending; the last one is active. Empty until the first append. */
+  segments: Segment[] = [];
+  epochs = new LeaderEpochs();
+  /** null until an idempotent producer writes. */
+  producers: ProducerStates | null = null;
+  /** First offset of the earliest open transaction, or −1. */
+  firstOpenTransactionOffset = -1;
+  /** Parked reads that look at this partition. */
+  readers: Set<ReadWaiter> | null = null;
+  /** The group that gathers, when it has a batch of this partition. */
+  gatheringGroup: Group | null = null;
+  /** Durable bytes that are not in their segment yet. */
+  unwrittenBytes = 0;
+  /** The segment write under way. */
+  writing: Promise<void> | null = null;
+  isQueuedForWrite = false;
+  /** Changed since the last checkpoint. */
+  isDirty = false;
+  /** Its folder exists, with `partition.metadata`. */
+  hasDirectory = false;
+  /** Offset of the last producer snapshot written. */
+  snapshotOffset = -1;
+  isDeleted = false;
+  /** Batches in memory, ascending; slots before `#head` are empty. */
+  #tail: TailBatch[] = [];
+  #head = 0;
+  /** Where in the tail the first batch lies that is not in its segment, relative to the array. */
+  #firstUnwritten = 0;
+
+  constructor(topic: Topic, partition: number) {
+    this.topic = topic;
+    this.partition = partition;
+  }
+
+  /** Everything below may be read by isolated readers (TX11). */
+  get lastStableOffset(): number {
+    const open = this.firstOpenTransactionOffset;
+    return open >= 0 && open < this.highWatermark ? open : this.highWatermark;
+  }
+
+  get active(): Segment {
+    return this.segments[this.segments.length - 1]!;
+  }
+
+  get sizeBytes(): number {
+    let size = 0;
+    for (const segment of this.segments) size += segment.sizeBytes;
+    return size;
+  }
+
+  /** First offset in memory; the log end when nothing is. */
+  get tailOffset(): number {
+    return this.#head < this.#tail.length ? this.#tail[this.#head]!.baseOffset : this.logEnd;
+  }
+
+  /** Adds a batch behind the log end, in the active segment. */
+  push(batch: TailBatch): void {
+    this.#tail.push(batch);
+    this.logEnd = batch.lastOffset + 1;
+  }
+
+  /** The oldest batch leaves memory. */
+  shift(): void {
+    this.#tail[this.#head] = undefined as unknown as TailBatch;
+    this.#head++;
+    if (this.#head > 32 && this.#head * 2 > this.#tail.length) {
+      this.#tail.splice(0, this.#head);
+      this.#firstUnwritten = Math.max(0, this.#firstUnwritten - this.#head);
+      this.#head = 0;
+    }
+  }
+
+  oldest(): TailBatch | null {
+    return this.#tail[this.#head] ?? null;
+  }
+
+  /** The batch in memory that holds `offset`, as an index for {@link at}; −1 when memory does not reach that far back. */
+  indexOf(offset: number): number {
+    const tail = this.#tail;
+    let low = this.#head;
+    let high = tail.length - 1;
+    if (low > high || tail[low]!.baseOffset > offset) return -1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (tail[middle]!.baseOffset <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** A batch in memory, null behind the last; indexes hold until the next await. */
+  at(index: number): TailBatch | null {
+    return index >= this.#head ? (this.#tail[index] ?? null) : null;
+  }
+
+  /** Index of the first batch that is not in its segment. */
+  firstUnwrittenIndex(): number {
+    return Math.max(this.#firstUnwritten, this.#head);
+  }
+
+  /** The batches before `index` are in their segments. */
+  markWritten(index: number): void {
+    this.#firstUnwritten = index;
+  }
+
+  /** Index of the batch that starts at `baseOffset`; only for batches known to be in memory. */
+  indexOfBase(baseOffset: number): number {
+    return this.indexOf(baseOffset);
+  }
+
+  /** Takes back everything above the high watermark. Returns the batches, which are out of memory then. */
+  rollBack(): TailBatch[] {
+    const dropped: TailBatch[] = [];
+    const end = this.highWatermark;
+    while (this.#tail.length > this.#head && this.#tail[this.#tail.length - 1]!.baseOffset >= end) {
+      dropped.push(this.#tail.pop()!);
+    }
+    this.logEnd = end;
+    while (this.segments.length > 1 && this.active.baseOffset > end) this.segments.pop();
+    let sizeBytes = this.segments.length === 0 ? 0 : this.active.sizeBytes;
+    for (const batch of dropped) {
+      batch.buffer = null;
+      if (batch.segment === this.active) sizeBytes = Math.min(sizeBytes, batch.position);
+    }
+    if (this.segments.length > 0) this.active.truncateTo(sizeBytes, end);
+    this.producers?.truncateTo(end);
+    this.epochs.truncateTo(end);
+    return dropped;
+  }
+
+  /** Forgets all memory: the topic is deleted. */
+  clear(): TailBatch[] {
+    const dropped = this.#tail.slice(this.#head);
+    this.#tail = [];
+    this.#head = 0;
+    this.#firstUnwritten = 0;
+    return dropped;
+  }
+}

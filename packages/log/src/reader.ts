@@ -1,0 +1,272 @@
+/**
+ * Reads of many partitions (LG7–LG9): whole batches, starting with the one that holds the offset asked for. What memory holds is served
+ * from there, as the very buffers that were appended; older bytes come from segment files.
+ *
+ * Sizes, as in Kafka: no partition gets more than its own limit, all together no more than the request's, except that the first partition
+ * with data always gets one whole batch.
+ */
+import type { Clock } from "@ottla/platform";
+import type { LogErrorKind, ReadPartition, ReadRequest, ReadResult } from "./engine.ts";
+import type { PartitionLog, Topic } from "./partition-log.ts";
+import type { LogProbe } from "./probe.ts";
+import type { SegmentReader } from "./segment-reader.ts";
+import { ReadWaiter, type ReadWaiters } from "./waiters.ts";
+
+/** What a reader needs of the engine. */
+export interface ReaderContext {
+  readonly clock: Clock;
+  readonly probe: LogProbe;
+  readonly waiters: ReadWaiters;
+  readonly segments: SegmentReader;
+  readonly leaderEpoch: number;
+  readonly isClosed: boolean;
+  findTopic(topicId: string): Topic | null;
+  /** The partition, made on first use; null when the topic has fewer. */
+  findLog(topic: Topic, partition: number): PartitionLog | null;
+}
+
+/** Batches that were found, and their size. */
+export interface FoundRecords {
+  readonly records: readonly Buffer[];
+  readonly sizeBytes: number;
+}
+
+const NOTHING: FoundRecords = { records: [], sizeBytes: 0 };
+
+interface Pass {
+  readonly request: ReadRequest;
+  readonly results: ReadResult[];
+  sizeBytes: number;
+  hasError: boolean;
+  /** Whether a partition has had data; the first one may exceed the limits. */
+  hasData: boolean;
+}
+
+export class Reader {
+  readonly #context: ReaderContext;
+
+  constructor(context: ReaderContext) {
+    this.#context = context;
+  }
+
+  async read(request: ReadRequest): Promise<readonly ReadResult[]> {
+    const { clock } = this.#context;
+    const deadline = clock.monotonic() + request.maxWaitMs;
+    for (;;) {
+      const collected = this.#collect(request);
+      const pass = collected instanceof Promise ? await collected : collected;
+      const remainingMs = deadline - clock.monotonic();
+      if (
+        pass.hasError ||
+        pass.sizeBytes >= request.minBytes ||
+        remainingMs <= 0 ||
+        request.signal?.aborted === true ||
+        request.partitions.length === 0
+      ) {
+        return this.#finish(pass);
+      }
+      const reason = await this.#park(request, request.minBytes - pass.sizeBytes, remainingMs);
+      if (reason === "data") continue;
+      const last = this.#collect(request);
+      return this.#finish(last instanceof Promise ? await last : last);
+    }
+  }
+
+  #finish(pass: Pass): readonly ReadResult[] {
+    const { probe } = this.#context;
+    for (let i = 0; i < pass.results.length; i++) {
+      const { sizeBytes } = pass.results[i]!;
+      if (sizeBytes > 0) {
+        const topic = this.#context.findTopic(pass.request.partitions[i]!.topicId);
+        if (topic !== null) probe.served(topic.name, sizeBytes);
+      }
+    }
+    return pass.results;
+  }
+
+  #park(request: ReadRequest, missingBytes: number, waitMs: number): Promise<string> {
+    const { clock, waiters } = this.#context;
+    const logs: PartitionLog[] = [];
+    for (const asked of request.partitions) {
+      const topic = this.#context.findTopic(asked.topicId);
+      const log = topic === null ? null : this.#context.findLog(topic, asked.partition);
+      if (log !== null) logs.push(log);
+    }
+    return new Promise((resolve) => {
+      const { signal } = request;
+      const abort = () => waiters.finish(waiter, "timeout");
+      const waiter = new ReadWaiter(logs, missingBytes, (reason) => {
+        signal?.removeEventListener("abort", abort);
+        resolve(reason);
+      });
+      signal?.addEventListener("abort", abort);
+      waiter.cancelTimer = clock.schedule(waitMs, () => waiters.finish(waiter, "timeout"));
+      waiters.park(waiter);
+    });
+  }
+
+  /** One pass over all partitions; asynchronous only when files must be read. */
+  #collect(request: ReadRequest): Pass | Promise<Pass> {
+    const pass: Pass = { request, results: [], sizeBytes: 0, hasError: false, hasData: false };
+    return this.#collectFrom(pass, 0);
+  }
+
+  #collectFrom(pass: Pass, start: number): Pass | Promise<Pass> {
+    const { partitions } = pass.request;
+    for (let i = start; i < partitions.length; i++) {
+      const found = this.#readPartition(pass, partitions[i]!);
+      if (found !== null) return this.#collectCold(pass, i, found);
+    }
+    return pass;
+  }
+
+  async #collectCold(pass: Pass, index: number, cold: ColdRead): Promise<Pass> {
+    const { log, asked } = cold;
+    try {
+      const found = await this.#context.segments.read(
+        log,
+        asked.offset,
+        cold.limitOffset,
+        cold.maxBytes,
+        cold.mustReturn,
+      );
+      if (log.isDeleted) this.#addError(pass, "unknownTopic");
+      else if (asked.offset < log.logStart) this.#addError(pass, "offsetOutOfRange");
+      else this.#add(pass, log, asked, found);
+    } catch (error) {
+      this.#context.probe.storageFailed(error as Error);
+      this.#addError(pass, "storage");
+    }
+    return this.#collectFrom(pass, index + 1);
+  }
+
+  /** Adds a result, or returns what must be read from files. */
+  #readPartition(pass: Pass, asked: ReadPartition): ColdRead | null {
+    const { request } = pass;
+    const context = this.#context;
+    const topic = context.findTopic(asked.topicId);
+    if (context.isClosed || topic === null) {
+      this.#addError(pass, context.isClosed ? "shuttingDown" : "unknownTopic");
+      return null;
+    }
+    const log = context.findLog(topic, asked.partition);
+    if (log === null) {
+      this.#addError(pass, "unknownPartition");
+      return null;
+    }
+    const error =
+      epochError(asked.currentLeaderEpoch, context.leaderEpoch) ??
+      (topic.config.compressionType === "zstd" && !request.allowsZstd
+        ? "unsupportedCompression"
+        : null);
+    if (error !== null) {
+      this.#addError(pass, error);
+      return null;
+    }
+    if (asked.lastFetchedEpoch >= 0) {
+      const end = log.epochs.endOf(asked.lastFetchedEpoch, log.logEnd);
+      if (end.epoch < 0) {
+        this.#addError(pass, "offsetOutOfRange");
+        return null;
+      }
+      if (end.epoch < asked.lastFetchedEpoch || end.endOffset < asked.offset) {
+        this.#add(pass, log, asked, NOTHING, end);
+        pass.hasError = true;
+        return null;
+      }
+    }
+    if (asked.offset < log.logStart || asked.offset > log.logEnd) {
+      this.#addError(pass, "offsetOutOfRange");
+      return null;
+    }
+    const limitOffset =
+      request.isolation === "committed" ? log.lastStableOffset : log.highWatermark;
+    const maxBytes = Math.min(asked.maxBytes, request.maxBytes - pass.sizeBytes);
+    const mustReturn = !pass.hasData;
+    if (asked.offset >= limitOffset || (maxBytes <= 0 && !mustReturn)) {
+      this.#add(pass, log, asked, NOTHING);
+      return null;
+    }
+    const index = log.indexOf(asked.offset);
+    if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn };
+    this.#add(
+      pass,
+      log,
+      asked,
+      readTail(log, index, asked.offset, limitOffset, maxBytes, mustReturn),
+    );
+    return null;
+  }
+
+  #add(
+    pass: Pass,
+    log: PartitionLog,
+    _asked: ReadPartition,
+    found: FoundRecords,
+    divergingEpoch: ReadResult["divergingEpoch"] = null,
+  ): void {
+    if (found.sizeBytes > 0) pass.hasData = true;
+    pass.sizeBytes += found.sizeBytes;
+    pass.results.push({
+      error: null,
+      highWatermark: log.highWatermark,
+      lastStableOffset: log.lastStableOffset,
+      logStartOffset: log.logStart,
+      records: found.records,
+      sizeBytes: found.sizeBytes,
+      divergingEpoch,
+      abortedTransactions: pass.request.isolation === "committed" ? [] : null,
+    });
+  }
+
+  #addError(pass: Pass, error: LogErrorKind): void {
+    pass.hasError = true;
+    pass.results.push({
+      error,
+      highWatermark: -1,
+      lastStableOffset: -1,
+      logStartOffset: -1,
+      records: [],
+      sizeBytes: 0,
+      divergingEpoch: null,
+      abortedTransactions: null,
+    });
+  }
+}
+
+interface ColdRead {
+  readonly log: PartitionLog;
+  readonly asked: ReadPartition;
+  readonly limitOffset: number;
+  readonly maxBytes: number;
+  readonly mustReturn: boolean;
+}
+
+/** Older than ours: the reader missed a change; newer: we did. */
+export function epochError(asked: number, current: number): LogErrorKind | null {
+  if (asked < 0 || asked === current) return null;
+  return asked < current ? "fencedLeaderEpoch" : "unknownLeaderEpoch";
+}
+
+/** Batches in memory from `index` on, below `limitOffset`. */
+function readTail(
+  log: PartitionLog,
+  index: number,
+  offset: number,
+  limitOffset: number,
+  maxBytes: number,
+  mustReturn: boolean,
+): FoundRecords {
+  const records: Buffer[] = [];
+  let sizeBytes = 0;
+  for (let i = index; ; i++) {
+    const batch = log.at(i);
+    if (batch === null || batch.baseOffset >= limitOffset) break;
+    if (batch.lastOffset < offset) continue;
+    const isFirst = records.length === 0;
+    if (sizeBytes + batch.sizeBytes > maxBytes && !(isFirst && mustReturn)) break;
+    records.push(batch.buffer!);
+    sizeBytes += batch.sizeBytes;
+  }
+  return { records, sizeBytes };
+}

@@ -1,0 +1,124 @@
+/**
+ * One segment of a partition as the engine sees it: `%020d.log` with its indexes, named after its first offset.
+ *
+ * Three sizes: `sizeBytes` counts every batch appended, `writtenBytes` those that are in the file, and the file itself may be longer: direct I/O
+ * writes whole blocks, so the last one is padded with zeros until the segment is finished or the engine stops cleanly.
+ * Nothing behind `writtenBytes` is ever read.
+ */
+import { OffsetIndex } from "./offset-index.ts";
+import { TimeIndex } from "./time-index.ts";
+
+export interface SegmentState {
+  readonly baseOffset: number;
+  readonly sizeBytes: number;
+  readonly maxTimestamp: number;
+  readonly maxTimestampOffset: number;
+  readonly firstTimestamp: number;
+  readonly createdMs: number;
+  readonly isFinished: boolean;
+  readonly offsetEntries: number;
+  readonly timeEntries: number;
+}
+
+export class Segment {
+  readonly baseOffset: number;
+  sizeBytes: number;
+  writtenBytes: number;
+  /** Greatest timestamp, and the last offset of the first batch that has it. −1 when there is none. */
+  maxTimestamp: number;
+  maxTimestampOffset: number;
+  /** Max timestamp of the first batch; rolling by time counts from it. */
+  firstTimestamp: number;
+  readonly createdMs: number;
+  readonly jitterMs: number;
+  /** Trimmed to its true size, with complete indexes. */
+  isFinished: boolean;
+  /** Written since the last flush of the file. */
+  isUnsynced = false;
+  /** Whether the file may carry padding behind `writtenBytes`. */
+  isPadded = false;
+  bytesSinceIndex = 0;
+  readonly index: OffsetIndex;
+  readonly timeIndex: TimeIndex;
+
+  constructor(state: SegmentState, jitterMs: number) {
+    this.baseOffset = state.baseOffset;
+    this.sizeBytes = state.sizeBytes;
+    this.writtenBytes = state.sizeBytes;
+    this.maxTimestamp = state.maxTimestamp;
+    this.maxTimestampOffset = state.maxTimestampOffset;
+    this.firstTimestamp = state.firstTimestamp;
+    this.createdMs = state.createdMs;
+    this.jitterMs = jitterMs;
+    this.isFinished = state.isFinished;
+    this.index = new OffsetIndex(state.offsetEntries);
+    this.timeIndex = new TimeIndex(
+      state.timeEntries,
+      state.timeEntries > 0 ? state.maxTimestamp : -1,
+    );
+  }
+
+  static empty(baseOffset: number, createdMs: number, jitterMs: number): Segment {
+    return new Segment(
+      {
+        baseOffset,
+        sizeBytes: 0,
+        maxTimestamp: -1,
+        maxTimestampOffset: -1,
+        firstTimestamp: -1,
+        createdMs,
+        isFinished: false,
+        offsetEntries: 0,
+        timeEntries: 0,
+      },
+      jitterMs,
+    );
+  }
+
+  /** Counts a batch appended at the end. Index entries are made every `indexIntervalBytes`. */
+  append(
+    lastOffset: number,
+    sizeBytes: number,
+    maxTimestamp: number,
+    indexIntervalBytes: number,
+  ): void {
+    const position = this.sizeBytes;
+    if (position === 0) this.firstTimestamp = maxTimestamp;
+    if (maxTimestamp > this.maxTimestamp) {
+      this.maxTimestamp = maxTimestamp;
+      this.maxTimestampOffset = lastOffset;
+    }
+    if (this.bytesSinceIndex > indexIntervalBytes) {
+      this.index.add(lastOffset - this.baseOffset, position);
+      this.addTimeEntry();
+      this.bytesSinceIndex = 0;
+    }
+    this.bytesSinceIndex += sizeBytes;
+    this.sizeBytes = position + sizeBytes;
+  }
+
+  /** Notes the greatest timestamp so far in the time index, as each roll and clean stop does. */
+  addTimeEntry(): void {
+    if (this.maxTimestamp >= 0) {
+      this.timeIndex.add(this.maxTimestamp, this.maxTimestampOffset - this.baseOffset);
+    }
+  }
+
+  /** Takes back what was appended behind `sizeBytes` and never became durable. The max timestamp stays, as an upper bound. */
+  truncateTo(sizeBytes: number, nextOffset: number): void {
+    this.sizeBytes = sizeBytes;
+    this.index.truncateTo(sizeBytes);
+    this.timeIndex.truncateTo(nextOffset - this.baseOffset);
+    this.bytesSinceIndex = 0;
+    if (sizeBytes === 0) {
+      this.maxTimestamp = -1;
+      this.maxTimestampOffset = -1;
+      this.firstTimestamp = -1;
+    }
+  }
+}
+
+/** The name, without its ending, of the files of a segment. */
+export function segmentName(baseOffset: number): string {
+  return String(baseOffset).padStart(20, "0");
+}

@@ -1,0 +1,177 @@
+/** Batches and engines for tests. Imported by tests only. */
+import { type Clock, MemoryFileSystem, SystemClock, SystemRandom } from "@ottla/platform";
+import { RECORD_BATCH_OVERHEAD, writeBatchHeader } from "@ottla/protocol";
+import type { AppendRequest, AppendResult, LogConfig, ReadRequest } from "./engine.ts";
+import { LocalLogEngine } from "./local-engine.ts";
+import type { LocalLogOptions } from "./options.ts";
+
+export const config: LogConfig = {
+  cleanupPolicy: { delete: true, compact: false },
+  compressionType: "producer",
+  compressionLevels: { gzip: -1, lz4: 9, zstd: 3 },
+  maxMessageBytes: 1_048_588,
+  timestampType: "CreateTime",
+  timestampBeforeMaxMs: Infinity,
+  timestampAfterMaxMs: 3_600_000,
+  minInsyncReplicas: 1,
+  segmentBytes: 1_073_741_824,
+  segmentMs: 604_800_000,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 10_485_760,
+  indexIntervalBytes: 4096,
+  retentionMs: 604_800_000,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
+  flushMessages: Infinity,
+  flushMs: Infinity,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Infinity,
+  minCleanableDirtyRatio: 0.5,
+  preallocate: false,
+};
+
+export interface BatchOptions {
+  readonly values?: readonly (Buffer | string)[];
+  readonly keys?: readonly (Buffer | string | null)[];
+  /** Timestamp of each record. */
+  readonly timestamps?: readonly number[];
+  readonly producerId?: number;
+  readonly epoch?: number;
+  readonly sequence?: number;
+  readonly attributes?: number;
+}
+
+/** A batch of magic 2, uncompressed, as a producer sends it. */
+export function makeBatch(options: BatchOptions = {}): Buffer {
+  const values = (options.values ?? ["value"]).map((value) => Buffer.from(value));
+  const timestamps = options.timestamps ?? values.map(() => 1_000);
+  const base = timestamps[0] ?? 0;
+  const records = values.map((value, i) => {
+    const key = options.keys?.[i] ?? null;
+    return makeRecord(
+      i,
+      (timestamps[i] ?? base) - base,
+      key === null ? null : Buffer.from(key),
+      value,
+    );
+  });
+  const body = Buffer.concat(records);
+  const batch = Buffer.concat([Buffer.alloc(RECORD_BATCH_OVERHEAD), body]);
+  writeBatchHeader(batch, 0, {
+    baseOffset: 0,
+    size: batch.length,
+    partitionLeaderEpoch: -1,
+    attributes: options.attributes ?? 0,
+    lastOffsetDelta: values.length - 1,
+    baseTimestamp: base,
+    maxTimestamp: Math.max(...timestamps),
+    producerId: options.producerId ?? -1,
+    producerEpoch: options.epoch ?? (options.producerId === undefined ? -1 : 0),
+    baseSequence: options.sequence ?? (options.producerId === undefined ? -1 : 0),
+    recordsCount: values.length,
+  });
+  return batch;
+}
+
+function makeRecord(offset: number, delta: number, key: Buffer | null, value: Buffer): Buffer {
+  const parts = [Buffer.from([0]), varint(delta), varint(offset)];
+  if (key === null) parts.push(varint(-1));
+  else parts.push(varint(key.length), key);
+  parts.push(varint(value.length), value, varint(0));
+  const body = Buffer.concat(parts);
+  return Buffer.concat([varint(body.length), body]);
+}
+
+function varint(value: number): Buffer {
+  let rest = BigInt(value) >= 0n ? BigInt(value) * 2n : BigInt(value) * -2n - 1n;
+  const bytes: number[] = [];
+  while (rest >= 0x80n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Buffer.from(bytes);
+}
+
+/** A 22-character topic id that says which number it was made from. */
+export function topicId(number: number): string {
+  const bytes = Buffer.alloc(16, 7);
+  bytes.writeUInt32BE(number, 12);
+  return bytes.toString("base64url");
+}
+
+export const smallLimits = {
+  tailBytes: 1_048_576,
+  journalBufferBytes: 65_536,
+  journalFirstFileBytes: 131_072,
+  journalFileBytes: 262_144,
+  journalMaxBytes: 1_048_576,
+  segmentWriteBytes: 32_768,
+  retryDelayMs: 0,
+} as const;
+
+export function openEngine(options: Partial<LocalLogOptions> = {}): Promise<LocalLogEngine> {
+  return LocalLogEngine.open({
+    fileSystem: new MemoryFileSystem(),
+    directory: "/data",
+    clock: new SystemClock() as Clock,
+    random: new SystemRandom(),
+    ...smallLimits,
+    ...options,
+  });
+}
+
+export function appendRequest(
+  partitions: AppendRequest["partitions"],
+  options: Partial<AppendRequest> = {},
+): AppendRequest {
+  return {
+    acks: -1,
+    origin: "client",
+    allowsZstd: true,
+    isTransactional: false,
+    partitions,
+    ...options,
+  };
+}
+
+/** Appends one batch to one partition. */
+export async function appendOne(
+  engine: LocalLogEngine,
+  id: string,
+  partition: number,
+  records: Buffer | null,
+  options: Partial<AppendRequest> = {},
+): Promise<AppendResult> {
+  const results = await engine.append(
+    appendRequest([{ topicId: id, partition, records }], options),
+  );
+  return results[0]!;
+}
+
+export function readRequest(
+  id: string,
+  partition: number,
+  offset: number,
+  options: Partial<ReadRequest> & { partitionMaxBytes?: number } = {},
+): ReadRequest {
+  return {
+    partitions: [
+      {
+        topicId: id,
+        partition,
+        offset,
+        maxBytes: options.partitionMaxBytes ?? 1_048_576,
+        currentLeaderEpoch: -1,
+        lastFetchedEpoch: -1,
+      },
+    ],
+    minBytes: 1,
+    maxBytes: 52_428_800,
+    maxWaitMs: 0,
+    isolation: "uncommitted",
+    allowsZstd: true,
+    ...options,
+  };
+}
