@@ -6,7 +6,7 @@ export interface CoordinatorLog {
   readonly shards: number;
   /**
    * Appends all `records` as one batch and resolves when they are durable, in call order per shard. A rejected append has not
-   * happened: the caller drops the operation and answers a retriable error.
+   * happened: the caller drops the operation and answers an error, which a `CoordinatorAppendRejected` tells more about.
    */
   append(shard: number, records: readonly CoordinatorRecord[]): Promise<void>;
   /** Calls `visit` with each record of the shard from its start, in order; `value` null is a tombstone. */

@@ -1,5 +1,8 @@
+import type { ErrorName } from "@ottla/protocol";
+
 /** The Kafka errors that this package answers with, by their names in Kafka's error table. */
-export type GroupErrorName =
+export type GroupErrorName = Extract<
+  ErrorName,
   | "NONE"
   | "UNKNOWN_SERVER_ERROR"
   | "UNKNOWN_TOPIC_OR_PARTITION"
@@ -22,4 +25,31 @@ export type GroupErrorName =
   | "GROUP_SUBSCRIBED_TO_TOPIC"
   | "UNSTABLE_OFFSET_COMMIT"
   | "UNKNOWN_TOPIC_ID"
-  | "UNSUPPORTED_VERSION";
+>;
+
+/**
+ * Why a coordinator log refused a batch: `tooLarge` for its topic, `notOwner` when the shard moved elsewhere, `unavailable` for all
+ * that a client may try again.
+ */
+export type AppendRejection = "tooLarge" | "notOwner" | "unavailable";
+
+/** A batch that did not happen. Anything else that a log rejects with counts as `unavailable`. */
+export class CoordinatorAppendRejected extends Error {
+  override readonly name = "CoordinatorAppendRejected";
+  readonly rejection: AppendRejection;
+
+  constructor(rejection: AppendRejection, cause?: unknown) {
+    super(`coordinator append rejected: ${rejection}`, { cause });
+    this.rejection = rejection;
+  }
+}
+
+/** A stored record that is no record of its type. Loading its shard fails: skipping it could bring back deleted state. */
+export class CorruptCoordinatorRecord extends Error {
+  override readonly name = "CorruptCoordinatorRecord";
+}
+
+/** The rejection behind whatever an append failed with. */
+export function rejectionOf(error: unknown): AppendRejection {
+  return error instanceof CoordinatorAppendRejected ? error.rejection : "unavailable";
+}

@@ -1,7 +1,22 @@
-import type { Clock, Random } from "@ottla/platform";
+/**
+ * The group coordinator: routes requests to shards and groups, keeps them waiting while a shard loads or is being cleaned, turns
+ * outcomes into records and answers. What a group does is in classic-group.ts, what is stored and when in group-shard.ts.
+ *
+ * Nothing here blocks: a request that waits is a promise that its group holds. Time costs two timers whatever the number of
+ * groups: the next deadline of any group, and the next scan for expired offsets.
+ */
+import type { Cancel, Clock, Random } from "@ottla/platform";
+import type {
+  ClassicGroupEvent,
+  ClassicGroupInputs,
+  ClassicGroupOutput,
+} from "./classic-transitions.ts";
+import { joinError, syncError } from "./classic-transitions.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
-import type { GroupErrorName } from "./errors.ts";
+import { DeadlineQueue } from "./deadline-queue.ts";
+import { type AppendRejection, type GroupErrorName, rejectionOf } from "./errors.ts";
+import { type Group, GroupShard } from "./group-shard.ts";
 import type {
   DeletedGroup,
   DescribedGroup,
@@ -10,12 +25,15 @@ import type {
   JoinGroupResult,
   LeaveGroupRequest,
   LeaveGroupResult,
+  ListedGroup,
   ListGroupsFilter,
   ListGroupsResult,
   SyncGroupRequest,
   SyncGroupResult,
 } from "./group-types.ts";
+import { OffsetOperations } from "./offset-operations.ts";
 import type {
+  DeletedTopic,
   OffsetCommitRequest,
   OffsetCommitResult,
   OffsetDeleteRequest,
@@ -25,6 +43,8 @@ import type {
   TopicCatalog,
 } from "./offset-types.ts";
 import type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
+import type { GroupMetadata } from "./records/group-metadata.ts";
+import { shardOf } from "./shard.ts";
 
 export interface GroupCoordinatorOptions {
   readonly clock: Clock;
@@ -35,34 +55,489 @@ export interface GroupCoordinatorOptions {
   readonly probe?: GroupCoordinatorProbe;
 }
 
+/** How many shards are read at a time. */
+const LOADING_AT_ONCE = 8;
+
+/** A client id longer than this is cut where it begins a member id, which must fit a string of the protocol. */
+const CLIENT_ID_IN_MEMBER_ID_CHARACTERS = 8_000;
+
+const EMPTY = Buffer.alloc(0);
+
 /**
  * Classic consumer groups and committed offsets, over all shards of a coordinator log. Expected failures are values; a rejected
  * promise is a defect. Nothing is answered before what it says is durable.
  */
-export interface GroupCoordinator {
-  /** Reads every shard; requests for a shard not read yet answer COORDINATOR_LOAD_IN_PROGRESS. @throws when a shard cannot be read. */
-  load(): Promise<void>;
-  /** The partition of `__consumer_offsets` that holds the group. */
-  shardFor(groupId: string): number;
+export class GroupCoordinator {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #config: GroupCoordinatorConfig;
+  readonly #probe: GroupCoordinatorProbe | null;
+  readonly #shards: readonly GroupShard[];
+  readonly #deadlines: DeadlineQueue<Group>;
+  readonly #offsets: OffsetOperations;
+  #cancelScan: Cancel | null = null;
+  #isClosed = false;
 
-  /** Resolves when the join phase completes. */
-  joinGroup(request: JoinGroupRequest): Promise<JoinGroupResult>;
-  /** Resolves when the leader's assignment is durable. */
-  syncGroup(request: SyncGroupRequest): Promise<SyncGroupResult>;
-  /** Answers from memory, at once. */
-  heartbeat(request: HeartbeatRequest): GroupErrorName;
-  leaveGroup(request: LeaveGroupRequest): Promise<LeaveGroupResult>;
-  describeGroups(groupIds: readonly string[]): readonly DescribedGroup[];
-  listGroups(filter: ListGroupsFilter): ListGroupsResult;
-  deleteGroups(groupIds: readonly string[]): Promise<readonly DeletedGroup[]>;
+  constructor(options: GroupCoordinatorOptions) {
+    const { clock, config, log, topics } = options;
+    this.#clock = clock;
+    this.#random = options.random;
+    this.#config = config;
+    this.#probe = options.probe ?? null;
+    const settings = {
+      clock,
+      initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
+      maxSize: config.groupMaxSize,
+    };
+    const shards: GroupShard[] = [];
+    for (let index = 0; index < log.shards; index++) {
+      shards.push(new GroupShard(index, log, settings));
+    }
+    this.#shards = shards;
+    this.#deadlines = new DeadlineQueue(clock, (group) => this.#tick(group));
+    this.#offsets = new OffsetOperations({ clock, config, topics, probe: this.#probe });
+  }
 
-  commitOffsets(request: OffsetCommitRequest): Promise<OffsetCommitResult>;
-  fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult>;
-  deleteOffsets(request: OffsetDeleteRequest): Promise<OffsetDeleteResult>;
+  /**
+   * Reads every shard; requests for a shard that is not read yet answer COORDINATOR_LOAD_IN_PROGRESS.
+   * @throws AggregateError when shards cannot be read; they answer COORDINATOR_NOT_AVAILABLE, the others work.
+   */
+  async load(): Promise<void> {
+    this.#scanLater();
+    const waiting = this.#shards.values();
+    const errors: unknown[] = [];
+    const loadNext = async () => {
+      for (const shard of waiting) {
+        await this.#loadShard(shard).catch((error: unknown) => errors.push(error));
+      }
+    };
+    await Promise.all(Array.from({ length: LOADING_AT_ONCE }, loadNext));
+    if (errors.length > 0) throw new AggregateError(errors, "coordinator shards cannot be read");
+  }
 
-  /** Drops the offsets of deleted topics. To be called after the catalog has forgotten them. */
-  onTopicsDeleted(names: readonly string[]): Promise<void>;
-  gauges(): GroupCoordinatorGauges;
+  /** The partition of `__consumer_offsets` that holds the group (CG14). */
+  shardFor(groupId: string): number {
+    return shardOf(groupId, this.#shards.length);
+  }
+
+  /** Resolves when the join phase completes, or the request is refused. */
+  async joinGroup(request: JoinGroupRequest): Promise<JoinGroupResult> {
+    const { groupId, memberId, sessionTimeoutMs } = request;
+    const shard = this.#shard(groupId);
+    if (shard.gate !== null) await shard.opened();
+    const refusal = this.#refusal(shard, groupId);
+    if (refusal !== "NONE") return joinError(refusal, memberId);
+    const { groupMinSessionTimeoutMs, groupMaxSessionTimeoutMs } = this.#config;
+    if (
+      sessionTimeoutMs < groupMinSessionTimeoutMs ||
+      sessionTimeoutMs > groupMaxSessionTimeoutMs
+    ) {
+      return joinError("INVALID_SESSION_TIMEOUT", memberId);
+    }
+    const group = memberId === "" ? shard.groupOrNew(groupId) : shard.group(groupId);
+    if (group === undefined) return joinError("UNKNOWN_MEMBER_ID", memberId);
+    return new Promise((reply) => {
+      const kept = keepJoin(request);
+      if (memberId !== "") {
+        this.#run(group, "rejoin", { request: kept, reply });
+        return;
+      }
+      const newMemberId = this.#newMemberId(kept);
+      this.#run(group, "join", { request: kept, newMemberId, reply });
+    });
+  }
+
+  /** Resolves when the leader's assignment is durable, or the request is refused. */
+  async syncGroup(request: SyncGroupRequest): Promise<SyncGroupResult> {
+    const shard = this.#shard(request.groupId);
+    if (shard.gate !== null) await shard.opened();
+    const refusal = this.#refusal(shard, request.groupId);
+    if (refusal !== "NONE") {
+      // Clients do not expect to hear of loading here; looking for the coordinator again is what they should do (ER).
+      const isLoading = refusal === "COORDINATOR_LOAD_IN_PROGRESS";
+      return syncError(isLoading ? "COORDINATOR_NOT_AVAILABLE" : refusal);
+    }
+    const group = shard.group(request.groupId);
+    if (group === undefined) return syncError("UNKNOWN_MEMBER_ID");
+    return new Promise((reply) => {
+      this.#run(group, "sync", { request: keepSync(request), reply });
+    });
+  }
+
+  /** Answers from memory, at once. While the shard loads all is well, so that nobody rejoins for that. */
+  heartbeat(request: HeartbeatRequest): GroupErrorName {
+    const shard = this.#shard(request.groupId);
+    const refusal = this.#refusal(shard, request.groupId);
+    if (refusal === "COORDINATOR_LOAD_IN_PROGRESS") return "NONE";
+    if (refusal !== "NONE") return refusal;
+    const group = shard.group(request.groupId);
+    if (group === undefined) return "UNKNOWN_MEMBER_ID";
+    return this.#run(group, "heartbeat", request).response;
+  }
+
+  async leaveGroup(request: LeaveGroupRequest): Promise<LeaveGroupResult> {
+    const shard = this.#shard(request.groupId);
+    if (shard.gate !== null) await shard.opened();
+    const refusal = this.#refusal(shard, request.groupId);
+    if (refusal !== "NONE") return { error: refusal, members: [] };
+    const group = shard.group(request.groupId);
+    if (group === undefined) {
+      const members = request.members.map(({ memberId, groupInstanceId }) => ({
+        memberId,
+        groupInstanceId,
+        error: "UNKNOWN_MEMBER_ID" as const,
+      }));
+      return { error: "NONE", members };
+    }
+    const { response, stored } = this.#run(group, "leave", request);
+    const error = stored === null ? "NONE" : await stored;
+    return error === "NONE" ? response : { error, members: [] };
+  }
+
+  describeGroups(groupIds: readonly string[]): readonly DescribedGroup[] {
+    return groupIds.map((groupId) => {
+      const shard = this.#shard(groupId);
+      const refusal = this.#unavailability(shard);
+      const group = shard.group(groupId);
+      if (refusal === "NONE" && group !== undefined) return group.classic.describe();
+      const isUnknown = refusal === "NONE";
+      return {
+        groupId,
+        error: isUnknown ? "GROUP_ID_NOT_FOUND" : refusal,
+        errorMessage: isUnknown ? `Group ${groupId} not found.` : null,
+        groupState: isUnknown ? "Dead" : "",
+        protocolType: "",
+        protocolData: "",
+        members: [],
+      };
+    });
+  }
+
+  listGroups(filter: ListGroupsFilter): ListGroupsResult {
+    const states = new Set(filter.statesFilter.map((state) => state.toLowerCase()));
+    const types = new Set(filter.typesFilter.map((type) => type.toLowerCase()));
+    const isTypeWanted = types.size === 0 || types.has("classic");
+    const groups: ListedGroup[] = [];
+    for (const shard of this.#shards) {
+      const error = this.#unavailability(shard);
+      if (error !== "NONE") return { error, groups: [] };
+      if (!isTypeWanted) continue;
+      for (const { groupId, classic } of shard.groups.values()) {
+        if (states.size > 0 && !states.has(classic.state.toLowerCase())) continue;
+        const protocolType = classic.protocolType ?? "";
+        groups.push({ groupId, protocolType, groupState: classic.state, groupType: "classic" });
+      }
+    }
+    return { error: "NONE", groups };
+  }
+
+  /** Deletes groups without members, with their offsets (CG13). */
+  deleteGroups(groupIds: readonly string[]): Promise<readonly DeletedGroup[]> {
+    return Promise.all(
+      groupIds.map(async (groupId) => ({ groupId, error: await this.#deleteGroup(groupId) })),
+    );
+  }
+
+  /** Resolves when the offsets are durable. */
+  async commitOffsets(request: OffsetCommitRequest): Promise<OffsetCommitResult> {
+    const commit = this.#offsets.prepareCommit(request);
+    if (!commit.hasWork) return commit.result;
+    const shard = this.#shard(request.groupId);
+    if (shard.gate !== null) await shard.opened();
+    let error = this.#unavailability(shard);
+    if (error === "NONE") error = this.#mayCommit(shard, request);
+    if (error !== "NONE") return commit.refuse(error);
+    const records = commit.records();
+    if (records.length === 0) return commit.result;
+    try {
+      await shard.append(records);
+    } catch (cause) {
+      this.#warn(`offsets of group ${request.groupId} were not stored`, cause);
+      return commit.refuse(commitErrorOf(rejectionOf(cause)));
+    }
+    this.#probe?.offsetsCommitted(records.length);
+    return commit.result;
+  }
+
+  async fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult> {
+    const groups = request.groups.map(async (wanted) => {
+      const shard = this.#shard(wanted.groupId);
+      if (request.requireStable) await shard.settled();
+      const error = this.#unavailability(shard);
+      if (error !== "NONE") return { groupId: wanted.groupId, error, topics: [] };
+      return this.#offsets.fetch(shard.group(wanted.groupId), wanted);
+    });
+    return { groups: await Promise.all(groups) };
+  }
+
+  /** Deletes offsets of topics that the group does not subscribe to (CG13). */
+  async deleteOffsets(request: OffsetDeleteRequest): Promise<OffsetDeleteResult> {
+    const shard = this.#shard(request.groupId);
+    return shard.exclusively(async () => {
+      const refusal = this.#refusal(shard, request.groupId);
+      if (refusal !== "NONE") return { error: refusal, topics: [] };
+      const { result, records } = this.#offsets.prepareDelete(
+        shard.group(request.groupId),
+        request,
+      );
+      if (records.length === 0) return result;
+      try {
+        await shard.append(records);
+      } catch (cause) {
+        this.#warn(`offsets of group ${request.groupId} were not deleted`, cause);
+        return { error: errorOf(rejectionOf(cause)), topics: [] };
+      }
+      this.#probe?.offsetsDeleted(records.length);
+      return result;
+    });
+  }
+
+  /** Drops the offsets of deleted topics (CG13). To be called after the catalog has forgotten them. */
+  async onTopicsDeleted(topics: readonly DeletedTopic[]): Promise<void> {
+    await Promise.all(
+      this.#shards.map(async (shard) => {
+        await shard.ready;
+        if (this.#unavailability(shard) !== "NONE") return;
+        if (!this.#offsets.anyOf(shard, topics) && shard.settled() === null) return;
+        await this.#clean(shard, () => this.#offsets.ofTopics(shard, topics));
+      }),
+    );
+  }
+
+  gauges(): GroupCoordinatorGauges {
+    const byState = {
+      Empty: 0,
+      PreparingRebalance: 0,
+      CompletingRebalance: 0,
+      Stable: 0,
+      Dead: 0,
+    };
+    let numGroups = 0;
+    let numOffsets = 0;
+    for (const shard of this.#shards) {
+      numGroups += shard.groups.size;
+      for (const { classic, offsets } of shard.groups.values()) {
+        byState[classic.state]++;
+        numOffsets += offsets.count;
+      }
+    }
+    return {
+      numGroups,
+      numGroupsEmpty: byState.Empty,
+      numGroupsPreparingRebalance: byState.PreparingRebalance,
+      numGroupsCompletingRebalance: byState.CompletingRebalance,
+      numGroupsStable: byState.Stable,
+      numGroupsDead: byState.Dead,
+      numOffsets,
+    };
+  }
+
   /** Answers what waits with NOT_COORDINATOR and what comes after with COORDINATOR_NOT_AVAILABLE. Idempotent. */
-  close(): Promise<void>;
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#cancelScan?.();
+      this.#deadlines.close();
+      for (const shard of this.#shards) {
+        shard.becomeReady();
+        for (const { classic } of shard.groups.values()) {
+          classic.handle("unload", { error: "NOT_COORDINATOR" });
+        }
+      }
+    }
+    for (const shard of this.#shards) {
+      await shard.opened();
+      await shard.settled();
+    }
+  }
+
+  async #loadShard(shard: GroupShard): Promise<void> {
+    if (shard.status !== "COORDINATOR_LOAD_IN_PROGRESS" || this.#isClosed) return;
+    const startMs = this.#clock.monotonic();
+    try {
+      const records = await shard.load();
+      shard.status = "NONE";
+      if (!this.#isClosed) for (const group of shard.groups.values()) this.#revive(group);
+      const durationMs = this.#clock.monotonic() - startMs;
+      this.#probe?.shardLoaded({ shard: shard.index, records, durationMs });
+    } catch (error) {
+      shard.status = "COORDINATOR_NOT_AVAILABLE";
+      this.#warn(`coordinator shard ${shard.index} cannot be read`, error);
+      throw error;
+    } finally {
+      shard.becomeReady();
+    }
+  }
+
+  #revive(group: Group): void {
+    group.classic.restore();
+    this.#run(group, "loaded", {});
+    this.#deadlines.request(group, group.classic.nextDeadline());
+  }
+
+  /** Gives an event to a group, and stores what comes of it; `stored` resolves when that is done. */
+  #run<Event extends ClassicGroupEvent>(
+    group: Group,
+    event: Event,
+    input: ClassicGroupInputs[Event],
+  ): { response: ClassicGroupOutput<Event>; stored: Promise<GroupErrorName> | null } {
+    const { record, response } = group.classic.handle(event, input);
+    this.#watch(group);
+    return { response, stored: record === null ? null : this.#store(group, record) };
+  }
+
+  #tick(group: Group): void {
+    for (const record of group.classic.tick()) void this.#store(group, record);
+    group.classic.wakeAt = Number.POSITIVE_INFINITY;
+    this.#deadlines.request(group, group.classic.nextDeadline());
+  }
+
+  #watch(group: Group): void {
+    this.#deadlines.request(group, group.classic.wakeAt);
+    group.classic.wakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  async #store(group: Group, metadata: GroupMetadata): Promise<GroupErrorName> {
+    const { classic, groupId } = group;
+    const stateBefore = classic.state;
+    try {
+      await group.shard.append([{ type: "metadata", groupId, value: metadata }]);
+    } catch (cause) {
+      const error = errorOf(rejectionOf(cause));
+      this.#warn(`generation ${metadata.generation} of group ${groupId} was not stored`, cause);
+      if (!this.#isClosed) this.#run(group, "storeFailed", { metadata, error });
+      return error;
+    }
+    if (this.#isClosed) return "NONE";
+    this.#watch(group);
+    if (stateBefore === "CompletingRebalance" && classic.state === "Stable") {
+      this.#probe?.rebalanceCompleted();
+    }
+    return "NONE";
+  }
+
+  #mayCommit(shard: GroupShard, request: OffsetCommitRequest): GroupErrorName {
+    const generation = request.generationIdOrMemberEpoch;
+    const group = shard.group(request.groupId);
+    if (group !== undefined) {
+      const { memberId, groupInstanceId } = request;
+      return this.#run(group, "commit", { memberId, groupInstanceId, generation }).response;
+    }
+    // Without a generation it is a consumer that only keeps its offsets here; replay makes it a group.
+    if (generation < 0) return "NONE";
+    return request.knowsGroupIdNotFound ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
+  }
+
+  async #deleteGroup(groupId: string): Promise<GroupErrorName> {
+    const shard = this.#shard(groupId);
+    return shard.exclusively(async () => {
+      const refusal = this.#unavailability(shard);
+      if (refusal !== "NONE") return refusal;
+      const group = shard.group(groupId);
+      if (group === undefined || group.classic.state === "Dead") return "GROUP_ID_NOT_FOUND";
+      if (group.classic.state !== "Empty") return "NON_EMPTY_GROUP";
+      const records = this.#offsets.ofGroup(group);
+      const offsets = records.length;
+      records.push({ type: "metadata", groupId, value: null });
+      try {
+        await shard.appendInBatches(records);
+      } catch (cause) {
+        this.#warn(`group ${groupId} was not deleted`, cause);
+        return errorOf(rejectionOf(cause));
+      }
+      this.#probe?.offsetsDeleted(offsets);
+      return "NONE";
+    });
+  }
+
+  #scanLater(): void {
+    this.#cancelScan?.();
+    this.#cancelScan = this.#clock.schedule(this.#config.offsetsRetentionCheckIntervalMs, () => {
+      this.#scanLater();
+      for (const shard of this.#shards) {
+        if (this.#unavailability(shard) === "NONE") void this.#expire(shard);
+      }
+    });
+  }
+
+  /** Deletes offsets past their retention, and groups that nothing is left of (CG13). */
+  async #expire(shard: GroupShard): Promise<void> {
+    if (!this.#offsets.anythingExpired(shard)) return;
+    const count = await this.#clean(shard, () => this.#offsets.expired(shard));
+    this.#probe?.offsetsExpired(count);
+  }
+
+  /** Appends the tombstones that `find` comes up with; resolves to the number of offsets among them. A failure is tried again by the next scan. */
+  #clean(shard: GroupShard, find: () => ReturnType<OffsetOperations["expired"]>): Promise<number> {
+    return shard.exclusively(async () => {
+      if (this.#unavailability(shard) !== "NONE") return 0;
+      const records = find();
+      try {
+        await shard.appendInBatches(records);
+      } catch (cause) {
+        this.#warn(`${records.length} tombstones of shard ${shard.index} were not stored`, cause);
+        return 0;
+      }
+      return records.filter((record) => record.type === "offset").length;
+    });
+  }
+
+  #shard(groupId: string): GroupShard {
+    return this.#shards[shardOf(groupId, this.#shards.length)]!;
+  }
+
+  #refusal(shard: GroupShard, groupId: string): GroupErrorName {
+    if (this.#isClosed) return "COORDINATOR_NOT_AVAILABLE";
+    return groupId === "" ? "INVALID_GROUP_ID" : shard.status;
+  }
+
+  #unavailability(shard: GroupShard): GroupErrorName {
+    return this.#isClosed ? "COORDINATOR_NOT_AVAILABLE" : shard.status;
+  }
+
+  #newMemberId({ clientId, groupInstanceId }: JoinGroupRequest): string {
+    const prefix = groupInstanceId ?? clientId;
+    return `${prefix.slice(0, CLIENT_ID_IN_MEMBER_ID_CHARACTERS)}-${this.#random.uuid()}`;
+  }
+
+  #warn(message: string, cause: unknown): void {
+    this.#probe?.warning(message, cause);
+  }
+}
+
+/** A copy that owns its bytes: a member keeps them long after the request's buffer is gone. */
+function keepJoin(request: JoinGroupRequest): JoinGroupRequest {
+  const { rebalanceTimeoutMs, sessionTimeoutMs } = request;
+  return {
+    ...request,
+    rebalanceTimeoutMs: rebalanceTimeoutMs === -1 ? sessionTimeoutMs : rebalanceTimeoutMs,
+    protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: copy(metadata) })),
+  };
+}
+
+function keepSync(request: SyncGroupRequest): SyncGroupRequest {
+  const assignments = request.assignments.map(({ memberId, assignment }) => ({
+    memberId,
+    assignment: copy(assignment),
+  }));
+  return { ...request, assignments };
+}
+
+function copy(bytes: Buffer): Buffer {
+  return bytes.length === 0 ? EMPTY : Buffer.from(bytes);
+}
+
+function errorOf(rejection: AppendRejection): GroupErrorName {
+  switch (rejection) {
+    case "tooLarge":
+      return "UNKNOWN_SERVER_ERROR";
+    case "notOwner":
+      return "NOT_COORDINATOR";
+    case "unavailable":
+      return "COORDINATOR_NOT_AVAILABLE";
+  }
+}
+
+function commitErrorOf(rejection: AppendRejection): GroupErrorName {
+  return rejection === "tooLarge" ? "INVALID_COMMIT_OFFSET_SIZE" : errorOf(rejection);
 }

@@ -15,7 +15,7 @@ export type ClassicGroupState =
 /** One assignment strategy that a member supports, with what it wants the leader to know. */
 export interface JoinGroupProtocol {
   readonly name: string;
-  /** Kept until the member changes it: must not be a view of a buffer that is reused. */
+  /** Borrowed for the call. */
   readonly metadata: Buffer;
 }
 
@@ -47,7 +47,7 @@ export interface JoinGroupResult {
   /** −1 on error. */
   readonly generationId: number;
   readonly protocolType: string | null;
-  /** null on error; below v7 the wire carries an empty string instead. */
+  /** Mostly empty on error, null when the member was unknown or fenced; below v7 the wire carries null as an empty string. */
   readonly protocolName: string | null;
   /** Member id of the leader, empty on error. */
   readonly leader: string;
@@ -72,7 +72,7 @@ export interface SyncGroupRequest {
   /** null below v5, as is the next. */
   readonly protocolType: string | null;
   readonly protocolName: string | null;
-  /** From the leader; empty from others. Kept, so not views of a buffer that is reused. */
+  /** From the leader; empty from others. Their bytes are borrowed for the call. */
   readonly assignments: readonly SyncGroupAssignment[];
 }
 
@@ -142,6 +142,7 @@ export interface DescribedMember {
   readonly clientHost: string;
   /** Empty unless the group is stable. */
   readonly memberMetadata: Buffer;
+  /** That of the generation before while a rebalance is going on. */
   readonly memberAssignment: Buffer;
 }
 

@@ -4,8 +4,13 @@ export type {
   CoordinatorRecord,
   StoredCoordinatorRecord,
 } from "./coordinator-log.ts";
-export type { GroupErrorName } from "./errors.ts";
-export type { GroupCoordinator, GroupCoordinatorOptions } from "./group-coordinator.ts";
+export {
+  type AppendRejection,
+  CoordinatorAppendRejected,
+  CorruptCoordinatorRecord,
+  type GroupErrorName,
+} from "./errors.ts";
+export { GroupCoordinator, type GroupCoordinatorOptions } from "./group-coordinator.ts";
 export type {
   ClassicGroupState,
   DeletedGroup,
@@ -28,6 +33,7 @@ export type {
   SyncGroupResult,
 } from "./group-types.ts";
 export type {
+  DeletedTopic,
   OffsetCommitPartition,
   OffsetCommitRequest,
   OffsetCommitResult,

@@ -14,8 +14,14 @@ export interface TopicCatalog {
   topicId(name: string): string | null;
 }
 
+/** A topic that is no more. */
+export interface DeletedTopic {
+  readonly name: string;
+  readonly topicId: string;
+}
+
 export interface OffsetCommitRequest {
-  /** The empty group id is allowed here, and nowhere else (CG12). */
+  /** The empty group id is allowed here, as in OffsetFetch, DescribeGroups and DeleteGroups (CG12). */
   readonly groupId: string;
   /** −1 from a consumer that is in no group, and from admin clients. */
   readonly generationIdOrMemberEpoch: number;

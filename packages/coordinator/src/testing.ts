@@ -1,0 +1,1 @@
+export { type LogFailure, MemoryCoordinatorLog } from "./memory-coordinator-log.ts";
