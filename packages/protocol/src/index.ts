@@ -1,5 +1,14 @@
 export { UNKNOWN_TAGS, type UnknownTaggedField } from "./codec/runtime.ts";
 export {
+  type CompressionType,
+  compress,
+  compressionIdOf,
+  compressionLevels,
+  compressionTypeOf,
+  compressionTypes,
+  decompress,
+} from "./compression/compression.ts";
+export {
   type ConsumerProtocolAssignment,
   type ConsumerProtocolAssignmentInput,
   type ConsumerProtocolSubscription,
@@ -543,7 +552,14 @@ export {
   deleteShareGroupOffsets,
 } from "./messages/92-delete-share-group-offsets.ts";
 export { apiByKey, apis } from "./messages/index.ts";
+export { readInt64, writeInt64 } from "./primitives.ts";
 export { ProtocolError, type ProtocolErrorKind } from "./protocol-error.ts";
+export {
+  BatchBuilder,
+  type BatchOptions,
+  type HeaderInput,
+  type RecordBytes,
+} from "./records/batch-builder.ts";
 export {
   attributes,
   type BatchHeaderFields,
@@ -584,7 +600,29 @@ export {
   TRANSACTIONAL_BIT,
   writeBatchHeader,
 } from "./records/batch-header.ts";
+export { BatchWalker } from "./records/batch-walker.ts";
+export {
+  buildEndMarker,
+  type ControlRecord,
+  type ControlType,
+  controlTypeOf,
+  type EndMarker,
+  readControlRecord,
+} from "./records/control-record.ts";
 export { crc32c } from "./records/crc32c.ts";
+export { recompressBatch } from "./records/recompress.ts";
+export {
+  MAX_DECOMPRESSED_BYTES,
+  RecordCursor,
+  type RecordHeader,
+} from "./records/record-cursor.ts";
+export {
+  readZigzag,
+  readZigzagLong,
+  varintCursor,
+  writeZigzag,
+  zigzagSize,
+} from "./records/varint.ts";
 export type { RecordsInput } from "./schema/fields.ts";
 export {
   type Api,

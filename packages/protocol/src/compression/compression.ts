@@ -1,0 +1,56 @@
+/** The compressions a batch may have. A new one is a file in `codecs/` and a line in the list. */
+import { ProtocolError } from "../protocol-error.ts";
+import type { CompressionCodec } from "./codec.ts";
+import { gzip } from "./codecs/gzip.ts";
+import { lz4 } from "./codecs/lz4.ts";
+import { snappy } from "./codecs/snappy.ts";
+import { zstd } from "./codecs/zstd.ts";
+
+/** The names of Kafka's `compression.type`. */
+export type CompressionType = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+
+/** By id; 0 means not compressed. */
+const CODECS: readonly (CompressionCodec | null)[] = [null, gzip, snappy, lz4, zstd];
+
+export const compressionTypes: readonly CompressionType[] = [
+  "none",
+  "gzip",
+  "snappy",
+  "lz4",
+  "zstd",
+];
+
+/** The id of a compression in a batch's attributes. */
+export function compressionIdOf(type: CompressionType): number {
+  return compressionTypes.indexOf(type);
+}
+
+/** The compression of an id; null for one that nobody has defined. */
+export function compressionTypeOf(id: number): CompressionType | null {
+  return compressionTypes[id] ?? null;
+}
+
+/** The levels a compression knows; null for one without. */
+export function compressionLevels(type: CompressionType): CompressionCodec["levels"] {
+  return CODECS[compressionIdOf(type)]?.levels ?? null;
+}
+
+/** Compresses; with "none" returns the input as it is. */
+export function compress(type: CompressionType, input: Buffer, level?: number): Buffer {
+  const codec = CODECS[compressionIdOf(type)];
+  return codec === null || codec === undefined
+    ? input
+    : codec.compress(input, level ?? codec.levels?.default ?? 0);
+}
+
+/**
+ * Decompresses what the codec of `id` has made; returns the input itself for id 0.
+ * @throws ProtocolError `unsupportedCompression`, `corrupt`, or `tooLarge` when the result would exceed `maxBytes`
+ */
+export function decompress(id: number, input: Buffer, maxBytes: number): Buffer {
+  const codec = CODECS[id];
+  if (codec === undefined) {
+    throw new ProtocolError("unsupportedCompression", `no compression has the id ${id}`);
+  }
+  return codec === null ? input : codec.decompress(input, maxBytes);
+}
