@@ -1,1 +1,82 @@
-export {};
+export { Admin } from "./admin/admin.ts";
+export type {
+  ClusterDescription,
+  DescribeLogDirsOptions,
+  LogDir,
+  LogDirPartition,
+} from "./admin/cluster-info.ts";
+export type {
+  AlteredConfigs,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  ConfigResourceType,
+  ConfigSource,
+  ConfigSynonym,
+  ConfigType,
+  DescribeConfigsOptions,
+  FullConfigs,
+  ResourceChanges,
+  ResourceConfigs,
+} from "./admin/configs.ts";
+export type {
+  DeletedGroup,
+  GroupDescription,
+  GroupListing,
+  GroupMemberDescription,
+  ListGroupsOptions,
+} from "./admin/groups.ts";
+export type {
+  AlteredOffset,
+  CommittedOffset,
+  FetchedOffset,
+  FetchOffsetsOptions,
+  IsolationLevel,
+  ListedOffset,
+  ListOffsetsOptions,
+  OffsetQuery,
+  OffsetSpec,
+  OffsetToCommit,
+} from "./admin/offsets.ts";
+export type { TopicPartition } from "./admin/per-leader.ts";
+export { type ItemResult, orThrow } from "./admin/results.ts";
+export type {
+  ChangeOptions,
+  CreatedTopic,
+  DeletedRecords,
+  DeletedTopic,
+  NewPartitions,
+  NewTopic,
+  RecordsToDelete,
+  TopicDescription,
+  TopicListing,
+} from "./admin/topics.ts";
+export { isBrokerError } from "./broker-error.ts";
+export { Client } from "./client.ts";
+export type { CallOptions } from "./cluster.ts";
+export {
+  BrokerError,
+  ClientError,
+  ClosedError,
+  ConnectionError,
+  CorruptBatchError,
+  DeliveryTimeoutError,
+  FencedError,
+  isRetriable,
+  MalformedResponseError,
+  NoOffsetError,
+  RecordTooLargeError,
+  TimeoutError,
+  UnsupportedError,
+  UsageError,
+} from "./errors.ts";
+export type { Assignor, AssignorInput, GroupMember } from "./group/assignors/assignor.ts";
+export { cooperativeStickyAssignor } from "./group/assignors/cooperative-sticky.ts";
+export { rangeAssignor } from "./group/assignors/range.ts";
+export { roundRobinAssignor } from "./group/assignors/round-robin.ts";
+export type { Assignment, PartitionsByTopic, Subscription } from "./group/subscription.ts";
+export type { ClientOptions } from "./options.ts";
+export { murmur2, partitionForKey } from "./producer/murmur2.ts";
+export type { BrokerAddress } from "./transport/brokers.ts";
+export type { Dial } from "./transport/connection.ts";
+export type { PartitionMetadata, TopicMetadata } from "./transport/metadata.ts";

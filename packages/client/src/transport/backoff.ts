@@ -3,6 +3,7 @@
  * not come back together.
  */
 import type { Clock, Random } from "@ottla/platform";
+import { holdProcess } from "./hold.ts";
 
 const JITTER = 0.2;
 const JITTER_STEPS = 1 << 20;
@@ -38,19 +39,22 @@ export class Backoff {
   }
 }
 
-/** Resolves after `delayMs`. @throws the signal's reason when it aborts first. */
+/** Resolves after `delayMs`; holds the process meanwhile. @throws the signal's reason when it aborts first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal | null): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
       return;
     }
+    const release = holdProcess();
     const onAbort = () => {
       cancel();
+      release();
       reject(signal?.reason);
     };
     const cancel = clock.schedule(delayMs, () => {
       signal?.removeEventListener("abort", onAbort);
+      release();
       resolve();
     });
     signal?.addEventListener("abort", onAbort, { once: true });

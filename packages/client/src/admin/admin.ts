@@ -1,0 +1,122 @@
+import type { CallOptions, Cluster } from "../cluster.ts";
+import * as clusterInfo from "./cluster-info.ts";
+import * as configs from "./configs.ts";
+import * as groups from "./groups.ts";
+import * as offsets from "./offsets.ts";
+import type { TopicPartition } from "./per-leader.ts";
+import * as topics from "./topics.ts";
+
+/**
+ * Everything about a cluster that is not reading or writing records. Calls find the broker that can answer and repeat what fails for a
+ * passing reason; those about many items resolve with one result per item, whose `error` is null or says why that item failed
+ * (`orThrow` turns such results into an exception).
+ */
+export class Admin {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  createTopics(newTopics: readonly topics.NewTopic[], options: topics.ChangeOptions = {}) {
+    return topics.createTopics(this.#cluster, newTopics, options);
+  }
+
+  deleteTopics(names: readonly string[], options: CallOptions = {}) {
+    return topics.deleteTopics(this.#cluster, names, options);
+  }
+
+  createPartitions(
+    newPartitions: readonly topics.NewPartitions[],
+    options: topics.ChangeOptions = {},
+  ) {
+    return topics.createPartitions(this.#cluster, newPartitions, options);
+  }
+
+  listTopics(options: CallOptions = {}) {
+    return topics.listTopics(this.#cluster, options);
+  }
+
+  describeTopics(names: readonly string[], options: CallOptions = {}) {
+    return topics.describeTopics(this.#cluster, names, options);
+  }
+
+  /** Drops the records below the given offsets for good. */
+  deleteRecords(partitions: readonly topics.RecordsToDelete[], options: CallOptions = {}) {
+    return topics.deleteRecords(this.#cluster, partitions, options);
+  }
+
+  describeCluster(options: CallOptions = {}) {
+    return clusterInfo.describeCluster(this.#cluster, options);
+  }
+
+  describeLogDirs(
+    brokerIds: readonly number[] | null = null,
+    options: clusterInfo.DescribeLogDirsOptions = {},
+  ) {
+    return clusterInfo.describeLogDirs(this.#cluster, brokerIds, options);
+  }
+
+  describeConfigs(
+    resources: readonly configs.ConfigResource[],
+    options: configs.DescribeConfigsOptions = {},
+  ) {
+    return configs.describeConfigs(this.#cluster, resources, options);
+  }
+
+  /** Changes the named keys and leaves all others alone. */
+  incrementalAlterConfigs(
+    resources: readonly configs.ResourceChanges[],
+    options: topics.ChangeOptions = {},
+  ) {
+    return configs.incrementalAlterConfigs(this.#cluster, resources, options);
+  }
+
+  /** Replaces all configuration of the resources: keys not named go back to their defaults. */
+  alterConfigs(resources: readonly configs.FullConfigs[], options: topics.ChangeOptions = {}) {
+    return configs.alterConfigs(this.#cluster, resources, options);
+  }
+
+  listOffsets(queries: readonly offsets.OffsetQuery[], options: offsets.ListOffsetsOptions = {}) {
+    return offsets.listOffsets(this.#cluster, queries, options);
+  }
+
+  listGroups(options: groups.ListGroupsOptions = {}) {
+    return groups.listGroups(this.#cluster, options);
+  }
+
+  describeGroups(groupIds: readonly string[], options: CallOptions = {}) {
+    return groups.describeGroups(this.#cluster, groupIds, options);
+  }
+
+  deleteGroups(groupIds: readonly string[], options: CallOptions = {}) {
+    return groups.deleteGroups(this.#cluster, groupIds, options);
+  }
+
+  /** Committed offsets of a group: of `partitions`, where −1 means none, or of all it committed. */
+  fetchGroupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[] | null = null,
+    options: offsets.FetchOffsetsOptions = {},
+  ) {
+    return offsets.fetchGroupOffsets(this.#cluster, groupId, partitions, options);
+  }
+
+  /** Sets offsets of a group that has no members. */
+  alterGroupOffsets(
+    groupId: string,
+    newOffsets: readonly offsets.OffsetToCommit[],
+    options: CallOptions = {},
+  ) {
+    return offsets.alterGroupOffsets(this.#cluster, groupId, newOffsets, options);
+  }
+
+  /** Removes committed offsets of topics that no member of the group subscribes to. */
+  deleteGroupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    options: CallOptions = {},
+  ) {
+    return offsets.deleteGroupOffsets(this.#cluster, groupId, partitions, options);
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  deleteGroups as deleteGroupsApi,
+  describeGroups as describeGroupsApi,
+  listGroups as listGroupsApi,
+} from "@ottla/protocol";
+import { throwIfError } from "../broker-error.ts";
+import type { CallOptions, Cluster } from "../cluster.ts";
+import {
+  decodeAssignment,
+  decodeSubscription,
+  type PartitionsByTopic,
+} from "../group/subscription.ts";
+import type { ItemResult } from "./results.ts";
+import { errorOf } from "./topics.ts";
+
+export interface GroupListing {
+  readonly groupId: string;
+  /** `consumer` for consumer groups, empty for groups that only hold offsets. */
+  readonly protocolType: string;
+  /** Such as `Stable` or `Empty`; empty on brokers that do not say. */
+  readonly state: string;
+  /** `classic`, `consumer`, `share` or `streams`; empty on brokers that do not say. */
+  readonly type: string;
+}
+
+export interface ListGroupsOptions extends CallOptions {
+  readonly states?: readonly string[];
+  readonly types?: readonly string[];
+}
+
+/** The groups of all brokers, by id. */
+export async function listGroups(
+  cluster: Cluster,
+  options: ListGroupsOptions,
+): Promise<readonly GroupListing[]> {
+  await cluster.retry("Metadata", options, () => cluster.metadata.refresh([], options.signal));
+  const answers = await Promise.all(
+    cluster.brokers.known.map(({ nodeId }) =>
+      cluster.callBroker(
+        nodeId,
+        listGroupsApi,
+        {
+          ...(options.states === undefined ? {} : { statesFilter: options.states }),
+          ...(options.types === undefined ? {} : { typesFilter: options.types }),
+        },
+        ({ errorCode }) => throwIfError(errorCode, "ListGroups"),
+        options,
+      ),
+    ),
+  );
+  const groups = new Map<string, GroupListing>();
+  for (const { groupId, protocolType, groupState, groupType } of answers.flatMap((a) => a.groups)) {
+    groups.set(groupId, { groupId, protocolType, state: groupState, type: groupType });
+  }
+  return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+}
+
+export interface GroupDescription extends ItemResult {
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  /** The assignor in use, for consumer groups. */
+  readonly protocol: string;
+  readonly members: readonly GroupMemberDescription[];
+}
+
+export interface GroupMemberDescription {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  /** What the member asked for and got, in consumer groups; null where that cannot be read. */
+  readonly topics: readonly string[] | null;
+  readonly assignment: PartitionsByTopic | null;
+}
+
+/** State and members of classic groups. An unknown one has state `Dead`, with the error GROUP_ID_NOT_FOUND from newer brokers. */
+export async function describeGroups(
+  cluster: Cluster,
+  groupIds: readonly string[],
+  options: CallOptions,
+): Promise<readonly GroupDescription[]> {
+  return await Promise.all(
+    groupIds.map(async (groupId) => {
+      const response = await cluster.callCoordinator(
+        "group",
+        groupId,
+        describeGroupsApi,
+        { groups: [groupId] },
+        ({ groups }) => {
+          const error = errorOf(groups[0]?.errorCode ?? -1, `group ${groupId}`);
+          if (error?.retriable === true) throw error;
+        },
+        options,
+      );
+      const group = response.groups[0]!;
+      const isConsumer = group.protocolType === "consumer";
+      return {
+        groupId: group.groupId,
+        state: group.groupState,
+        protocolType: group.protocolType,
+        protocol: group.protocolData,
+        members: group.members.map((member) => ({
+          memberId: member.memberId,
+          groupInstanceId: member.groupInstanceId,
+          clientId: member.clientId,
+          clientHost: member.clientHost,
+          topics: isConsumer
+            ? readable(() => decodeSubscription(member.memberMetadata).topics)
+            : null,
+          assignment: isConsumer
+            ? readable(() => decodeAssignment(member.memberAssignment).partitions)
+            : null,
+        })),
+        error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
+      };
+    }),
+  );
+}
+
+/** Members may put what they like into these fields; a group is described all the same. */
+function readable<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+export interface DeletedGroup extends ItemResult {
+  readonly groupId: string;
+}
+
+/** Deletes groups without members and their offsets. */
+export async function deleteGroups(
+  cluster: Cluster,
+  groupIds: readonly string[],
+  options: CallOptions,
+): Promise<readonly DeletedGroup[]> {
+  return await Promise.all(
+    groupIds.map(async (groupId) => {
+      const response = await cluster.callCoordinator(
+        "group",
+        groupId,
+        deleteGroupsApi,
+        { groupsNames: [groupId] },
+        ({ results }) => {
+          const error = errorOf(results[0]?.errorCode ?? -1, `group ${groupId}`);
+          if (error?.retriable === true) throw error;
+        },
+        options,
+      );
+      return { groupId, error: errorOf(response.results[0]!.errorCode, `group ${groupId}`) };
+    }),
+  );
+}

@@ -1,0 +1,61 @@
+import type { Api, RequestInput, ResponseOf } from "@ottla/protocol";
+import { Admin } from "./admin/admin.ts";
+import { type CallOptions, Cluster } from "./cluster.ts";
+import { type ClientOptions, resolveOptions } from "./options.ts";
+
+/**
+ * The way into a cluster. Connections are opened when they are first needed; everything made from a client shares what it learnt about
+ * the cluster and ends with it.
+ */
+export class Client {
+  readonly #cluster: Cluster;
+  readonly #admin: Admin;
+
+  /** @throws {UsageError} for addresses that do not parse; nothing is connected yet */
+  constructor(options: ClientOptions) {
+    this.#cluster = new Cluster(resolveOptions(options));
+    this.#admin = new Admin(this.#cluster);
+  }
+
+  get admin(): Admin {
+    return this.#admin;
+  }
+
+  /**
+   * Sends one request as it is, in the newest version both sides speak, to `broker` or to any. Nothing is retried and error codes in
+   * the response are the caller's. @throws {UnsupportedError} {@link ConnectionError} {@link TimeoutError}
+   */
+  async request<A extends Api>(
+    api: A,
+    body: RequestInput<A>,
+    options: CallOptions & {
+      readonly broker?: number;
+      readonly min?: number;
+      readonly max?: number;
+    } = {},
+  ): Promise<ResponseOf<A>> {
+    const { broker, signal, timeoutMs, ...bounds } = options;
+    const connection = await this.#connection(broker, signal);
+    return await connection.request(api, body, {
+      ...bounds,
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+  }
+
+  /** Closes everything made from this client and its connections, after what is in flight. */
+  async close(): Promise<void> {
+    await this.#cluster.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #connection(broker: number | undefined, signal: AbortSignal | undefined) {
+    const { brokers, metadata } = this.#cluster;
+    if (broker === undefined) return await brokers.any(signal);
+    if (!brokers.has(broker)) await metadata.refresh([], signal);
+    return await brokers.connection(broker, "admin", signal);
+  }
+}
