@@ -11,7 +11,8 @@ import type { Cell, Settings } from "./cells/cell.ts";
 import { groups } from "./cells/index.ts";
 import { markdown, writeSection } from "./report.ts";
 import { type CellResult, compare } from "./rounds.ts";
-import { type SideName, sides } from "./sides.ts";
+import { sides } from "./sides.ts";
+import { removeDirectoriesWhenInterrupted } from "./workspace.ts";
 
 const usage = `node -C source bench/main.ts [GROUP…] [options]
 
@@ -22,7 +23,8 @@ const usage = `node -C source bench/main.ts [GROUP…] [options]
   --warmup N            seconds of load before the first round, 10 unless told
   --in-flight N         requests under way on each connection, 5 unless told
   --fetch-mb N          data that fetch cells read, 1024 unless told
-  --sides kafka,ottla   only these
+  --client-mb N         data that real clients send or read in a round, 1000 unless told
+  --sides kafka,ottla   only these; the clients group also has the ceiling
   --dir DIR             parent of the data directories, on a real disk; /var/tmp unless told
   --quick               three rounds of two seconds on the cells that tell most
   --write FILE          put the tables into their sections of FILE, after every cell
@@ -38,6 +40,7 @@ const { values: flags, positionals } = parseArgs({
     warmup: { type: "string" },
     "in-flight": { type: "string" },
     "fetch-mb": { type: "string" },
+    "client-mb": { type: "string" },
     sides: { type: "string" },
     dir: { type: "string" },
     quick: { type: "boolean", default: false },
@@ -53,12 +56,16 @@ const settings: Settings = {
   warmupSeconds: amount(flags.warmup, flags.quick ? 5 : 10),
   inFlight: amount(flags["in-flight"], 5),
   fetchBytes: amount(flags["fetch-mb"], flags.quick ? 256 : 1024) * 1e6,
+  clientBytes: amount(flags["client-mb"], flags.quick ? 200 : 1000) * 1e6,
   directory: flags.dir ?? "/var/tmp",
 };
 
 if (flags.help) process.stdout.write(usage);
 else if (flags.list) list();
-else await run();
+else {
+  removeDirectoriesWhenInterrupted();
+  await run();
+}
 
 function list(): void {
   for (const group of groups) {
@@ -68,18 +75,22 @@ function list(): void {
 }
 
 async function run(): Promise<void> {
-  const chosenSides = names(flags.sides ?? "kafka,ottla").map((name) => {
-    if (!(name in sides)) throw new Error(`no side ${name}`);
-    return sides[name as SideName];
-  });
+  const chosenSides = names(flags.sides ?? Object.keys(sides).join(","));
+  const unknown = chosenSides.find((name) => !(name in sides));
+  if (unknown !== undefined) throw new Error(`no side ${unknown}`);
   for (const group of groups) {
     const cells = group.cells.filter((cell) => isChosen(group.name, cell, group.quick));
+    const groupSides = group.sides.filter((name) => chosenSides.includes(name));
     const results: CellResult[] = [];
     for (const cell of cells) {
       process.stderr.write(`${cell.name}: ${cell.about}\n`);
       results.push(
-        await compare(cell, chosenSides, settings, rounds, (line) =>
-          process.stderr.write(`${line}\n`),
+        await compare(
+          cell,
+          groupSides.map((name) => sides[name]),
+          settings,
+          rounds,
+          (line) => process.stderr.write(`${line}\n`),
         ),
       );
       const section = markdown({
@@ -88,6 +99,7 @@ async function run(): Promise<void> {
         command: command(),
         rounds,
         directory: settings.directory,
+        hasCeiling: group.sides.includes("ceiling"),
         results,
       });
       if (flags.write) await writeSection(flags.write, group.name, section);

@@ -12,6 +12,8 @@ export interface Report {
   readonly command: string;
   readonly rounds: number;
   readonly directory: string;
+  /** Whether the group also ran against the ceiling, for a column of its own. */
+  readonly hasCeiling: boolean;
   readonly results: readonly CellResult[];
 }
 
@@ -28,9 +30,9 @@ export function markdown(report: Report): string {
     report.command,
     "```",
     "",
-    "| cell | what | unit | Apache Kafka | Ottla | ratio | CPU Kafka | CPU Ottla | CPU ratio | memory Kafka (peak) | memory Ottla (peak) |",
-    "|---|---|---|---|---|---|---|---|---|---|---|",
-    ...report.results.flatMap(rows),
+    row(columns(report.hasCeiling)),
+    row(columns(report.hasCeiling).map(() => "---")),
+    ...report.results.flatMap((result) => rows(result, report.hasCeiling)),
     "",
     ...notes(report.results),
   ];
@@ -52,29 +54,38 @@ export async function writeSection(file: string, group: string, section: string)
   await writeFile(file, updated);
 }
 
-function rows(result: CellResult): string[] {
-  const { kafka, ottla } = result.samples;
-  return result.cell.measures.map((measure, index) => {
+function columns(hasCeiling: boolean): string[] {
+  return [
+    ...["cell", "what", "unit", "Apache Kafka", "Ottla", "ratio"],
+    ...(hasCeiling ? ["ceiling"] : []),
+    ...["CPU Kafka", "CPU Ottla", "CPU ratio", "memory Kafka (peak)", "memory Ottla (peak)"],
+  ];
+}
+
+function rows({ cell, samples }: CellResult, hasCeiling: boolean): string[] {
+  const { kafka, ottla, ceiling } = samples;
+  return cell.measures.map((measure, index) => {
+    const { key, unit } = measure;
+    const costs = [
+      ...[cost(kafka), cost(ottla), ratio(costsOf(kafka), costsOf(ottla))],
+      ...[resident(kafka), resident(ottla)],
+    ];
     const isFirst = index === 0;
-    const cells = [
-      isFirst ? result.cell.name : "",
-      isFirst ? result.cell.about : "",
-      result.cell.measures.length > 1 ? `${measure.key}, ${measure.unit}` : measure.unit,
+    return row([
+      ...(isFirst ? [cell.name, cell.about] : ["", ""]),
+      cell.measures.length > 1 ? `${key}, ${unit}` : unit,
       spread(kafka, measure),
       spread(ottla, measure),
       ratio(valuesOf(kafka, measure), valuesOf(ottla, measure)),
-      ...(isFirst
-        ? [
-            cost(kafka),
-            cost(ottla),
-            ratio(costsOf(kafka), costsOf(ottla)),
-            resident(kafka),
-            resident(ottla),
-          ]
-        : ["", "", "", "", ""]),
-    ];
-    return `| ${cells.join(" | ")} |`;
+      ...(hasCeiling ? [spread(ceiling, measure)] : []),
+      // What it cost belongs to the cell: it stands on the first of its rows.
+      ...(isFirst ? costs : costs.map(() => "")),
+    ]);
   });
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
 }
 
 function notes(results: readonly CellResult[]): string[] {

@@ -17,7 +17,7 @@ export async function compare(
   rounds: number,
   log: (line: string) => void,
 ): Promise<CellResult> {
-  const samples: Record<SideName, Sample[]> = { kafka: [], ottla: [] };
+  const samples: Record<SideName, Sample[]> = { kafka: [], ottla: [], ceiling: [] };
   const failures: string[] = [];
   await using runs = new AsyncDisposableStack();
   const running: { side: Side; run: CellRun }[] = [];

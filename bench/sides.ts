@@ -1,18 +1,21 @@
 /**
- * The two brokers under comparison, behind one interface. Each keeps its data in a folder of its own under the same parent, so
+ * The brokers under comparison and the ceiling, behind one interface. Each keeps its data in a folder of its own under the same parent, so
  * both write to the same file system.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   type BrokerServer,
   freePorts,
   javaTool,
+  killChild,
+  spawnChild,
   startBrokerProcess,
   startReferenceKafka,
 } from "@ottla/testing";
 
-export type SideName = "kafka" | "ottla";
+export type SideName = "kafka" | "ottla" | "ceiling";
 
 export interface StartOptions {
   readonly dataDirectory: string;
@@ -62,7 +65,42 @@ const ottla: Side = {
   start: (options) => startBrokerProcess(options),
 };
 
-export const sides: Readonly<Record<SideName, Side>> = { kafka, ottla };
+/** Not a contestant: see ceiling/main.ts. */
+const ceiling: Side = {
+  name: "ceiling",
+  title: "ceiling",
+  format: async () => {},
+  start: async ({ dataDirectory }) => {
+    const file = fileURLToPath(new URL("./ceiling/main.ts", import.meta.url));
+    const child = spawnChild(process.execPath, [file]);
+    let output = "";
+    child.stderr.on("data", (chunk) => {
+      output += chunk;
+      process.stderr.write(chunk);
+    });
+    const port = await new Promise<number>((resolve, reject) => {
+      child.once("exit", (code) => reject(new Error(`the ceiling ended with ${code}`)));
+      child.stdout.on("data", (chunk) => {
+        output += chunk;
+        const announced = /listening on 127\.0\.0\.1:(\d+)/.exec(output);
+        if (announced !== null) resolve(Number(announced[1]));
+      });
+    });
+    return {
+      name: "ceiling",
+      port,
+      bootstrap: `127.0.0.1:${port}`,
+      pid: child.pid!,
+      dataDirectory,
+      output: () => output,
+      stop: () => killChild(child),
+      kill: () => killChild(child),
+      [Symbol.asyncDispose]: () => killChild(child),
+    };
+  },
+};
+
+export const sides: Readonly<Record<SideName, Side>> = { kafka, ottla, ceiling };
 
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);

@@ -28,6 +28,8 @@ export interface Settings {
   readonly inFlight: number;
   /** Data that fetch cells read. */
   readonly fetchBytes: number;
+  /** What each client sends or reads in a round. */
+  readonly clientBytes: number;
   /** Parent of the data directories. */
   readonly directory: string;
 }
