@@ -1,21 +1,22 @@
-/**
- * The little that the coordinator reads of the consumer protocol: the topics of a subscription, which every version of the format
- * begins with.
- *
- *     int16 version, int32 count, that many strings with an int16 length, …
- */
-import { CorruptCoordinatorRecord } from "./errors.ts";
-import { RecordReader } from "./records/record-bytes.ts";
+import {
+  consumerProtocolSubscription,
+  decodeData,
+  ProtocolError,
+  readVersion,
+} from "@ottla/protocol";
 
-/** Adds the subscribed topics in `metadata` to `topics`; false when the bytes are no subscription. */
+/**
+ * Adds the topics of a consumer protocol subscription to `topics`; false when the bytes are none. Every version begins with
+ * version 0, which is all that is read, so that a version to come is understood as well.
+ */
 export function collectSubscribedTopics(metadata: Buffer, topics: Set<string>): boolean {
   try {
-    const reader = new RecordReader(metadata);
-    if (reader.int16() < 0) return false;
-    for (let left = reader.arrayCount(false); left > 0; left--) topics.add(reader.string(false));
+    if (readVersion(metadata) < 0) return false;
+    const subscription = decodeData(consumerProtocolSubscription, 0, metadata, 2);
+    for (const topic of subscription.topics) topics.add(topic);
     return true;
   } catch (error) {
-    if (error instanceof CorruptCoordinatorRecord) return false;
+    if (error instanceof ProtocolError) return false;
     throw error;
   }
 }

@@ -47,6 +47,12 @@ export class CoordinatorAppendRejected extends Error {
 /** A stored record that is no record of its type. Loading its shard fails: skipping it could bring back deleted state. */
 export class CorruptCoordinatorRecord extends Error {
   override readonly name = "CorruptCoordinatorRecord";
+  readonly key: Buffer;
+
+  constructor(key: Buffer, cause: unknown) {
+    super(`coordinator record with key ${key.toString("hex", 0, 64)} does not parse`, { cause });
+    this.key = key;
+  }
 }
 
 /** The rejection behind whatever an append failed with. */

@@ -3,7 +3,9 @@
  *
  *     0, 1  OffsetCommit      2  GroupMetadata      3–…  groups of later protocols, skipped when found
  */
+import { ProtocolError, recordType } from "@ottla/protocol";
 import type { CoordinatorRecord } from "../coordinator-log.ts";
+import { CorruptCoordinatorRecord } from "../errors.ts";
 import {
   decodeGroupMetadataKey,
   decodeGroupMetadataValue,
@@ -18,7 +20,6 @@ import {
   encodeOffsetCommitKey,
   encodeOffsetCommitValue,
 } from "./offset-commit.ts";
-import { RecordReader } from "./record-bytes.ts";
 
 /** One change of a group's hard state; a null value deletes. */
 export type GroupRecord = OffsetRecord | MetadataRecord;
@@ -37,7 +38,7 @@ export interface MetadataRecord {
   readonly value: GroupMetadata | null;
 }
 
-/** @throws {RangeError} when a string is longer than Kafka's strings can be. */
+/** @throws ProtocolError when a string is longer than Kafka's strings can be. */
 export function encodeGroupRecord(record: GroupRecord): CoordinatorRecord {
   if (record.type === "offset") {
     return {
@@ -52,22 +53,23 @@ export function encodeGroupRecord(record: GroupRecord): CoordinatorRecord {
 }
 
 /** null for a type that this version does not know. @throws {CorruptCoordinatorRecord} */
-export function decodeGroupRecord(record: CoordinatorRecord): GroupRecord | null {
-  const key = new RecordReader(record.key);
-  const value = record.value === null ? null : new RecordReader(record.value);
-  switch (key.int16()) {
-    case 0:
-    case 1: {
-      const { groupId, topic, partition } = decodeOffsetCommitKey(key);
-      const offset = value === null ? null : decodeOffsetCommitValue(value);
-      return { type: "offset", groupId, topic, partition, value: offset };
+export function decodeGroupRecord({ key, value }: CoordinatorRecord): GroupRecord | null {
+  try {
+    switch (recordType(key)) {
+      case 0:
+      case 1: {
+        const offset = value === null ? null : decodeOffsetCommitValue(value);
+        return { type: "offset", ...decodeOffsetCommitKey(key), value: offset };
+      }
+      case 2: {
+        const metadata = value === null ? null : decodeGroupMetadataValue(value);
+        return { type: "metadata", groupId: decodeGroupMetadataKey(key), value: metadata };
+      }
+      default:
+        return null;
     }
-    case 2: {
-      const groupId = decodeGroupMetadataKey(key);
-      const metadata = value === null ? null : decodeGroupMetadataValue(value);
-      return { type: "metadata", groupId, value: metadata };
-    }
-    default:
-      return null;
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new CorruptCoordinatorRecord(key, error);
+    throw error;
   }
 }
