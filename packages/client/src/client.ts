@@ -2,6 +2,8 @@ import type { Api, RequestInput, ResponseOf } from "@ottla/protocol";
 import { Admin } from "./admin/admin.ts";
 import { type CallOptions, Cluster } from "./cluster.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
+import type { ProducerOptions } from "./producer/options.ts";
+import { Producer } from "./producer/producer.ts";
 
 /**
  * The way into a cluster. Connections are opened when they are first needed; everything made from a client shares what it learnt about
@@ -10,11 +12,21 @@ import { type ClientOptions, resolveOptions } from "./options.ts";
 export class Client {
   readonly #cluster: Cluster;
   readonly #admin: Admin;
+  readonly #children = new Set<{ close(): Promise<void> }>();
 
   /** @throws {UsageError} for addresses that do not parse; nothing is connected yet */
   constructor(options: ClientOptions) {
     this.#cluster = new Cluster(resolveOptions(options));
     this.#admin = new Admin(this.#cluster);
+  }
+
+  /** A producer, which ends with the client at the latest. @throws {UsageError} for settings that contradict each other */
+  producer(options: ProducerOptions = {}): Producer {
+    const producer: Producer = new Producer(this.#cluster, options, () =>
+      this.#children.delete(producer),
+    );
+    this.#children.add(producer);
+    return producer;
   }
 
   get admin(): Admin {
@@ -45,7 +57,11 @@ export class Client {
 
   /** Closes everything made from this client and its connections, after what is in flight. */
   async close(): Promise<void> {
-    await this.#cluster.close();
+    try {
+      await Promise.all([...this.#children].map((child) => child.close()));
+    } finally {
+      await this.#cluster.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
