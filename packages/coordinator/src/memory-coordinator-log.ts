@@ -33,6 +33,11 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     return this.#appends;
   }
 
+  /** Whether appends are left undecided now. */
+  get isHolding(): boolean {
+    return this.#isHolding;
+  }
+
   /** What is stored in a shard, in order. */
   records(shard: number): readonly StoredCoordinatorRecord[] {
     return this.#records[shard]!;
