@@ -21,7 +21,13 @@ export function brokerKind(): BrokerKind {
 
 export const startBroker: Readonly<Record<BrokerKind, StartBroker>> = {
   ottla: startBrokerProcess,
-  kafka: (options) => startReferenceKafka({ heap: "512M", ...options }),
+  kafka: (options) =>
+    startReferenceKafka({
+      heap: "512M",
+      ...options,
+      // On a crowded machine heartbeats come late; a fenced broker leads nothing.
+      properties: { "broker.session.timeout.ms": "60000", ...options?.properties },
+    }),
 };
 
 /** A broker for one scenario, on one port and one temporary data directory for all its lives. */
