@@ -107,9 +107,9 @@ export class ClassicMembership {
     return false;
   }
 
-  /** Whether all members support one of `protocols`. */
+  /** Whether all members support one of `protocols`; without members any will do. */
   supportsAny(protocols: readonly JoinGroupProtocol[]): boolean {
-    return protocols.some(({ name }) => this.#support.get(name) === this.#members.size);
+    return protocols.some(({ name }) => (this.#support.get(name) ?? 0) === this.#members.size);
   }
 
   /** The protocol with the most votes among those that all members support (CG7); the earliest vote breaks a tie. */

@@ -113,6 +113,20 @@ describe("joining and syncing", () => {
     );
   });
 
+  test("CG4: a first rebalance that all members left takes new ones", async () => {
+    const harness = await CoordinatorHarness.start();
+    const first = harness.join({ groupInstanceId: "instance" });
+    await harness.settle();
+    await harness.leave({ groupInstanceId: "instance" });
+    await harness.settle();
+    assert.equal(first.answer()?.error, "UNKNOWN_MEMBER_ID");
+    assert.equal(harness.state, "PreparingRebalance");
+    const second = harness.join();
+    await harness.advance(3_000);
+    assert.equal(second.answer()?.error, "NONE");
+    assert.equal(second.answer()?.members.length, 1);
+  });
+
   test("CG5: the phase ends when all are back, without the laggards when time is up", async () => {
     const harness = await CoordinatorHarness.start();
     const [a, b, c] = await harness.stableMembers(3, { sessionTimeoutMs: 100_000 });
