@@ -35,6 +35,7 @@ import type { JournalFailed } from "./errors.ts";
 import type { GroupWaiter, Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
 import { type PartitionLog, TailBatch, type Topic } from "./partition-log.ts";
+import { encodeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
 import { Segment } from "./segment.ts";
@@ -376,7 +377,6 @@ export class Appender {
     if (log.segments.length > 0) {
       const { active } = log;
       if (!this.#mustRoll(log, active, sizeBytes, nowMs)) return active;
-      active.addTimeEntry();
     }
     return rollSegment(
       log,
@@ -438,6 +438,16 @@ export class Appender {
 /** Starts a new segment at the log end. */
 export function rollSegment(log: PartitionLog, nowMs: number, jitterMs: number): Segment {
   const segment = Segment.empty(log.logEnd, nowMs, jitterMs);
+  if (log.segments.length > 0) {
+    log.active.addTimeEntry();
+    if (log.producers !== null && log.snapshotOffset < log.logEnd) {
+      log.snapshots.push({
+        offset: log.logEnd,
+        bytes: encodeSnapshot(log.producers.entries(), log.logEnd),
+      });
+      log.snapshotOffset = log.logEnd;
+    }
+  }
   log.segments.push(segment);
   return segment;
 }

@@ -1,12 +1,12 @@
 /** What the parts of an engine share. Each part is handed this and changes only what its own file says. */
 import type { Clock, Random } from "@ottla/platform";
-import type { AppendContext } from "./appender.ts";
+import { type AppendContext, drawJitter } from "./appender.ts";
 import type { TopicLog } from "./engine.ts";
 import type { Journal } from "./journal.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
-import type { RecoveredTopics } from "./recovered-topics.ts";
+import { RecoveredTopics } from "./recovered-topics.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { ReadWaiters } from "./waiters.ts";
 
@@ -19,6 +19,8 @@ export class EngineState implements AppendContext {
   readonly waiters = new ReadWaiters();
   readonly topics = new Map<string, Topic>();
   /** Topics known from the last run that nobody has opened yet. */
+  readonly recoveredTopics = new Map<string, Topic>();
+  /** Partitions known from the last run that nobody has used yet. */
   readonly recovered: RecoveredTopics;
   /** Partitions that changed since the last checkpoint. */
   readonly dirtyLogs = new Set<PartitionLog>();
@@ -29,14 +31,18 @@ export class EngineState implements AppendContext {
   /** Both are set while the engine opens. */
   journal!: Journal;
   tail!: TailMemory;
+  /** Set by the engine: memory may be free now, and appends may go on. */
+  onSegmentsWritten: () => void = () => {};
 
-  constructor(options: ResolvedOptions, recovered: RecoveredTopics) {
+  constructor(options: ResolvedOptions) {
     this.options = options;
     this.clock = options.clock;
     this.random = options.random;
     this.probe = options.probe;
     this.replicas = options.replicas;
-    this.recovered = recovered;
+    this.recovered = new RecoveredTopics(({ config }) =>
+      drawJitter(this.random, config.segmentMs, config.segmentJitterMs),
+    );
   }
 
   findTopic(topicId: string): Topic | null {
@@ -54,11 +60,21 @@ export class EngineState implements AppendContext {
       existing.config = opened.config;
       return existing;
     }
-    const ref = this.recovered.refOf(opened.topicId) ?? this.nextTopicRef++;
-    const topic = new Topic(opened.topicId, opened.name, ref, opened.partitions, opened.config);
+    const topic =
+      this.recoveredTopics.get(opened.topicId) ??
+      new Topic(opened.topicId, opened.name, this.nextTopicRef++, opened.partitions, opened.config);
+    this.recoveredTopics.delete(opened.topicId);
+    topic.partitions = opened.partitions;
+    topic.config = opened.config;
     this.topics.set(opened.topicId, topic);
-    this.recovered.attach(topic);
     return topic;
+  }
+
+  /** Resolves once everything staged so far is durable. */
+  whenDurable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.journal.wait({ settle: (error) => (error === null ? resolve() : reject(error)) });
+    });
   }
 
   markDirty(log: PartitionLog): void {
@@ -67,10 +83,25 @@ export class EngineState implements AppendContext {
     this.dirtyLogs.add(log);
   }
 
+  /** Every topic, open or only known from the last run. */
+  *allTopics(): Iterable<Topic> {
+    yield* this.topics.values();
+    yield* this.recoveredTopics.values();
+  }
+
+  /** Every partition that has been used in this run. */
+  *usedLogs(): Iterable<PartitionLog> {
+    for (const topic of this.allTopics()) {
+      for (const log of topic.logs) {
+        if (log !== undefined && log.logEnd > 0) yield log;
+      }
+    }
+  }
+
   /** Every partition that has been used or recovered, made when it has to be. */
   *allLogs(): Iterable<PartitionLog> {
     for (const topic of this.topics.values()) {
-      this.recovered.materialise(topic);
+      for (const partition of this.recovered.partitionsOf(topic.id)) this.findLog(topic, partition);
       for (const log of topic.logs) {
         if (log !== undefined) yield log;
       }
@@ -79,6 +110,11 @@ export class EngineState implements AppendContext {
 
   #makeLog(topic: Topic, partition: number): PartitionLog | null {
     if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) return null;
+    return this.makeLog(topic, partition);
+  }
+
+  /** The partition as it was, or an empty one. */
+  makeLog(topic: Topic, partition: number): PartitionLog {
     const log = this.recovered.take(topic, partition) ?? new PartitionLog(topic, partition);
     log.epochs.assign(this.leaderEpoch, log.logEnd);
     topic.logs[partition] = log;

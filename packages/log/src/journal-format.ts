@@ -136,7 +136,7 @@ export function readGroupHeader(
   crc32c: (bytes: Buffer, start: number, end: number) => number,
 ): GroupHeader | null {
   if (bytes.length < GROUP_HEADER_BYTES || bytes.readUInt32BE(0) !== GROUP_MAGIC) return null;
-  if (crc32c(bytes, 0, 60) >>> 0 !== bytes.readUInt32BE(60)) return null;
+  if (crc32c(bytes, 0, 60) !== bytes.readUInt32BE(60)) return null;
   return {
     sizeBytes: bytes.readUInt32BE(4),
     lsn: getInt64(bytes, 8),
@@ -222,7 +222,7 @@ export function readGroupEntries(
 ): readonly JournalEntry[] | null {
   const start = directoryStart(header.payloadBytes);
   const end = start + header.directoryBytes;
-  if (end > group.length || crc32c(group, start, end) >>> 0 !== header.directoryCrc) return null;
+  if (end > group.length || crc32c(group, start, end) !== header.directoryCrc) return null;
   const entries: JournalEntry[] = [];
   let at = start;
   for (let i = 0; i < header.entries; i++) {
@@ -258,7 +258,7 @@ function readEntry(
       const bytes = group.subarray(payloadAt, payloadAt + sizeBytes);
       const common = { topicRef, partition, segmentBase, baseOffset, position, bytes };
       if (type === EntryType.fragment) {
-        if (crc32c(group, payloadAt, payloadAt + sizeBytes) >>> 0 !== crc) return null;
+        if (crc32c(group, payloadAt, payloadAt + sizeBytes) !== crc) return null;
         return { type: "fragment", ...common, isLast: group[at + 1] === 1 };
       }
       const isIntact =
@@ -268,7 +268,7 @@ function readEntry(
         bytes.readInt32BE(12) === leaderEpoch &&
         bytes[16] === 2 &&
         bytes.readUInt32BE(17) === crc &&
-        crc32c(group, payloadAt + 21, payloadAt + sizeBytes) >>> 0 === crc;
+        crc32c(group, payloadAt + 21, payloadAt + sizeBytes) === crc;
       return isIntact ? { type: "batch", ...common, leaderEpoch } : null;
     }
     case EntryType.topic: {

@@ -26,7 +26,7 @@
  * to the same place again, by the next append after `retryDelayMs`, so at most one version of a group can ever be found.
  */
 import { allocateAligned, type Clock } from "@ottla/platform";
-import { crc32c } from "@ottla/protocol";
+import { createCrc32c } from "@ottla/protocol";
 import { JournalFailed } from "./errors.ts";
 import { type JournalFile, type JournalFileOptions, JournalFiles } from "./journal-files.ts";
 import {
@@ -127,7 +127,8 @@ export class Journal {
     this.#memory = allocateAligned(2 * this.#capacity);
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#view = new DataView(this.#memory.buffer);
-    this.#crc = (start, end) => crc32c(this.#bytes, start, end);
+    const crc32c = createCrc32c(this.#memory);
+    this.#crc = (start, end) => crc32c(start, end - start);
     this.#durableLsn = lastLsn;
   }
 
@@ -194,7 +195,7 @@ export class Journal {
 
   /** CRC-32C of bytes that were copied in, as an unsigned number. */
   crc(start: number, end: number): number {
-    return this.#crc(start, end) >>> 0;
+    return this.#crc(start, end);
   }
 
   /** Makes the `sizeBytes` last copied in part of the group. */

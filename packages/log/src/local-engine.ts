@@ -1,7 +1,17 @@
 /**
- * The engine for one machine: all partitions behind one commit journal (journal.ts), their segments in Kafka's format written behind it.
+ * The engine for one machine. All partitions stand behind one commit journal (journal.ts), which makes appends durable; their segments, in
+ * Kafka's format, are written behind it (segment-writer.ts) and a checkpoint (checkpointer.ts) then frees the journal. Reads are served from memory
+ * as far as it reaches back (tail-memory.ts), from segments before that (segment-reader.ts). Start-up: recovery.ts.
+ *
+ * Flush policy (LG17): an append is answered when its group is on stable storage, whatever its acks; the high watermark is the
+ * durable end of a partition (LG10). With `relaxedAcks` the group is only handed to the operating system. When the journal cannot be
+ * written, appends are answered `storage`, everything above the high watermarks is taken back, reads go on, and after a second the
+ * next append tries again. When segments cannot be written, the journal holds what they lack until it is full; then appends
+ * wait for a checkpoint to succeed.
  */
+import { dirname } from "node:path";
 import { Appender } from "./appender.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import type {
   AppendRequest,
   AppendResult,
@@ -20,56 +30,127 @@ import type {
 } from "./engine.ts";
 import { EngineState } from "./engine-state.ts";
 import { type Group, Journal } from "./journal.ts";
-import { encodeDeleteTopicEntry, encodeStartEntry } from "./journal-format.ts";
+import { encodeStartEntry } from "./journal-format.ts";
+import { OffsetLookup } from "./offset-lookup.ts";
 import { defaultOptions, type LocalLogOptions, type ResolvedOptions } from "./options.ts";
+import { PartitionFiles } from "./partition-files.ts";
 import { noProbe } from "./probe.ts";
 import { epochError, Reader } from "./reader.ts";
-import { RecoveredTopics } from "./recovered-topics.ts";
+import { type Recovered, Recovery } from "./recovery.ts";
+import { Retention } from "./retention.ts";
+import { Schedule } from "./schedule.ts";
+import { SegmentReader } from "./segment-reader.ts";
+import { SegmentWriter } from "./segment-writer.ts";
 import { TailMemory } from "./tail-memory.ts";
+import { TopicRemover } from "./topic-remover.ts";
+
+const JOURNAL_DIRECTORY = "commit-journal";
 
 export class LocalLogEngine implements LogEngine {
   readonly #state: EngineState;
+  readonly #writer: SegmentWriter;
+  readonly #segments: SegmentReader;
+  readonly #checkpointer: Checkpointer;
   readonly #appender: Appender;
   readonly #reader: Reader;
+  readonly #lookup: OffsetLookup;
+  readonly #retention: Retention;
+  readonly #remover: TopicRemover;
+  readonly #checkpoints: Schedule;
+  readonly #maintenance: Schedule;
+  #closing: Promise<void> | null = null;
 
-  private constructor(state: EngineState) {
+  private constructor(options: ResolvedOptions) {
+    const state = new EngineState(options);
+    const files = new PartitionFiles(options.fileSystem, options.directory);
     this.#state = state;
+    this.#writer = new SegmentWriter(state, files);
+    this.#segments = new SegmentReader(state, files);
+    this.#checkpointer = new Checkpointer(state, files, this.#writer);
     this.#appender = new Appender(state);
-    this.#reader = new Reader(state as never);
+    this.#reader = new Reader(state, this.#segments);
+    this.#lookup = new OffsetLookup(state, this.#segments);
+    this.#retention = new Retention(state, files, this.#writer, this.#segments);
+    this.#remover = new TopicRemover(state, files, this.#writer, this.#segments);
+    this.#checkpoints = new Schedule(options.clock, options.checkpointIntervalMs, () =>
+      this.#checkpointer.request(),
+    );
+    this.#maintenance = new Schedule(options.clock, options.retentionCheckMs, () => {
+      this.maintain().catch((error: Error) => state.probe.storageFailed(error));
+    });
+    state.tail = new TailMemory(options.tailBytes, (log) => this.#writer.enqueue(log));
+    state.onSegmentsWritten = () => {
+      state.tail.trim();
+      if (!state.tail.isFull) this.#appender.resume();
+    };
   }
 
+  /**
+   * Opens the engine of a directory, recovering what a crash left.
+   * @throws {CorruptLog} when what is on disk contradicts itself.
+   */
   static async open(options: LocalLogOptions): Promise<LocalLogEngine> {
     const resolved: ResolvedOptions = { probe: noProbe, ...defaultOptions, ...options };
-    const state = new EngineState(resolved, new RecoveredTopics());
-    const engine = new LocalLogEngine(state);
-    state.tail = new TailMemory(resolved.tailBytes, () => {});
-    const run = resolved.random.integer(2 ** 48 - 1);
+    const engine = new LocalLogEngine(resolved);
+    await engine.#start();
+    return engine;
+  }
+
+  async #start(): Promise<void> {
+    const state = this.#state;
+    const { options } = state;
+    const journalDirectory = `${options.directory}/${JOURNAL_DIRECTORY}`;
+    await options.fileSystem.makeDirectory(journalDirectory);
+    await options.fileSystem.syncDirectory(options.directory);
+    await options.fileSystem.syncDirectory(dirname(options.directory));
+    const recovery = new Recovery(state, journalDirectory, async () => {
+      for (const log of state.dirtyLogs) await this.#writer.write(log);
+      state.tail.trim();
+    });
+    const recovered = await recovery.run();
+    if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
+    await this.#openJournal(journalDirectory, recovered);
+    for (const topic of recovered.deleted) await this.#remover.setAside(topic);
+    state.tail.trim();
+    if (state.dirtyLogs.size > 0) this.#checkpoints.start();
+    if (!recovered.isFresh) {
+      this.#maintenance.start();
+      void this.#remover
+        .removeLeftovers()
+        .catch((error: Error) => state.probe.storageFailed(error));
+    }
+  }
+
+  async #openJournal(directory: string, recovered: Recovered): Promise<void> {
+    const state = this.#state;
+    const { options } = state;
+    const run = options.random.integer(2 ** 48 - 1);
     state.journal = new Journal(
       {
-        fileSystem: resolved.fileSystem,
-        directory: `${resolved.directory}/commit-journal`,
-        firstFileBytes: resolved.journalFirstFileBytes,
-        fileBytes: resolved.journalFileBytes,
-        maxBytes: resolved.journalMaxBytes,
-        synchronous: !resolved.relaxedAcks,
-        bufferBytes: resolved.journalBufferBytes,
-        retryDelayMs: resolved.retryDelayMs,
+        fileSystem: options.fileSystem,
+        directory,
+        firstFileBytes: options.journalFirstFileBytes,
+        fileBytes: options.journalFileBytes,
+        maxBytes: options.journalMaxBytes,
+        synchronous: !options.relaxedAcks,
+        bufferBytes: options.journalBufferBytes,
+        retryDelayMs: options.retryDelayMs,
         run,
-        clock: resolved.clock,
-        probe: resolved.probe,
+        clock: options.clock,
+        probe: options.probe,
       },
       {
-        durable: (group) => engine.#durable(group),
-        failed: (groups) => engine.#failed(groups),
-        room: () => engine.#appender.resume(),
-        full: () => {},
+        durable: (group) => this.#durable(group),
+        failed: (groups) => this.#failed(groups),
+        room: () => this.#appender.resume(),
+        full: () => this.#checkpointer.request(),
       },
-      0,
+      recovered.lastLsn,
     );
-    await state.journal.open(null, new Map());
+    await state.journal.open(recovered.end, recovered.lastLsns);
+    state.journal.countReplayed(recovered.replayedBytes);
     state.journal.addEntry(encodeStartEntry(state.leaderEpoch, run));
-    await engine.#whenDurable();
-    return engine;
+    await state.whenDurable();
   }
 
   get leaderEpoch(): number {
@@ -90,25 +171,14 @@ export class LocalLogEngine implements LogEngine {
   }
 
   async deleteTopic(topicId: string): Promise<void> {
-    const state = this.#state;
-    const topic = state.findTopic(topicId);
-    if (topic === null) return;
-    state.topics.delete(topicId);
-    topic.isDeleted = true;
-    for (const log of topic.logs) {
-      if (log === undefined) continue;
-      log.isDeleted = true;
-      state.waiters.changed(log);
-      state.tail.drop(log.clear());
-      state.dirtyLogs.delete(log);
-    }
-    if (topic.isAnnounced) {
-      state.journal.addEntry(encodeDeleteTopicEntry(topicId));
-      await this.#whenDurable();
-    }
+    const topic = this.#state.findTopic(topicId);
+    if (topic !== null) await this.#remover.delete(topic);
   }
 
-  async removeUnknownTopics(): Promise<void> {}
+  async removeUnknownTopics(): Promise<void> {
+    for (const topic of [...this.#state.recoveredTopics.values()])
+      await this.#remover.delete(topic);
+  }
 
   append(request: AppendRequest): Promise<readonly AppendResult[]> {
     return this.#appender.append(request);
@@ -118,43 +188,18 @@ export class LocalLogEngine implements LogEngine {
     return this.#reader.read(request);
   }
 
-  async listOffsets(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]> {
-    const state = this.#state;
-    return queries.map((query) => {
-      const topic = state.findTopic(query.topicId);
-      const log = topic === null ? null : state.findLog(topic, query.partition);
-      if (log === null) {
-        const error = topic === null ? "unknownTopic" : "unknownPartition";
-        return { error, offset: -1, timestampMs: -1, leaderEpoch: -1 } as const;
-      }
-      const isEarliest = query.timestampMs === -2 || query.timestampMs === -4;
-      const end = query.isolation === "committed" ? log.lastStableOffset : log.highWatermark;
-      const offset = isEarliest ? log.logStart : end;
-      return { error: null, offset, timestampMs: -1, leaderEpoch: state.leaderEpoch };
-    });
+  listOffsets(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]> {
+    return this.#lookup.list(queries);
   }
 
   async endOffsetsForEpochs(queries: readonly EpochQuery[]): Promise<readonly EpochAnswer[]> {
-    const state = this.#state;
-    return queries.map((query) => {
-      const topic = state.findTopic(query.topicId);
-      const log = topic === null ? null : state.findLog(topic, query.partition);
-      const error =
-        topic === null
-          ? "unknownTopic"
-          : log === null
-            ? "unknownPartition"
-            : epochError(query.currentLeaderEpoch, state.leaderEpoch);
-      if (error !== null) return { error, leaderEpoch: -1, endOffset: -1 };
-      const end = log!.epochs.endOf(query.leaderEpoch, log!.highWatermark);
-      return { error: null, leaderEpoch: end.epoch, endOffset: end.endOffset };
-    });
+    return queries.map((query) => this.#endOffset(query));
   }
 
-  async deleteRecords(
+  deleteRecords(
     requests: readonly DeleteRecordsRequest[],
   ): Promise<readonly DeleteRecordsResult[]> {
-    return requests.map(() => ({ error: "unknownTopic", lowWatermark: -1 }));
+    return this.#retention.deleteRecords(requests);
   }
 
   describe(topicId: string, partition: number): PartitionDescription | null {
@@ -175,42 +220,73 @@ export class LocalLogEngine implements LogEngine {
     return this.#state.options.fileSystem.capacity(this.#state.options.directory);
   }
 
-  async maintain(): Promise<void> {}
+  async maintain(): Promise<void> {
+    await this.#retention.maintain();
+  }
 
-  async close(): Promise<void> {
-    const state = this.#state;
-    if (state.isClosed) return;
-    state.isClosed = true;
-    state.waiters.finishAll("closed");
-    await state.journal.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
+  async #close(): Promise<void> {
+    const state = this.#state;
+    state.isClosed = true;
+    this.#checkpoints.stop();
+    this.#maintenance.stop();
+    this.#remover.close();
+    state.waiters.finishAll("closed");
+    this.#appender.resume();
+    try {
+      await state.journal.drain();
+      for (const log of state.usedLogs()) state.markDirty(log);
+      await this.#checkpointer.run(true);
+    } catch (error) {
+      // Whatever could not be written is in the journal, and the next start takes it from there.
+      state.probe.storageFailed(error as Error);
+    }
+    await state.journal.close();
+    await this.#writer.close();
+    await this.#segments.close();
+  }
+
+  #endOffset(query: EpochQuery): EpochAnswer {
+    const state = this.#state;
+    const topic = state.findTopic(query.topicId);
+    if (topic === null) return { error: "unknownTopic", leaderEpoch: -1, endOffset: -1 };
+    const log = state.findLog(topic, query.partition);
+    if (log === null) return { error: "unknownPartition", leaderEpoch: -1, endOffset: -1 };
+    const error = epochError(query.currentLeaderEpoch, state.leaderEpoch);
+    if (error !== null) return { error, leaderEpoch: -1, endOffset: -1 };
+    const end = log.epochs.endOf(query.leaderEpoch, log.highWatermark);
+    return { error: null, leaderEpoch: end.epoch, endOffset: end.endOffset };
+  }
+
   /** The group is on stable storage: high watermarks move and readers wake. */
   #durable(group: Group): void {
-    const { waiters, probe } = this.#state;
+    const state = this.#state;
+    const { waiters, probe, tail, options } = state;
     for (let i = 0; i < group.touched.length; i++) {
       const log = group.touched[i]!;
       if (log.isDeleted) continue;
+      const from = log.highWatermark;
       const end = group.ends[i]!;
-      let bytes = 0;
-      let index = log.indexOf(log.highWatermark);
-      for (;;) {
-        const batch = log.at(index);
-        if (batch === null || batch.baseOffset >= end) break;
-        bytes += batch.sizeBytes;
-        index++;
-      }
-      probe.appended(log.topic.name, bytes, end - log.highWatermark);
-      log.unwrittenBytes += bytes;
-      log.highWatermark = end;
-      this.#state.markDirty(log);
+      const bytes = log.advance(end);
+      probe.appended(log.topic.name, bytes, end - from);
+      state.markDirty(log);
       waiters.gained(log, bytes);
+      if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
-    waiters.flush();
+    if (group.touched.length > 0) {
+      tail.trim();
+      this.#checkpoints.start();
+      this.#maintenance.start();
+      waiters.flush();
+    }
   }
 
   /** Everything above what is durable is taken back. */
@@ -223,15 +299,8 @@ export class LocalLogEngine implements LogEngine {
         log.epochs.assign(leaderEpoch, log.logEnd);
       }
     }
+    // What was announced in a failed group is not known to the journal.
     for (const topic of topics.values()) topic.isAnnounced = false;
     this.#appender.failLarge();
-  }
-
-  #whenDurable(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#state.journal.wait({
-        settle: (error) => (error === null ? resolve() : reject(error)),
-      });
-    });
   }
 }

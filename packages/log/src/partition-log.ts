@@ -104,8 +104,20 @@ export class PartitionLog {
   isDirty = false;
   /** Its folder exists, with `partition.metadata`. */
   hasDirectory = false;
-  /** Offset of the last producer snapshot written. */
+  /** Producer snapshots taken at rolls that are not in files yet, oldest first. */
+  snapshots: { readonly offset: number; readonly bytes: Buffer }[] = [];
+  /** Offset of the last producer snapshot taken. */
   snapshotOffset = -1;
+  /** The newest epoch in its `leader-epoch-checkpoint`. */
+  writtenEpoch = -1;
+  /** How the last checkpoint described it; null when that no longer holds. */
+  checkpointBytes: Buffer | null = null;
+  /** Where a reader of files will probably go on. */
+  readHint: {
+    readonly segment: Segment;
+    readonly offset: number;
+    readonly position: number;
+  } | null = null;
   isDeleted = false;
   /** Batches in memory, ascending; slots before `#head` are empty. */
   #tail: TailBatch[] = [];
@@ -143,6 +155,19 @@ export class PartitionLog {
   push(batch: TailBatch): void {
     this.#tail.push(batch);
     this.logEnd = batch.lastOffset + 1;
+  }
+
+  /** Everything below `end` is durable; returns the bytes that became so. */
+  advance(end: number): number {
+    let bytes = 0;
+    for (let index = this.indexOf(this.highWatermark); ; index++) {
+      const batch = this.at(index);
+      if (batch === null || batch.baseOffset >= end) break;
+      bytes += batch.sizeBytes;
+    }
+    this.highWatermark = end;
+    this.unwrittenBytes += bytes;
+    return bytes;
   }
 
   /** The oldest batch leaves memory. */
@@ -184,14 +209,32 @@ export class PartitionLog {
     return Math.max(this.#firstUnwritten, this.#head);
   }
 
-  /** The batches before `index` are in their segments. */
-  markWritten(index: number): void {
-    this.#firstUnwritten = index;
+  /** The oldest durable batch that is not in its segment. */
+  firstUnwritten(): TailBatch | null {
+    const batch = this.at(this.firstUnwrittenIndex());
+    return batch === null || batch.baseOffset >= this.highWatermark ? null : batch;
   }
 
-  /** Index of the batch that starts at `baseOffset`; only for batches known to be in memory. */
-  indexOfBase(baseOffset: number): number {
-    return this.indexOf(baseOffset);
+  /** Everything below `nextOffset` is in its segment. */
+  markWritten(nextOffset: number): void {
+    let index = this.firstUnwrittenIndex();
+    while (index < this.#tail.length && this.#tail[index]!.baseOffset < nextOffset) index++;
+    this.#firstUnwritten = index;
+    this.writtenOffset = nextOffset;
+  }
+
+  /** Fills `target` with the bytes that precede `batch` in its segment, if memory still has them. */
+  copyBefore(batch: TailBatch, target: Uint8Array): boolean {
+    let end = target.length;
+    for (let index = this.indexOf(batch.baseOffset) - 1; end > 0; index--) {
+      const before = this.at(index);
+      if (before === null || before.segment !== batch.segment) return false;
+      const bytes = before.buffer!;
+      const size = Math.min(end, bytes.length);
+      target.set(bytes.subarray(bytes.length - size), end - size);
+      end -= size;
+    }
+    return true;
   }
 
   /** Takes back everything above the high watermark. Returns the batches, which are out of memory then. */
@@ -211,6 +254,8 @@ export class PartitionLog {
     if (this.segments.length > 0) this.active.truncateTo(sizeBytes, end);
     this.producers?.truncateTo(end);
     this.epochs.truncateTo(end);
+    while (this.snapshots.length > 0 && this.snapshots.at(-1)!.offset > end) this.snapshots.pop();
+    this.snapshotOffset = Math.min(this.snapshotOffset, end);
     return dropped;
   }
 

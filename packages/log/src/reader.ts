@@ -17,7 +17,6 @@ export interface ReaderContext {
   readonly clock: Clock;
   readonly probe: LogProbe;
   readonly waiters: ReadWaiters;
-  readonly segments: SegmentReader;
   readonly leaderEpoch: number;
   readonly isClosed: boolean;
   findTopic(topicId: string): Topic | null;
@@ -44,15 +43,18 @@ interface Pass {
 
 export class Reader {
   readonly #context: ReaderContext;
+  readonly #segments: SegmentReader;
 
-  constructor(context: ReaderContext) {
+  constructor(context: ReaderContext, segments: SegmentReader) {
     this.#context = context;
+    this.#segments = segments;
   }
 
   async read(request: ReadRequest): Promise<readonly ReadResult[]> {
-    const { clock } = this.#context;
+    const { clock, waiters } = this.#context;
     const deadline = clock.monotonic() + request.maxWaitMs;
     for (;;) {
+      const { version } = waiters;
       const collected = this.#collect(request);
       const pass = collected instanceof Promise ? await collected : collected;
       const remainingMs = deadline - clock.monotonic();
@@ -65,6 +67,8 @@ export class Reader {
       ) {
         return this.#finish(pass);
       }
+      // While files were read, something may have changed that nobody could tell this read of.
+      if (version !== waiters.version) continue;
       const reason = await this.#park(request, request.minBytes - pass.sizeBytes, remainingMs);
       if (reason === "data") continue;
       const last = this.#collect(request);
@@ -123,7 +127,7 @@ export class Reader {
   async #collectCold(pass: Pass, index: number, cold: ColdRead): Promise<Pass> {
     const { log, asked } = cold;
     try {
-      const found = await this.#context.segments.read(
+      const found = await this.#segments.read(
         log,
         asked.offset,
         cold.limitOffset,

@@ -1,16 +1,31 @@
 /** Batches whose records must be looked into or stored in another compression than the producer chose (LG4). */
+import {
+  batchSize,
+  type CompressionType,
+  compressionTypes,
+  decompress,
+  ProtocolError,
+  RECORD_BATCH_OVERHEAD,
+  recompressBatch,
+} from "@ottla/protocol";
 import { type AppendFault, type BatchInfo, fault } from "./append-validation.ts";
 import type { LogConfig } from "./engine.ts";
 
-const CODECS = ["uncompressed", "gzip", "snappy", "lz4", "zstd"] as const;
+/** Bound on what a batch may decompress to: the request that carried it was bounded, its content is not. */
+const MAX_DECOMPRESSED_BYTES = 134_217_728;
 
 /** Calls `inspect` with the uncompressed records of a batch. */
 export function withRecords(
-  _batch: Buffer,
+  batch: Buffer,
   compression: number,
-  _inspect: (records: Buffer) => AppendFault | null,
+  inspect: (records: Buffer) => AppendFault | null,
 ): AppendFault | null {
-  return fault("unknownCompression", `Compression ${CODECS[compression]} cannot be read yet`);
+  try {
+    const stored = batch.subarray(RECORD_BATCH_OVERHEAD, batchSize(batch, 0));
+    return inspect(decompress(compression, stored, MAX_DECOMPRESSED_BYTES));
+  } catch (error) {
+    return unreadable(error);
+  }
 }
 
 /** The batch as the topic wants it stored: itself, or a new one in the topic's compression. */
@@ -19,7 +34,20 @@ export function recompress(
   info: BatchInfo,
   config: LogConfig,
 ): Buffer | AppendFault {
-  const wanted = config.compressionType;
-  if (wanted === "producer" || CODECS[info.compression] === wanted) return batch;
-  return fault("unknownCompression", `Compression ${wanted} cannot be written yet`);
+  const wanted: CompressionType | "producer" =
+    config.compressionType === "uncompressed" ? "none" : config.compressionType;
+  if (wanted === "producer" || compressionTypes[info.compression] === wanted) return batch;
+  const levels = config.compressionLevels;
+  const level =
+    wanted === "gzip" || wanted === "lz4" || wanted === "zstd" ? levels[wanted] : undefined;
+  try {
+    return recompressBatch(batch, 0, wanted, level, MAX_DECOMPRESSED_BYTES);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+function unreadable(error: unknown): AppendFault {
+  if (!(error instanceof ProtocolError)) throw error;
+  return fault("corruptBatch", error.message);
 }

@@ -1,6 +1,13 @@
 /** Batches and engines for tests. Imported by tests only. */
 import { type Clock, MemoryFileSystem, SystemClock, SystemRandom } from "@ottla/platform";
-import { RECORD_BATCH_OVERHEAD, writeBatchHeader } from "@ottla/protocol";
+import {
+  BatchWalker,
+  baseOffset,
+  isBatchCrcValid,
+  lastOffset,
+  RECORD_BATCH_OVERHEAD,
+  writeBatchHeader,
+} from "@ottla/protocol";
 import type { AppendRequest, AppendResult, LogConfig, ReadRequest } from "./engine.ts";
 import { LocalLogEngine } from "./local-engine.ts";
 import type { LocalLogOptions } from "./options.ts";
@@ -174,4 +181,32 @@ export function readRequest(
     allowsZstd: true,
     ...options,
   };
+}
+
+/** Reads a partition to its end, batch by batch: base offset and the bytes behind the header. */
+export async function readAll(
+  engine: LocalLogEngine,
+  id: string,
+  partition: number,
+  from = 0,
+  maxBytes = 1_048_576,
+): Promise<{ readonly baseOffset: number; readonly body: string }[]> {
+  const found: { baseOffset: number; body: string }[] = [];
+  let offset = from;
+  for (;;) {
+    const [result] = await engine.read(
+      readRequest(id, partition, offset, { partitionMaxBytes: maxBytes }),
+    );
+    if (result!.error !== null) throw new Error(`read at ${offset}: ${result!.error}`);
+    if (result!.sizeBytes === 0) return found;
+    for (const records of result!.records) {
+      const walker = new BatchWalker(records);
+      while (walker.next()) {
+        const batch = records.subarray(walker.position, walker.position + walker.size);
+        if (!isBatchCrcValid(batch, 0)) throw new Error(`bad CRC at ${baseOffset(batch, 0)}`);
+        found.push({ baseOffset: baseOffset(batch, 0), body: batch.toString("latin1", 61) });
+        offset = lastOffset(batch, 0) + 1;
+      }
+    }
+  }
 }

@@ -38,6 +38,8 @@ export type WakeReason = "data" | "changed" | "timeout" | "closed";
 export class ReadWaiters {
   readonly #parked = new Set<ReadWaiter>();
   #woken: ReadWaiter[] = [];
+  /** Grows with each change that a reader might have missed while it was not parked. */
+  version = 0;
 
   get size(): number {
     return this.#parked.size;
@@ -58,6 +60,7 @@ export class ReadWaiters {
 
   /** Bytes of a partition became readable; {@link flush} follows. */
   gained(log: PartitionLog, bytes: number): void {
+    this.version++;
     if (log.readers === null || log.readers.size === 0) return;
     for (const waiter of log.readers) {
       waiter.missingBytes -= bytes;
@@ -70,6 +73,7 @@ export class ReadWaiters {
 
   /** The partition is gone or changed in a way that readers must hear of at once. */
   changed(log: PartitionLog): void {
+    this.version++;
     if (log.readers === null) return;
     for (const waiter of [...log.readers]) this.finish(waiter, "changed");
   }

@@ -1,0 +1,278 @@
+/**
+ * The checkpoint file, `log-checkpoint`: what every partition looks like up to the bytes that are certainly in its segments, and from which
+ * LSN the journal must be replayed onto that. It replaces the walk over all folders with which a start would otherwise begin.
+ *
+ * | at | bytes | |
+ * |---|---|---|
+ * | 0 | 4 | magic `OTC1` |
+ * | 4 | 4 | flags: 1 = written by a clean stop |
+ * | 8 | 8 | LSN of the first group to replay |
+ * | 16 | 4, 4 | journal file and position where that group is, or would be |
+ * | 24 | 4 | leader epoch |
+ * | 28 | 4 | next topic reference |
+ * | 32 | 4 | topics |
+ * | 36 | … | per topic: reference u32, id 16 bytes, name u16 + text, partitions u32, then each: size u32 and that many bytes |
+ * | end − 4 | 4 | CRC-32C of all before |
+ *
+ * A partition: number i32, log start i64, end i64, snapshot offset i64, segments u32 (base i64, size u32, max timestamp i64, its
+ * offset i64, first timestamp i64, created i64, finished u8, offset entries u32, time entries u32), leader epochs u32 (epoch i32, start i64),
+ * producers u32 (id i64, last seen i64, coordinator epoch i32, open transaction i64, batches u8: epoch i16, first sequence i32,
+ * last sequence i32, base offset i64, last offset i64, timestamp i64).
+ *
+ * The file is replaced atomically, so there is always a whole one. One that fails its CRC is corruption, which is reported.
+ */
+import { crc32c } from "@ottla/protocol";
+import { CorruptLog } from "./errors.ts";
+import type { JournalCut } from "./journal.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
+import { Segment } from "./segment.ts";
+
+export const CHECKPOINT_FILE = "log-checkpoint";
+const MAGIC = 0x4f54_4331;
+const HEADER_BYTES = 36;
+const SEGMENT_BYTES = 53;
+const REMEMBERED_BATCHES = 5;
+
+export interface CheckpointHeader {
+  readonly isClean: boolean;
+  readonly cut: JournalCut;
+  readonly leaderEpoch: number;
+  readonly nextTopicRef: number;
+}
+
+export interface CheckpointTopic {
+  readonly ref: number;
+  readonly topicId: string;
+  readonly name: string;
+  /** Encoded by {@link encodePartition}; each is a view of the file that was read, or a buffer of its own. */
+  readonly partitions: readonly Buffer[];
+}
+
+export interface Checkpoint extends CheckpointHeader {
+  readonly topics: readonly CheckpointTopic[];
+}
+
+export function encodeCheckpoint(
+  header: CheckpointHeader,
+  topics: readonly CheckpointTopic[],
+): Buffer {
+  let size = HEADER_BYTES + 4;
+  for (const topic of topics) {
+    size += 26 + Buffer.byteLength(topic.name);
+    for (const partition of topic.partitions) size += 4 + partition.length;
+  }
+  const bytes = Buffer.alloc(size);
+  bytes.writeUInt32BE(MAGIC, 0);
+  bytes.writeUInt32BE(header.isClean ? 1 : 0, 4);
+  bytes.writeBigInt64BE(BigInt(header.cut.lsn), 8);
+  bytes.writeUInt32BE(header.cut.fileNumber, 16);
+  bytes.writeUInt32BE(header.cut.position, 20);
+  bytes.writeInt32BE(header.leaderEpoch, 24);
+  bytes.writeUInt32BE(header.nextTopicRef, 28);
+  bytes.writeUInt32BE(topics.length, 32);
+  let at = HEADER_BYTES;
+  for (const topic of topics) {
+    at = bytes.writeUInt32BE(topic.ref, at);
+    at += Buffer.from(topic.topicId, "base64url").copy(bytes, at, 0, 16);
+    at = bytes.writeUInt16BE(Buffer.byteLength(topic.name), at);
+    at += bytes.write(topic.name, at);
+    at = bytes.writeUInt32BE(topic.partitions.length, at);
+    for (const partition of topic.partitions) {
+      at = bytes.writeUInt32BE(partition.length, at);
+      at += partition.copy(bytes, at);
+    }
+  }
+  bytes.writeUInt32BE(crc32c(bytes, 0, at), at);
+  return bytes;
+}
+
+/** @throws {CorruptLog} when the bytes are not a checkpoint. */
+export function decodeCheckpoint(bytes: Buffer, path: string): Checkpoint {
+  const end = bytes.length - 4;
+  if (end < HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) {
+    throw new CorruptLog(path, 0, "this is no checkpoint");
+  }
+  if (crc32c(bytes, 0, end) !== bytes.readUInt32BE(end)) {
+    throw new CorruptLog(path, end, "the checkpoint's CRC does not match");
+  }
+  const topics: CheckpointTopic[] = [];
+  let at = HEADER_BYTES;
+  for (let count = bytes.readUInt32BE(32); count > 0; count--) {
+    const ref = bytes.readUInt32BE(at);
+    const topicId = bytes.toString("base64url", at + 4, at + 20);
+    const nameBytes = bytes.readUInt16BE(at + 20);
+    const name = bytes.toString("utf8", at + 22, at + 22 + nameBytes);
+    at += 22 + nameBytes;
+    const partitions: Buffer[] = [];
+    const partitionCount = bytes.readUInt32BE(at);
+    at += 4;
+    for (let i = 0; i < partitionCount; i++) {
+      const size = bytes.readUInt32BE(at);
+      partitions.push(bytes.subarray(at + 4, at + 4 + size));
+      at += 4 + size;
+    }
+    topics.push({ ref, topicId, name, partitions });
+  }
+  return {
+    isClean: (bytes.readUInt32BE(4) & 1) !== 0,
+    cut: {
+      lsn: Number(bytes.readBigInt64BE(8)),
+      fileNumber: bytes.readUInt32BE(16),
+      position: bytes.readUInt32BE(20),
+    },
+    leaderEpoch: bytes.readInt32BE(24),
+    nextTopicRef: bytes.readUInt32BE(28),
+    topics,
+  };
+}
+
+/** The partition as far as it is in its segments. */
+export function encodePartition(log: PartitionLog): Buffer {
+  const end = log.writtenOffset;
+  const segments = log.segments.filter(({ baseOffset }) => baseOffset <= end);
+  const epochs = log.epochs.entries;
+  let epochCount = 0;
+  while (epochCount * 2 < epochs.length && epochs[epochCount * 2 + 1]! < end) epochCount++;
+  const producers = encodeProducers(log, end);
+  const bytes = Buffer.alloc(
+    28 + 4 + segments.length * SEGMENT_BYTES + 4 + epochCount * 12 + producers.length,
+  );
+  let at = bytes.writeInt32BE(log.partition, 0);
+  at = writeInt64(bytes, at, log.logStart);
+  at = writeInt64(bytes, at, end);
+  at = writeInt64(bytes, at, log.snapshotOffset);
+  at = bytes.writeUInt32BE(segments.length, at);
+  for (const segment of segments) {
+    at = writeInt64(bytes, at, segment.baseOffset);
+    at = bytes.writeUInt32BE(segment.writtenBytes, at);
+    at = writeInt64(bytes, at, segment.maxTimestamp);
+    at = writeInt64(bytes, at, segment.maxTimestampOffset);
+    at = writeInt64(bytes, at, segment.firstTimestamp);
+    at = writeInt64(bytes, at, segment.createdMs);
+    at = bytes.writeUInt8(segment.isFinished ? 1 : 0, at);
+    at = bytes.writeUInt32BE(segment.index.persisted, at);
+    at = bytes.writeUInt32BE(segment.timeIndex.persisted, at);
+  }
+  at = bytes.writeUInt32BE(epochCount, at);
+  for (let i = 0; i < epochCount; i++) {
+    at = bytes.writeInt32BE(epochs[i * 2]!, at);
+    at = writeInt64(bytes, at, epochs[i * 2 + 1]!);
+  }
+  producers.copy(bytes, at);
+  return bytes;
+}
+
+export function partitionOf(encoded: Buffer): number {
+  return encoded.readInt32BE(0);
+}
+
+/** Fills a partition that has nothing yet. `drawJitter` gives its active segment a new roll jitter. */
+export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: () => number): void {
+  log.logStart = readInt64(bytes, 4);
+  log.logEnd = readInt64(bytes, 12);
+  log.highWatermark = log.logEnd;
+  log.writtenOffset = log.logEnd;
+  log.snapshotOffset = readInt64(bytes, 20);
+  log.hasDirectory = true;
+  log.checkpointBytes = bytes;
+  let at = 32;
+  for (let count = bytes.readUInt32BE(28); count > 0; count--) {
+    const segment = new Segment(
+      {
+        baseOffset: readInt64(bytes, at),
+        sizeBytes: bytes.readUInt32BE(at + 8),
+        maxTimestamp: readInt64(bytes, at + 12),
+        maxTimestampOffset: readInt64(bytes, at + 20),
+        firstTimestamp: readInt64(bytes, at + 28),
+        createdMs: readInt64(bytes, at + 36),
+        isFinished: bytes[at + 44] === 1,
+        offsetEntries: bytes.readUInt32BE(at + 45),
+        timeEntries: bytes.readUInt32BE(at + 49),
+      },
+      drawJitter(),
+    );
+    // A crash may have left more in the file than the checkpoint knows.
+    segment.isPadded = !segment.isFinished;
+    log.segments.push(segment);
+    at += SEGMENT_BYTES;
+  }
+  const epochs: number[] = [];
+  const epochCount = bytes.readUInt32BE(at);
+  at += 4;
+  for (let i = 0; i < epochCount; i++, at += 12) {
+    epochs.push(bytes.readInt32BE(at), readInt64(bytes, at + 4));
+  }
+  log.epochs = new LeaderEpochs(epochs);
+  decodeProducers(bytes, at, log);
+}
+
+function encodeProducers(log: PartitionLog, end: number): Buffer {
+  const parts: Buffer[] = [Buffer.alloc(4)];
+  let count = 0;
+  for (const entry of log.producers?.entries() ?? []) {
+    const batches = entry.batches
+      .filter(({ lastOffset }) => lastOffset < end)
+      .slice(-REMEMBERED_BATCHES);
+    if (batches.length === 0) continue;
+    count++;
+    const bytes = Buffer.alloc(29 + batches.length * 34);
+    let at = writeInt64(bytes, 0, entry.producerId);
+    at = writeInt64(bytes, at, entry.lastSeenMs);
+    at = bytes.writeInt32BE(entry.coordinatorEpoch, at);
+    at = writeInt64(bytes, at, entry.openTransactionOffset);
+    at = bytes.writeUInt8(batches.length, at);
+    for (const batch of batches) {
+      at = bytes.writeInt16BE(batch.epoch, at);
+      at = bytes.writeInt32BE(batch.firstSequence, at);
+      at = bytes.writeInt32BE(batch.lastSequence, at);
+      at = writeInt64(bytes, at, batch.baseOffset);
+      at = writeInt64(bytes, at, batch.lastOffset);
+      at = writeInt64(bytes, at, batch.timestampMs);
+    }
+    parts.push(bytes);
+  }
+  parts[0]!.writeUInt32BE(count);
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+function decodeProducers(bytes: Buffer, start: number, log: PartitionLog): void {
+  let at = start + 4;
+  for (let count = bytes.readUInt32BE(start); count > 0; count--) {
+    const producerId = readInt64(bytes, at);
+    const lastSeenMs = readInt64(bytes, at + 8);
+    const coordinatorEpoch = bytes.readInt32BE(at + 16);
+    const openTransactionOffset = readInt64(bytes, at + 20);
+    const batchCount = bytes[at + 28]!;
+    at += 29;
+    const batches: ProducerBatch[] = [];
+    for (let i = 0; i < batchCount; i++, at += 34) {
+      batches.push({
+        epoch: bytes.readInt16BE(at),
+        firstSequence: bytes.readInt32BE(at + 2),
+        lastSequence: bytes.readInt32BE(at + 6),
+        baseOffset: readInt64(bytes, at + 10),
+        lastOffset: readInt64(bytes, at + 18),
+        timestampMs: readInt64(bytes, at + 26),
+      });
+    }
+    log.producers ??= new ProducerStates();
+    log.producers.restore({
+      producerId,
+      batches,
+      lastSeenMs,
+      coordinatorEpoch,
+      openTransactionOffset,
+    });
+  }
+  log.firstOpenTransactionOffset = log.producers?.firstOpenTransactionOffset() ?? -1;
+}
+
+function writeInt64(bytes: Buffer, at: number, value: number): number {
+  return bytes.writeBigInt64BE(BigInt(value), at);
+}
+
+function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4);
+}

@@ -1,0 +1,158 @@
+/**
+ * Checkpoints: everything durable goes to its segments, the segments are flushed, and one file then says so; the journal before it is free.
+ *
+ *  1. Note the journal's cut: every group before it is durable, so its effects are below the high watermarks as they are now.
+ *  2. Write each dirty partition up to its high watermark and flush its files.
+ *  3. Flush the folders with new names; wait for folders of deleted topics to have left their names.
+ *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then.
+ *  5. Release the journal before the cut.
+ *
+ * A crash between any two steps leaves the old checkpoint with a longer journal behind it; replay skips what it finds below a
+ * partition's end. Appends go on all the while. What fails is reported, and everything is dirty as before for the next attempt.
+ */
+import {
+  CHECKPOINT_FILE,
+  type CheckpointTopic,
+  encodeCheckpoint,
+  encodePartition,
+} from "./checkpoint-format.ts";
+import type { EngineState } from "./engine-state.ts";
+import { writeKafkaCheckpoints } from "./kafka-checkpoints.ts";
+import type { PartitionFiles } from "./partition-files.ts";
+import type { PartitionLog, Topic } from "./partition-log.ts";
+import { encodeSnapshot } from "./producer-snapshot.ts";
+import type { SegmentWriter } from "./segment-writer.ts";
+
+const CONCURRENT_PARTITIONS = 4;
+
+export class Checkpointer {
+  readonly #state: EngineState;
+  readonly #files: PartitionFiles;
+  readonly #writer: SegmentWriter;
+  #running: Promise<void> | null = null;
+
+  constructor(state: EngineState, files: PartitionFiles, writer: SegmentWriter) {
+    this.#state = state;
+    this.#files = files;
+    this.#writer = writer;
+  }
+
+  /** Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. */
+  request(): void {
+    if (this.#running !== null) return;
+    this.#running = this.#run(false)
+      .catch((error: Error) => this.#state.probe.storageFailed(error))
+      .finally(() => {
+        this.#running = null;
+      });
+  }
+
+  /** A checkpoint of everything that is durable now. `isClean` also finishes all files, for a stop. */
+  async run(isClean: boolean): Promise<void> {
+    while (this.#running !== null) await this.#running.catch(() => {});
+    this.#running = this.#run(isClean).finally(() => {
+      this.#running = null;
+    });
+    await this.#running;
+  }
+
+  async #run(isClean: boolean): Promise<void> {
+    const state = this.#state;
+    const { journal, clock } = state;
+    const startMs = clock.monotonic();
+    const cut = journal.cut();
+    const bytesBefore = journal.bytesSinceCut;
+    const logs = [...state.dirtyLogs];
+    for (const log of logs) log.isDirty = false;
+    state.dirtyLogs.clear();
+    try {
+      await this.#writeAll(logs, isClean);
+      await this.#files.settled();
+      await this.#files.syncDirectories();
+      for (const log of logs) log.checkpointBytes = log.isDeleted ? null : encodePartition(log);
+      const bytes = encodeCheckpoint(
+        { isClean, cut, leaderEpoch: state.leaderEpoch, nextTopicRef: state.nextTopicRef },
+        describeTopics(state),
+      );
+      await state.options.fileSystem.writeFileAtomic(
+        `${state.options.directory}/${CHECKPOINT_FILE}`,
+        bytes,
+      );
+    } catch (error) {
+      for (const log of logs) if (!log.isDeleted) state.markDirty(log);
+      throw error;
+    }
+    journal.release(cut, bytesBefore);
+    if (isClean) await writeKafkaCheckpoints(state);
+    state.probe.checkpointed(logs.length, clock.monotonic() - startMs);
+  }
+
+  async #writeAll(logs: readonly PartitionLog[], isClean: boolean): Promise<void> {
+    let next = 0;
+    const work = async () => {
+      while (next < logs.length) {
+        const log = logs[next++]!;
+        if (!log.isDeleted) await this.#writeLog(log, isClean);
+      }
+    };
+    const workers: Promise<void>[] = [];
+    for (let i = 0; i < CONCURRENT_PARTITIONS; i++) workers.push(work());
+    const outcomes = await Promise.allSettled(workers);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  async #writeLog(log: PartitionLog, isClean: boolean): Promise<void> {
+    const writer = this.#writer;
+    await writer.write(log);
+    if (log.isDeleted || log.segments.length === 0) return;
+    await writer.exclusively(log, async () => {
+      await writer.finishRolled(log);
+      const { active } = log;
+      if (isClean) {
+        active.addTimeEntry();
+        await writer.finish(log, active);
+        await this.#writeCleanFiles(log);
+      } else {
+        await writer.writeIndexes(log, active);
+      }
+      if (
+        log.epochs.latest !== log.writtenEpoch &&
+        log.epochs.entries.at(-1)! < log.writtenOffset
+      ) {
+        await this.#files.writeLeaderEpochs(log);
+        log.writtenEpoch = log.epochs.latest;
+      }
+    });
+    await writer.sync(log);
+  }
+
+  async #writeCleanFiles(log: PartitionLog): Promise<void> {
+    const { producers } = log;
+    if (producers === null || producers.size === 0 || log.snapshotOffset === log.logEnd) return;
+    await this.#files.writeSnapshot(
+      log,
+      log.logEnd,
+      encodeSnapshot(producers.entries(), log.logEnd),
+    );
+    log.snapshotOffset = log.logEnd;
+  }
+}
+
+/** All topics the journal or the segments know, with each partition as it was last written. */
+function describeTopics(state: EngineState): CheckpointTopic[] {
+  const topics: CheckpointTopic[] = [];
+  for (const topic of state.allTopics()) {
+    const partitions = [...describePartitions(state, topic)];
+    if (partitions.length > 0 || topic.isAnnounced) {
+      topics.push({ ref: topic.ref, topicId: topic.id, name: topic.name, partitions });
+    }
+  }
+  return topics;
+}
+
+function* describePartitions(state: EngineState, topic: Topic): Iterable<Buffer> {
+  yield* state.recovered.bytesOf(topic.id);
+  for (const log of topic.logs) {
+    if (log !== undefined && log.checkpointBytes !== null) yield log.checkpointBytes;
+  }
+}

@@ -1,0 +1,139 @@
+/** Reads the groups of a journal in order, from a cut to the first one that is missing or torn. Used once, at start-up. */
+import type { FileHandle, FileSystem } from "@ottla/platform";
+import { CorruptLog } from "./errors.ts";
+import type { JournalCut } from "./journal.ts";
+import { journalFilePath, listJournalFiles } from "./journal-files.ts";
+import {
+  BLOCK_BYTES,
+  directoryStart,
+  type GroupHeader,
+  type JournalEntry,
+  readGroupEntries,
+  readGroupHeader,
+} from "./journal-format.ts";
+
+type Crc = (bytes: Buffer, start: number, end: number) => number;
+
+export interface ReadGroup {
+  readonly entries: readonly JournalEntry[];
+  readonly sizeBytes: number;
+  readonly path: string;
+  readonly position: number;
+}
+
+/** Bytes read at once: many small groups, or a part of a large one. */
+const CHUNK_BYTES = 1_048_576;
+
+export class JournalReader {
+  readonly #fileSystem: FileSystem;
+  readonly #directory: string;
+  readonly #crc: Crc;
+  readonly lastLsns = new Map<number, number>();
+  /** LSN of the first group in each file. */
+  readonly #firstLsns = new Map<number, number>();
+  nextLsn = 1;
+  #file = 0;
+  #position = 0;
+  #handle: FileHandle | null = null;
+  #chunk = Buffer.alloc(0);
+  /** Where in the file the chunk starts. */
+  #chunkAt = 0;
+
+  constructor(fileSystem: FileSystem, directory: string, crc: Crc) {
+    this.#fileSystem = fileSystem;
+    this.#directory = directory;
+    this.#crc = crc;
+  }
+
+  async open(cut: JournalCut): Promise<void> {
+    this.nextLsn = cut.lsn;
+    for (const number of await listJournalFiles(this.#fileSystem, this.#directory)) {
+      const handle = await this.#open(number);
+      const block = Buffer.alloc(BLOCK_BYTES);
+      const size = await handle.read(block, 0);
+      await handle.close();
+      const header = readGroupHeader(block.subarray(0, size), this.#crc);
+      this.#firstLsns.set(number, header?.lsn ?? 0);
+    }
+    if (this.#firstLsns.has(cut.fileNumber)) await this.#enter(cut.fileNumber, cut.position);
+  }
+
+  /** Where the next group would be; null when no file has been written yet. */
+  get end(): JournalCut | null {
+    if (this.#file === 0) return null;
+    return { lsn: this.nextLsn, fileNumber: this.#file, position: this.#position };
+  }
+
+  /** @throws {CorruptLog} when a whole group makes no sense. */
+  async next(): Promise<ReadGroup | null> {
+    const here = this.#handle === null ? null : await this.#readGroup();
+    if (here !== null) return here;
+    for (const [number, firstLsn] of this.#firstLsns) {
+      if (firstLsn !== this.nextLsn || number === this.#file) continue;
+      const { end } = this;
+      await this.#enter(number, 0);
+      const group = await this.#readGroup();
+      if (group !== null) return group;
+      // Its first group is torn: the journal ends here, and writing may as well go on in this file.
+      if (end === null) return null;
+      await this.#enter(end.fileNumber, end.position);
+      return null;
+    }
+    return null;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
+    this.#handle = null;
+  }
+
+  async #readGroup(): Promise<ReadGroup | null> {
+    const head = await this.#bytes(this.#position, BLOCK_BYTES);
+    const header = head === null ? null : readGroupHeader(head, this.#crc);
+    if (header === null || header.lsn !== this.nextLsn || !isPlausible(header)) return null;
+    const bytes = await this.#bytes(this.#position, header.sizeBytes);
+    if (bytes === null) return null;
+    const entries = readGroupEntries(header, bytes, this.#crc);
+    if (entries === null) return null;
+    const path = journalFilePath(this.#directory, this.#file);
+    const group = { entries, sizeBytes: header.sizeBytes, path, position: this.#position };
+    if (header.entries === 0) throw new CorruptLog(path, this.#position, "an empty group");
+    this.lastLsns.set(this.#file, header.lsn);
+    this.#position += header.sizeBytes;
+    this.nextLsn++;
+    return group;
+  }
+
+  /** A view of that many bytes of the file, or null when it ends before. */
+  async #bytes(position: number, sizeBytes: number): Promise<Buffer | null> {
+    const at = position - this.#chunkAt;
+    if (at < 0 || at + sizeBytes > this.#chunk.length) {
+      const chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, sizeBytes));
+      const size = await this.#handle!.read(chunk, position);
+      this.#chunk = chunk.subarray(0, size);
+      this.#chunkAt = position;
+      return size < sizeBytes ? null : chunk.subarray(0, sizeBytes);
+    }
+    return this.#chunk.subarray(at, at + sizeBytes);
+  }
+
+  async #enter(number: number, position: number): Promise<void> {
+    await this.close();
+    this.#handle = await this.#open(number);
+    this.#file = number;
+    this.#position = position;
+    this.#chunk = Buffer.alloc(0);
+    this.#chunkAt = 0;
+  }
+
+  #open(number: number): Promise<FileHandle> {
+    return this.#fileSystem.open(journalFilePath(this.#directory, number), { access: "read" });
+  }
+}
+
+function isPlausible(header: GroupHeader): boolean {
+  return (
+    header.sizeBytes % BLOCK_BYTES === 0 &&
+    directoryStart(header.payloadBytes) + header.directoryBytes <= header.sizeBytes
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * ListOffsets (LG11): the ends of a log, the record with the greatest timestamp, and the first record at or after a time, exact also inside
+ * compressed batches.
+ *
+ * By time: the first segment whose greatest timestamp reaches the target is searched from behind the last time-index entry below it, batch
+ * by batch, by the batches' max timestamps; only the batch that is found is looked into.
+ */
+import { lastOffset, maxTimestamp, RecordCursor } from "@ottla/protocol";
+import type { LogErrorKind, OffsetAnswer, OffsetQuery } from "./engine.ts";
+import type { EngineState } from "./engine-state.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import { epochError } from "./reader.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentReader } from "./segment-reader.ts";
+
+/** Kafka's special timestamps. */
+export const OffsetTime = {
+  latest: -1,
+  earliest: -2,
+  maxTimestamp: -3,
+  earliestLocal: -4,
+  latestTiered: -5,
+  earliestPendingUpload: -6,
+} as const;
+
+interface Found {
+  readonly offset: number;
+  readonly timestampMs: number;
+}
+
+export class OffsetLookup {
+  readonly #state: EngineState;
+  readonly #segments: SegmentReader;
+
+  constructor(state: EngineState, segments: SegmentReader) {
+    this.#state = state;
+    this.#segments = segments;
+  }
+
+  async list(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]> {
+    const answers: OffsetAnswer[] = [];
+    for (const query of queries) answers.push(await this.#answer(query));
+    return answers;
+  }
+
+  async #answer(query: OffsetQuery): Promise<OffsetAnswer> {
+    const state = this.#state;
+    const topic = state.findTopic(query.topicId);
+    if (state.isClosed) return refuse("shuttingDown");
+    if (topic === null) return refuse("unknownTopic");
+    const log = state.findLog(topic, query.partition);
+    if (log === null) return refuse("unknownPartition");
+    const error = epochError(query.currentLeaderEpoch, state.leaderEpoch);
+    if (error !== null) return refuse(error);
+    const end = query.isolation === "committed" ? log.lastStableOffset : log.highWatermark;
+    switch (query.timestampMs) {
+      // Without tiers nothing is uploaded, so −5 and −6 have no answer.
+      case OffsetTime.latest:
+        return answer({ offset: end, timestampMs: -1 }, state.leaderEpoch);
+      case OffsetTime.earliest:
+      case OffsetTime.earliestLocal:
+        return answer({ offset: log.logStart, timestampMs: -1 }, log.epochs.epochOf(log.logStart));
+      case OffsetTime.latestTiered:
+        return answer({ offset: -1, timestampMs: -1 }, -1);
+      case OffsetTime.earliestPendingUpload:
+        return answer({ offset: -1, timestampMs: -1 }, -1);
+    }
+    if (query.timestampMs < 0 && query.timestampMs !== OffsetTime.maxTimestamp) {
+      return refuse("unsupportedForMessageFormat");
+    }
+    try {
+      const found =
+        query.timestampMs === OffsetTime.maxTimestamp
+          ? await this.#findMaxTimestamp(log)
+          : await this.#findByTime(log, query.timestampMs);
+      if (found === null || found.offset >= end) {
+        return answer({ offset: -1, timestampMs: -1 }, -1);
+      }
+      return answer(found, log.epochs.epochOf(found.offset));
+    } catch (cause) {
+      state.probe.storageFailed(cause as Error);
+      return refuse("storage");
+    }
+  }
+
+  async #findMaxTimestamp(log: PartitionLog): Promise<Found | null> {
+    let best: Segment | null = null;
+    for (const segment of log.segments) {
+      if (segment.maxTimestamp > (best?.maxTimestamp ?? -1)) best = segment;
+    }
+    if (best === null) return null;
+    const wanted = best.maxTimestamp;
+    return this.#findInSegment(
+      log,
+      best,
+      best.maxTimestampOffset,
+      (batchMax) => batchMax >= wanted,
+      wanted,
+    );
+  }
+
+  async #findByTime(log: PartitionLog, timestampMs: number): Promise<Found | null> {
+    for (const segment of [...log.segments]) {
+      if (segment.maxTimestamp < timestampMs) continue;
+      await this.#segments.loadIndexes(log, segment);
+      const skip = segment.timeIndex.lookup(timestampMs);
+      const from = Math.max(log.logStart, segment.baseOffset + skip);
+      const found = await this.#findInSegment(
+        log,
+        segment,
+        from,
+        (max) => max >= timestampMs,
+        timestampMs,
+      );
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The first record at `from` or behind it whose timestamp is at least `timestampMs`. */
+  async #findInSegment(
+    log: PartitionLog,
+    segment: Segment,
+    from: number,
+    matches: (batchMaxTimestamp: number) => boolean,
+    timestampMs: number,
+  ): Promise<Found | null> {
+    let found: Found | null = null;
+    const start = Math.max(from, log.logStart);
+    if (from < log.tailOffset) {
+      await this.#segments.scan(log, segment, from, (buffer, at) => {
+        if (lastOffset(buffer, at) < start || !matches(maxTimestamp(buffer, at))) return true;
+        found = firstRecord(buffer, at, start, timestampMs);
+        return found === null;
+      });
+      if (found !== null) return found;
+    }
+    for (let index = log.indexOf(Math.max(from, log.tailOffset)); ; index++) {
+      const batch = log.at(index);
+      if (batch === null || batch.baseOffset >= log.highWatermark) return null;
+      if (batch.lastOffset < start || batch.segment.baseOffset < segment.baseOffset) continue;
+      if (batch.segment !== segment) return null;
+      if (!matches(batch.maxTimestamp)) continue;
+      found = firstRecord(batch.buffer!, 0, start, timestampMs);
+      if (found !== null) return found;
+    }
+  }
+}
+
+function firstRecord(buffer: Buffer, at: number, from: number, timestampMs: number): Found | null {
+  const cursor = new RecordCursor();
+  cursor.start(buffer, at);
+  while (cursor.next()) {
+    if (cursor.offset >= from && cursor.timestampMs >= timestampMs) {
+      return { offset: cursor.offset, timestampMs: cursor.timestampMs };
+    }
+  }
+  return null;
+}
+
+function answer(found: Found, leaderEpoch: number): OffsetAnswer {
+  return { error: null, offset: found.offset, timestampMs: found.timestampMs, leaderEpoch };
+}
+
+function refuse(error: LogErrorKind): OffsetAnswer {
+  return { error, offset: -1, timestampMs: -1, leaderEpoch: -1 };
+}

@@ -1,0 +1,77 @@
+/**
+ * Kafka's producer snapshot, `%020d.snapshot`, named after the first offset that it does not cover:
+ *
+ * version int16 = 1 | CRC-32C of what follows uint32 | count int32 | per producer: id int64, epoch int16, last sequence int32, last offset int64,
+ * offset delta int32, timestamp int64, coordinator epoch int32, first offset of the open transaction int64 (−1 for none)
+ *
+ * It keeps one batch per producer; the engine's own checkpoint keeps all five, and is what a restart uses. The snapshot is
+ * for tools, and for rebuilding from the segments alone.
+ */
+import { crc32c } from "@ottla/protocol";
+import type { ProducerBatch, ProducerEntry } from "./producer-state.ts";
+
+const VERSION = 1;
+const HEADER_BYTES = 10;
+const ENTRY_BYTES = 46;
+
+/** Producers with a batch below `endOffset`. */
+export function encodeSnapshot(entries: Iterable<ProducerEntry>, endOffset: number): Buffer {
+  const kept: { entry: ProducerEntry; batch: ProducerBatch }[] = [];
+  for (const entry of entries) {
+    const batch = entry.batches.findLast(({ lastOffset }) => lastOffset < endOffset);
+    if (batch !== undefined) kept.push({ entry, batch });
+  }
+  const bytes = Buffer.alloc(HEADER_BYTES + kept.length * ENTRY_BYTES);
+  bytes.writeInt16BE(VERSION, 0);
+  bytes.writeInt32BE(kept.length, 6);
+  let at = HEADER_BYTES;
+  for (const { entry, batch } of kept) {
+    bytes.writeBigInt64BE(BigInt(entry.producerId), at);
+    bytes.writeInt16BE(batch.epoch, at + 8);
+    bytes.writeInt32BE(batch.lastSequence, at + 10);
+    bytes.writeBigInt64BE(BigInt(batch.lastOffset), at + 14);
+    bytes.writeInt32BE(batch.lastOffset - batch.baseOffset, at + 22);
+    bytes.writeBigInt64BE(BigInt(batch.timestampMs), at + 26);
+    bytes.writeInt32BE(entry.coordinatorEpoch, at + 34);
+    bytes.writeBigInt64BE(BigInt(entry.openTransactionOffset), at + 38);
+    at += ENTRY_BYTES;
+  }
+  bytes.writeUInt32BE(crc32c(bytes, 6, bytes.length), 2);
+  return bytes;
+}
+
+/** null when the bytes are damaged or of another version. */
+export function decodeSnapshot(bytes: Buffer): readonly ProducerEntry[] | null {
+  if (bytes.length < HEADER_BYTES || bytes.readInt16BE(0) !== VERSION) return null;
+  if (crc32c(bytes, 6, bytes.length) !== bytes.readUInt32BE(2)) return null;
+  const count = bytes.readInt32BE(6);
+  if (bytes.length !== HEADER_BYTES + count * ENTRY_BYTES) return null;
+  const entries: ProducerEntry[] = [];
+  for (let at = HEADER_BYTES; at < bytes.length; at += ENTRY_BYTES) {
+    const lastSequence = bytes.readInt32BE(at + 10);
+    const lastOffset = Number(bytes.readBigInt64BE(at + 14));
+    const delta = bytes.readInt32BE(at + 22);
+    const timestampMs = Number(bytes.readBigInt64BE(at + 26));
+    const batch = {
+      epoch: bytes.readInt16BE(at + 8),
+      firstSequence: firstSequence(lastSequence, delta),
+      lastSequence,
+      baseOffset: lastOffset - delta,
+      lastOffset,
+      timestampMs,
+    };
+    entries.push({
+      producerId: Number(bytes.readBigInt64BE(at)),
+      batches: [batch],
+      lastSeenMs: timestampMs,
+      coordinatorEpoch: bytes.readInt32BE(at + 34),
+      openTransactionOffset: Number(bytes.readBigInt64BE(at + 38)),
+    });
+  }
+  return entries;
+}
+
+/** Sequences wrap, so the first of a batch may be greater than its last. */
+function firstSequence(lastSequence: number, delta: number): number {
+  return lastSequence >= delta ? lastSequence - delta : 0x7fff_ffff - (delta - lastSequence) + 1;
+}

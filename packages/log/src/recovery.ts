@@ -1,0 +1,247 @@
+/**
+ * Start-up: the checkpoint, then the journal behind it, and nothing else. No partition's folder is looked at.
+ *
+ * Replay puts every batch back to where it was before the stop: in memory, behind the bytes that the checkpoint says are in its segment. From there
+ * the background writes take it to its segment, over whatever the last run left behind those bytes (padding, or a part of the same
+ * batches: positions are in the journal, so writing them again changes nothing). When the tail is larger than the memory budget, segments
+ * are written on the way.
+ *
+ *  - A batch below the partition's end is in the checkpoint already: skipped.
+ *  - A batch at the end is appended; its segment base says whether a roll came before it.
+ *  - A batch behind the end means that bytes are missing: {@link CorruptLog}.
+ *  - Entries whose topic is neither announced nor in the checkpoint belong to a topic that was deleted (references are never reused).
+ *  - Fragments of a batch without its last one were never acknowledged: dropped.
+ *
+ * The first group that is missing or torn ends the journal; the engine goes on writing right there. What cannot be told from such
+ * an end, a group damaged later, is ended in the same way: its successors stay unread until they are overwritten.
+ *
+ * Leader epoch (LG15): a stop was clean when the checkpoint says so and nothing was journalled behind it. Every start journals a `start` entry
+ * with its epoch before anything else, so a run that ended uncleanly is always noticed, and the epoch grows by one.
+ */
+import {
+  baseSequence,
+  crc32c,
+  isControl,
+  lastOffsetDelta,
+  maxTimestamp,
+  producerEpoch,
+  producerId,
+} from "@ottla/protocol";
+import { rollSegment } from "./appender.ts";
+import { CHECKPOINT_FILE, decodeCheckpoint } from "./checkpoint-format.ts";
+import type { LogConfig } from "./engine.ts";
+import type { EngineState } from "./engine-state.ts";
+import { CorruptLog } from "./errors.ts";
+import type { JournalCut } from "./journal.ts";
+import type { JournalEntry } from "./journal-format.ts";
+import { JournalReader } from "./journal-reader.ts";
+import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
+import { addSequence, ProducerStates } from "./producer-state.ts";
+import { removeSegmentsBelow } from "./retention.ts";
+
+export interface Recovered {
+  readonly isFresh: boolean;
+  readonly wasClean: boolean;
+  readonly lastLsn: number;
+  /** Where the journal goes on; null when it has no file yet. */
+  readonly end: JournalCut | null;
+  /** Per journal file, the last LSN in it that the checkpoint does not cover. */
+  readonly lastLsns: ReadonlyMap<number, number>;
+  readonly replayedBytes: number;
+  /** Folders of deleted topics that may still be there: name, topic id. */
+  readonly deleted: readonly Topic[];
+}
+
+/** Until a topic is opened its configuration is unknown; replay only needs the index interval. */
+const RECOVERY_CONFIG = {
+  indexIntervalBytes: 4096,
+  segmentMs: 604_800_000,
+  segmentJitterMs: 0,
+} as LogConfig;
+
+export class Recovery {
+  readonly #state: EngineState;
+  readonly #journalDirectory: string;
+  /** Called when the tail memory is over its budget. */
+  readonly #writeSegments: () => Promise<void>;
+  readonly #topicsByRef = new Map<number, Topic>();
+  readonly #fragments = new Map<PartitionLog, { position: number; parts: Buffer[] }>();
+  readonly #deleted: Topic[] = [];
+
+  constructor(state: EngineState, journalDirectory: string, writeSegments: () => Promise<void>) {
+    this.#state = state;
+    this.#journalDirectory = journalDirectory;
+    this.#writeSegments = writeSegments;
+  }
+
+  async run(): Promise<Recovered> {
+    const { fileSystem, directory } = this.#state.options;
+    const path = `${directory}/${CHECKPOINT_FILE}`;
+    const bytes = await fileSystem.readFile(path);
+    const checkpoint = bytes === null ? null : decodeCheckpoint(bytes, path);
+    for (const described of checkpoint?.topics ?? []) {
+      this.#addTopic(described.ref, described.topicId, described.name);
+      this.#state.recovered.add(described);
+    }
+    this.#state.leaderEpoch = checkpoint?.leaderEpoch ?? 0;
+    this.#state.nextTopicRef = checkpoint?.nextTopicRef ?? 1;
+    const reader = new JournalReader(fileSystem, this.#journalDirectory, crc32c);
+    await reader.open(checkpoint?.cut ?? { lsn: 1, fileNumber: 0, position: 0 });
+    let groups = 0;
+    let replayedBytes = 0;
+    try {
+      for (let group = await reader.next(); group !== null; group = await reader.next()) {
+        for (const entry of group.entries) this.#apply(entry, group.path, group.position);
+        groups++;
+        replayedBytes += group.sizeBytes;
+        if (this.#state.tail.bytes > this.#state.options.tailBytes) await this.#writeSegments();
+      }
+    } finally {
+      await reader.close();
+    }
+    return {
+      isFresh: checkpoint === null && groups === 0,
+      wasClean: (checkpoint?.isClean ?? false) && groups === 0,
+      lastLsn: reader.nextLsn - 1,
+      end: reader.end,
+      lastLsns: reader.lastLsns,
+      replayedBytes,
+      deleted: this.#deleted,
+    };
+  }
+
+  #addTopic(ref: number, topicId: string, name: string): Topic {
+    const topic = new Topic(topicId, name, ref, 0, RECOVERY_CONFIG);
+    // The checkpoint knows the reference, so it need not be announced again.
+    topic.isAnnounced = true;
+    this.#topicsByRef.set(ref, topic);
+    this.#state.recoveredTopics.set(topicId, topic);
+    this.#state.nextTopicRef = Math.max(this.#state.nextTopicRef, ref + 1);
+    return topic;
+  }
+
+  #apply(entry: JournalEntry, path: string, position: number): void {
+    const state = this.#state;
+    switch (entry.type) {
+      case "topic":
+        if (!this.#topicsByRef.has(entry.topicRef)) {
+          this.#addTopic(entry.topicRef, entry.topicId, entry.name);
+        }
+        return;
+      case "batch":
+      case "fragment": {
+        const log = this.#logOf(entry.topicRef, entry.partition);
+        if (log === null || entry.baseOffset < log.logEnd) return;
+        const bytes = entry.type === "batch" ? entry.bytes : this.#join(log, entry);
+        if (bytes !== null) this.#append(log, entry.segmentBase, bytes, path, position);
+        return;
+      }
+      case "logStart": {
+        const log = this.#logOf(entry.topicRef, entry.partition);
+        if (log !== null) {
+          log.logStart = Math.max(log.logStart, entry.offset);
+          removeSegmentsBelow(log);
+          state.markDirty(log);
+        }
+        return;
+      }
+      case "deleteTopic":
+        this.#deleteTopic(entry.topicId);
+        return;
+      case "start":
+        state.leaderEpoch = Math.max(state.leaderEpoch, entry.leaderEpoch);
+        this.#fragments.clear();
+        return;
+    }
+  }
+
+  #logOf(ref: number, partition: number): PartitionLog | null {
+    const topic = this.#topicsByRef.get(ref);
+    if (topic === undefined) return null;
+    topic.partitions = Math.max(topic.partitions, partition + 1);
+    return topic.logs[partition] ?? this.#state.makeLog(topic, partition);
+  }
+
+  /** Collects the parts of a large batch; the whole of it with the last one. */
+  #join(log: PartitionLog, entry: JournalEntry & { type: "fragment" }): Buffer | null {
+    let collected = this.#fragments.get(log);
+    const next = collected === undefined ? -1 : collected.position;
+    if (collected === undefined || next !== entry.position) {
+      collected = { position: entry.position, parts: [] };
+      this.#fragments.set(log, collected);
+    }
+    collected.parts.push(entry.bytes);
+    collected.position += entry.bytes.length;
+    if (!entry.isLast) return null;
+    this.#fragments.delete(log);
+    return Buffer.concat(collected.parts);
+  }
+
+  #append(
+    log: PartitionLog,
+    segmentBase: number,
+    bytes: Buffer,
+    path: string,
+    position: number,
+  ): void {
+    const state = this.#state;
+    const base = Number(bytes.readBigInt64BE(0));
+    if (base !== log.logEnd) {
+      const name = `${log.topic.name}-${log.partition}`;
+      throw new CorruptLog(path, position, `${name} ends at ${log.logEnd} but goes on at ${base}`);
+    }
+    if (log.segments.length === 0 || log.active.baseOffset !== segmentBase) {
+      rollSegment(log, state.clock.now(), 0);
+    }
+    const segment = log.active;
+    const lastOffset = base + lastOffsetDelta(bytes, 0);
+    const timestamp = maxTimestamp(bytes, 0);
+    const at = segment.sizeBytes;
+    segment.append(lastOffset, bytes.length, timestamp, log.topic.config.indexIntervalBytes);
+    log.epochs.assign(bytes.readInt32BE(12), base);
+    const batch = new TailBatch(log, segment, at, base, lastOffset, timestamp, bytes);
+    log.push(batch);
+    log.highWatermark = log.logEnd;
+    log.unwrittenBytes += bytes.length;
+    state.tail.add(batch);
+    state.markDirty(log);
+    const id = producerId(bytes, 0);
+    if (id >= 0 && !isControl(bytes, 0)) {
+      const firstSequence = baseSequence(bytes, 0);
+      const lastSequence = addSequence(firstSequence, lastOffset - base);
+      const epoch = producerEpoch(bytes, 0);
+      log.producers ??= new ProducerStates();
+      log.producers.add(
+        id,
+        {
+          epoch,
+          firstSequence,
+          lastSequence,
+          baseOffset: base,
+          lastOffset,
+          timestampMs: timestamp,
+        },
+        state.clock.now(),
+        log.logEnd,
+      );
+    }
+  }
+
+  #deleteTopic(topicId: string): void {
+    const state = this.#state;
+    const topic = state.recoveredTopics.get(topicId);
+    if (topic === undefined) return;
+    for (const partition of state.recovered.partitionsOf(topicId)) state.makeLog(topic, partition);
+    for (const log of topic.logs) {
+      if (log === undefined) continue;
+      log.isDeleted = true;
+      state.tail.drop(log.clear());
+      state.dirtyLogs.delete(log);
+    }
+    topic.isDeleted = true;
+    state.recoveredTopics.delete(topicId);
+    state.recovered.remove(topicId);
+    this.#topicsByRef.delete(topic.ref);
+    this.#deleted.push(topic);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * What makes logs shorter: retention by time and by size (LG12), DeleteRecords (LG14), and the expiry of producers (IP7).
+ *
+ * The log start moves first, in memory and in the journal; the files of segments wholly below it are removed once that entry is durable. A
+ * crash in between replays the entry and removes them then: a checkpoint waits for removals under way.
+ */
+import { drawJitter, rollSegment } from "./appender.ts";
+import type { DeleteRecordsRequest, DeleteRecordsResult } from "./engine.ts";
+import type { EngineState } from "./engine-state.ts";
+import { encodeLogStartEntry, encodeTopicEntry } from "./journal-format.ts";
+import type { PartitionFiles } from "./partition-files.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentReader } from "./segment-reader.ts";
+import type { SegmentWriter } from "./segment-writer.ts";
+
+export class Retention {
+  readonly #state: EngineState;
+  readonly #files: PartitionFiles;
+  readonly #writer: SegmentWriter;
+  readonly #reader: SegmentReader;
+
+  constructor(
+    state: EngineState,
+    files: PartitionFiles,
+    writer: SegmentWriter,
+    reader: SegmentReader,
+  ) {
+    this.#state = state;
+    this.#files = files;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  /** One round over all partitions. */
+  async maintain(): Promise<void> {
+    const { clock, options } = this.#state;
+    const shortened: PartitionLog[] = [];
+    for (const log of this.#state.allLogs()) {
+      const expired = log.producers?.expire(clock.now() - options.producerExpirationMs) ?? 0;
+      if (expired > 0) this.#state.markDirty(log);
+      const start = this.#retainedStart(log);
+      if (start > log.logStart) {
+        if (!this.#state.journal.hasRoom(0)) await this.#state.whenDurable();
+        this.#moveStart(log, start);
+        shortened.push(log);
+      } else if (log.segments.length > 1 && log.segments[1]!.baseOffset <= log.logStart) {
+        shortened.push(log);
+      }
+    }
+    if (shortened.length === 0) return;
+    await this.#state.whenDurable();
+    for (const log of shortened) await this.removeSegments(log);
+  }
+
+  async deleteRecords(
+    requests: readonly DeleteRecordsRequest[],
+  ): Promise<readonly DeleteRecordsResult[]> {
+    const moved: PartitionLog[] = [];
+    const results = requests.map((request): DeleteRecordsResult => {
+      const topic = this.#state.findTopic(request.topicId);
+      if (topic === null) return { error: "unknownTopic", lowWatermark: -1 };
+      const log = this.#state.findLog(topic, request.partition);
+      if (log === null) return { error: "unknownPartition", lowWatermark: -1 };
+      if (!topic.config.cleanupPolicy.delete) return { error: "policyViolation", lowWatermark: -1 };
+      const before = request.beforeOffset === -1 ? log.highWatermark : request.beforeOffset;
+      if (before < 0 || before > log.highWatermark) {
+        return { error: "offsetOutOfRange", lowWatermark: -1 };
+      }
+      if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
+      if (before > log.logStart) {
+        this.#moveStart(log, before);
+        moved.push(log);
+      }
+      return { error: null, lowWatermark: log.logStart };
+    });
+    if (moved.length === 0) return results;
+    try {
+      await this.#state.whenDurable();
+    } catch {
+      return results.map(({ error }) => ({ error: error ?? "storage", lowWatermark: -1 }));
+    }
+    for (const log of moved) await this.removeSegments(log);
+    return results;
+  }
+
+  /** Removes the files of segments below the log start. */
+  async removeSegments(log: PartitionLog): Promise<void> {
+    for (const segment of removeSegmentsBelow(log)) {
+      await this.#files.track(this.removeFiles(log, segment));
+    }
+  }
+
+  async removeFiles(log: PartitionLog, segment: Segment): Promise<void> {
+    await this.#writer.forgetSegment(log, segment);
+    await this.#reader.forgetSegment(log, segment);
+    await this.#files.removeSegment(log, segment.baseOffset);
+  }
+
+  /** Where the log would start after retention; rolls the active segment when all of it has to go. */
+  #retainedStart(log: PartitionLog): number {
+    const { config } = log.topic;
+    const { segments } = log;
+    if (!config.cleanupPolicy.delete || segments.length === 0 || log.isDeleted) return log.logStart;
+    const now = this.#state.clock.now();
+    let start = log.logStart;
+    let excess = config.retentionBytes < 0 ? -1 : log.sizeBytes - config.retentionBytes;
+    for (let i = 0; i < segments.length; i++) {
+      const segment = segments[i]!;
+      if (segment.sizeBytes === 0) break;
+      const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.createdMs;
+      const isOld = config.retentionMs >= 0 && now - newest > config.retentionMs;
+      const isExcess = excess - segment.sizeBytes >= 0 && config.retentionBytes >= 0;
+      if (!isOld && !isExcess) break;
+      const end = segments[i + 1]?.baseOffset ?? log.logEnd;
+      if (end > log.highWatermark) break;
+      if (isExcess) excess -= segment.sizeBytes;
+      if (segment === log.active) {
+        rollSegment(
+          log,
+          now,
+          drawJitter(this.#state.random, config.segmentMs, config.segmentJitterMs),
+        );
+      }
+      start = Math.max(start, end);
+    }
+    return start;
+  }
+
+  #moveStart(log: PartitionLog, start: number): void {
+    const { journal } = this.#state;
+    const { topic } = log;
+    log.logStart = start;
+    log.epochs.removeBelow(start);
+    log.producers?.removeBelow(start);
+    if (!topic.isAnnounced) {
+      journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
+      topic.isAnnounced = true;
+    }
+    journal.addEntry(encodeLogStartEntry(topic.ref, log.partition, start));
+    this.#state.markDirty(log);
+  }
+}
+
+/** Takes segments that lie wholly below the log start, and are in their files, off the partition. */
+export function removeSegmentsBelow(log: PartitionLog): Segment[] {
+  let count = 0;
+  while (
+    count + 1 < log.segments.length &&
+    log.segments[count + 1]!.baseOffset <= Math.min(log.logStart, log.writtenOffset)
+  ) {
+    count++;
+  }
+  return log.segments.splice(0, count);
+}

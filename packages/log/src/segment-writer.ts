@@ -1,0 +1,293 @@
+/**
+ * Writes what the journal made durable into segments, behind the appends: as one aligned write of many batches where there is enough, or
+ * whatever there is when a checkpoint or the memory budget asks. Never flushes by itself; a checkpoint does.
+ *
+ * Direct I/O wants whole blocks. A write that starts within a block starts at the block instead and repeats its first bytes, taken from
+ * memory or, when they have left it, from the file; one that ends within a block is padded with zeros, which the next write replaces, and
+ * which are cut off when the segment is finished or the engine stops. After a crash they are found behind the size that
+ * checkpoint and journal name, and overwritten.
+ */
+import { allocateAligned, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
+import type { EngineState } from "./engine-state.ts";
+import { CorruptLog } from "./errors.ts";
+import { FileCache } from "./file-cache.ts";
+import { OFFSET_ENTRY_BYTES } from "./offset-index.ts";
+import type { PartitionFiles } from "./partition-files.ts";
+import type { PartitionLog, TailBatch } from "./partition-log.ts";
+import type { Segment } from "./segment.ts";
+import { TIME_ENTRY_BYTES } from "./time-index.ts";
+
+/** Bytes of one write; larger batches get memory of their own for once. */
+const STAGING_BYTES = 1_048_576;
+/** Writes under way at once, and so staging memories. */
+const CONCURRENT_WRITES = 2;
+/** An index is written at a checkpoint once it has gained this many entries; before, it is soon made again by a scan. */
+const INDEX_ENTRIES_PER_WRITE = 256;
+
+export class SegmentWriter {
+  readonly #state: EngineState;
+  readonly #files: PartitionFiles;
+  readonly #handles: FileCache;
+  readonly #free: Uint8Array[] = [];
+  #memories = 0;
+  readonly #waiting: ((memory: Uint8Array) => void)[] = [];
+  readonly #queue: PartitionLog[] = [];
+  #running = 0;
+
+  constructor(state: EngineState, files: PartitionFiles) {
+    this.#state = state;
+    this.#files = files;
+    this.#handles = new FileCache(state.options.fileSystem, state.options.maxOpenFiles, {
+      access: "write",
+      create: true,
+      direct: true,
+    });
+  }
+
+  /** Writes the partition in the background, soon. Failures are reported, and met again by the next checkpoint. */
+  enqueue(log: PartitionLog): void {
+    if (log.isQueuedForWrite || log.isDeleted) return;
+    log.isQueuedForWrite = true;
+    this.#queue.push(log);
+    if (this.#running < CONCURRENT_WRITES) void this.#work();
+  }
+
+  /** Resolves once everything durable now is in segments. Calls for one partition share their work. */
+  async write(log: PartitionLog): Promise<void> {
+    const target = log.highWatermark;
+    while (!log.isDeleted && log.writtenOffset < target) {
+      log.writing ??= this.#writeAll(log).finally(() => {
+        log.writing = null;
+      });
+      await log.writing;
+    }
+  }
+
+  /** Does `task` while no write of the partition is under way. */
+  async exclusively(log: PartitionLog, task: () => Promise<void>): Promise<void> {
+    while (log.writing !== null) await log.writing.catch(() => {});
+    log.writing = task().finally(() => {
+      log.writing = null;
+    });
+    await log.writing;
+  }
+
+  /** Flushes the segments written since their last flush. */
+  async sync(log: PartitionLog): Promise<void> {
+    for (const segment of [...log.segments]) {
+      if (!segment.isUnsynced || log.isDeleted) continue;
+      segment.isUnsynced = false;
+      try {
+        await this.#useLog(log, segment, (handle) => handle.sync());
+      } catch (error) {
+        segment.isUnsynced = true;
+        throw error;
+      }
+    }
+  }
+
+  /** Cuts off padding and completes the indexes, at a roll or a clean stop. */
+  async finish(log: PartitionLog, segment: Segment): Promise<void> {
+    if (segment.isPadded) {
+      await this.#useLog(log, segment, (handle) => handle.truncate(segment.writtenBytes));
+      segment.isPadded = false;
+      segment.isUnsynced = true;
+    }
+    await this.writeIndexes(log, segment, 1);
+  }
+
+  /** Appends pending index entries to their files when there are at least so many. */
+  async writeIndexes(
+    log: PartitionLog,
+    segment: Segment,
+    minimum = INDEX_ENTRIES_PER_WRITE,
+  ): Promise<void> {
+    const { index, timeIndex } = segment;
+    const isEmpty = index.pending.length === 0 && timeIndex.pending.length === 0;
+    if (isEmpty || (index.pending.length / 2 < minimum && timeIndex.pending.length / 2 < minimum)) {
+      return;
+    }
+    await this.#files.ensureDirectory(log);
+    await this.#appendIndex(
+      log,
+      segment,
+      "index",
+      index.persisted * OFFSET_ENTRY_BYTES,
+      index.takePending(),
+    );
+    await this.#appendIndex(
+      log,
+      segment,
+      "timeindex",
+      timeIndex.persisted * TIME_ENTRY_BYTES,
+      timeIndex.takePending(),
+    );
+  }
+
+  /** Closes the files of a partition that is about to be renamed or removed. */
+  async forget(log: PartitionLog): Promise<void> {
+    await log.writing?.catch(() => {});
+    for (const segment of log.segments) await this.forgetSegment(log, segment);
+  }
+
+  async forgetSegment(log: PartitionLog, segment: Segment): Promise<void> {
+    await this.#handles.forget(this.#files.segmentPath(log, segment.baseOffset, "log"));
+  }
+
+  close(): Promise<void> {
+    return this.#handles.close();
+  }
+
+  async #work(): Promise<void> {
+    this.#running++;
+    try {
+      for (let log = this.#queue.shift(); log !== undefined; log = this.#queue.shift()) {
+        log.isQueuedForWrite = false;
+        try {
+          await this.write(log);
+        } catch (error) {
+          this.#state.probe.storageFailed(error as Error);
+        }
+        this.#state.onSegmentsWritten();
+      }
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #writeAll(log: PartitionLog): Promise<void> {
+    await this.#files.ensureDirectory(log);
+    for (;;) {
+      const first = log.isDeleted ? null : log.firstUnwritten();
+      if (first === null) break;
+      const { segment } = first;
+      await this.#useLog(log, segment, (handle) => this.#writeRun(log, segment, handle));
+    }
+    await this.finishRolled(log);
+  }
+
+  /** Finishes the segments that were rolled and are in their files, and writes the snapshots taken then. Only while writing exclusively. */
+  async finishRolled(log: PartitionLog): Promise<void> {
+    for (const segment of log.segments.slice(0, -1)) {
+      if (log.isDeleted) return;
+      if (segment.isFinished || segment.writtenBytes < segment.sizeBytes) continue;
+      await this.finish(log, segment);
+      segment.isFinished = true;
+      this.#state.markDirty(log);
+    }
+    while (log.snapshots.length > 0 && log.snapshots[0]!.offset <= log.writtenOffset) {
+      const snapshot = log.snapshots[0]!;
+      await this.#files.writeSnapshot(log, snapshot.offset, snapshot.bytes);
+      if (log.snapshots[0] === snapshot) log.snapshots.shift();
+    }
+  }
+
+  /** One write: the batches not yet written that lie in `segment`, as many as fit. */
+  async #writeRun(log: PartitionLog, segment: Segment, handle: FileHandle): Promise<void> {
+    const memory = await this.#acquire();
+    try {
+      const first = log.isDeleted ? null : log.firstUnwritten();
+      if (first === null || first.segment !== segment) return;
+      const blockBytes = handle.direct ? DIRECT_ALIGNMENT : 1;
+      const start = first.position - (first.position % blockBytes);
+      const headBytes = first.position - start;
+      const run = collectRun(log, segment, memory.length - headBytes - blockBytes);
+      const sizeBytes = headBytes + run.sizeBytes;
+      const paddedBytes = Math.ceil(sizeBytes / blockBytes) * blockBytes;
+      const target =
+        paddedBytes <= memory.length ? memory : new Uint8Array(allocateAligned(paddedBytes).buffer);
+      let at = headBytes;
+      for (const batch of run.batches) {
+        target.set(batch.buffer!, at);
+        at += batch.sizeBytes;
+      }
+      target.fill(0, sizeBytes, paddedBytes);
+      if (headBytes > 0 && !log.copyBefore(first, target.subarray(0, headBytes))) {
+        // Bytes of the block have left memory: they are in the file. The rest of what is read is overwritten at once.
+        const block = new Uint8Array(allocateAligned(blockBytes).buffer).subarray(0, blockBytes);
+        if ((await handle.read(block, start)) < headBytes) {
+          const path = this.#files.segmentPath(log, segment.baseOffset, "log");
+          throw new CorruptLog(path, start, "the file is shorter than what was written to it");
+        }
+        target.set(block.subarray(0, headBytes), 0);
+      }
+      const startMs = this.#state.clock.monotonic();
+      segment.isUnsynced = true;
+      if (paddedBytes > sizeBytes) segment.isPadded = true;
+      await handle.write([target.subarray(0, paddedBytes)], start);
+      this.#state.probe.segmentWritten(paddedBytes, this.#state.clock.monotonic() - startMs);
+      segment.writtenBytes = first.position + run.sizeBytes;
+      log.markWritten(run.nextOffset);
+      log.unwrittenBytes = Math.max(0, log.unwrittenBytes - run.sizeBytes);
+    } finally {
+      this.#release(memory);
+    }
+  }
+
+  async #appendIndex(
+    log: PartitionLog,
+    segment: Segment,
+    ending: string,
+    position: number,
+    bytes: Buffer,
+  ): Promise<void> {
+    const path = this.#files.segmentPath(log, segment.baseOffset, ending);
+    const handle = await this.#state.options.fileSystem.open(path, {
+      access: "write",
+      create: true,
+    });
+    try {
+      if (bytes.length > 0) await handle.write([bytes], position);
+      await handle.truncate(position + bytes.length);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #useLog<T>(
+    log: PartitionLog,
+    segment: Segment,
+    use: (handle: FileHandle) => Promise<T>,
+  ): Promise<T> {
+    if (segment.writtenBytes === 0) this.#files.noteNewName(this.#files.directory(log));
+    return this.#handles.use(this.#files.segmentPath(log, segment.baseOffset, "log"), use);
+  }
+
+  async #acquire(): Promise<Uint8Array> {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#memories < CONCURRENT_WRITES) {
+      this.#memories++;
+      return new Uint8Array(allocateAligned(STAGING_BYTES).buffer);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #release(memory: Uint8Array): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) next(memory);
+    else this.#free.push(memory);
+  }
+}
+
+interface Run {
+  readonly batches: readonly TailBatch[];
+  readonly sizeBytes: number;
+  readonly nextOffset: number;
+}
+
+/** The durable batches in `segment` that are not written, at most `maxBytes` but at least one. */
+function collectRun(log: PartitionLog, segment: Segment, maxBytes: number): Run {
+  const batches: TailBatch[] = [];
+  let sizeBytes = 0;
+  let nextOffset = 0;
+  for (let index = log.firstUnwrittenIndex(); ; index++) {
+    const batch = log.at(index);
+    if (batch === null || batch.segment !== segment || batch.baseOffset >= log.highWatermark) break;
+    if (batches.length > 0 && sizeBytes + batch.sizeBytes > maxBytes) break;
+    batches.push(batch);
+    sizeBytes += batch.sizeBytes;
+    nextOffset = batch.lastOffset + 1;
+  }
+  return { batches, sizeBytes, nextOffset };
+}
