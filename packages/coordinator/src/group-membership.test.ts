@@ -122,7 +122,7 @@ describe("joining and syncing", () => {
     assert.equal(first.answer()?.error, "UNKNOWN_MEMBER_ID");
     assert.equal(harness.state, "PreparingRebalance");
     const second = harness.join();
-    await harness.advance(3_000);
+    await harness.advance(6_000);
     assert.equal(second.answer()?.error, "NONE");
     assert.equal(second.answer()?.members.length, 1);
   });
