@@ -1,6 +1,8 @@
 import type { Api, RequestInput, ResponseOf } from "@ottla/protocol";
 import { Admin } from "./admin/admin.ts";
 import { type CallOptions, Cluster } from "./cluster.ts";
+import { Consumer } from "./consumer/consumer.ts";
+import type { ConsumerOptions } from "./consumer/options.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
 import type { ProducerOptions } from "./producer/options.ts";
 import { Producer } from "./producer/producer.ts";
@@ -27,6 +29,15 @@ export class Client {
     );
     this.#children.add(producer);
     return producer;
+  }
+
+  /** A consumer, which ends with the client at the latest. */
+  consumer(options: ConsumerOptions = {}): Consumer {
+    const consumer: Consumer = new Consumer(this.#cluster, options, () =>
+      this.#children.delete(consumer),
+    );
+    this.#children.add(consumer);
+    return consumer;
   }
 
   get admin(): Admin {

@@ -55,6 +55,14 @@ export { isBrokerError } from "./broker-error.ts";
 export { Client } from "./client.ts";
 export type { CallOptions } from "./cluster.ts";
 export {
+  type AssignedPartition,
+  Consumer,
+  type PollOptions,
+  type RebalanceListener,
+} from "./consumer/consumer.ts";
+export type { ConsumerOptions } from "./consumer/options.ts";
+export { ConsumerRecord, PartitionRecords } from "./consumer/records.ts";
+export {
   BrokerError,
   ClientError,
   ClosedError,
@@ -74,6 +82,7 @@ export type { Assignor, AssignorInput, GroupMember } from "./group/assignors/ass
 export { cooperativeStickyAssignor } from "./group/assignors/cooperative-sticky.ts";
 export { rangeAssignor } from "./group/assignors/range.ts";
 export { roundRobinAssignor } from "./group/assignors/round-robin.ts";
+export type { GroupMetadata } from "./group/membership.ts";
 export type { Assignment, PartitionsByTopic, Subscription } from "./group/subscription.ts";
 export type { ClientOptions } from "./options.ts";
 export { murmur2, partitionForKey } from "./producer/murmur2.ts";

@@ -1,0 +1,553 @@
+/**
+ * Reads ahead. For every broker that leads an assigned partition there is one loop with one fetch in flight: it asks for all partitions of
+ * that broker that are not paused and hold less than their share, and puts what comes into their buffers. No fetch is sent while
+ * `prefetchBytes` or more are buffered; taking from the buffers wakes the loops. A partition without an offset is looked up first: its
+ * reset policy, or the offset the consumer sought.
+ *
+ * An answer is checked against the partition as it is then: one that was sought, revoked or re-assigned meanwhile ignores it.
+ */
+import type { Cancel } from "@ottla/platform";
+import { fetch as fetchApi, type RequestInput, type ResponseOf } from "@ottla/protocol";
+import { listOffsets } from "../admin/offsets.ts";
+import { byTopic } from "../admin/per-leader.ts";
+import { brokerError } from "../broker-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { type BrokerError, ClosedError, isRetriable, NoOffsetError } from "../errors.ts";
+import { sleep } from "../transport/backoff.ts";
+import type { Connection } from "../transport/connection.ts";
+import { isStaleMetadata } from "../transport/metadata.ts";
+import { decodeBatches } from "./decode.ts";
+import { FetchSession, type SessionRequest, type WantedPartition } from "./fetch-session.ts";
+import type { ResolvedConsumerOptions } from "./options.ts";
+import type { PartitionState } from "./partition-state.ts";
+import { PartitionRecords } from "./records.ts";
+
+const TOPIC_ID_VERSION = 13;
+const READ_COMMITTED_VERSION = 4;
+const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
+const READ_REPLICA_MAX_AGE_MS = 300_000;
+
+const SESSION_ERRORS: ReadonlySet<string> = new Set([
+  "FETCH_SESSION_ID_NOT_FOUND",
+  "INVALID_FETCH_SESSION_EPOCH",
+  "FETCH_SESSION_TOPIC_ID_ERROR",
+  "UNKNOWN_TOPIC_ID",
+  "INCONSISTENT_TOPIC_ID",
+]);
+
+interface Asked {
+  readonly state: PartitionState;
+  readonly fetchOffset: number;
+}
+
+export class Fetcher {
+  readonly #cluster: Cluster;
+  readonly #options: ResolvedConsumerOptions;
+  readonly #partitions = new Map<string, (PartitionState | undefined)[]>();
+  readonly #sessions = new Map<number, FetchSession>();
+  /** Brokers with a loop at work. */
+  readonly #busy = new Set<number>();
+  readonly #abort = new AbortController();
+  /** Called when a buffer or an error came in. */
+  readonly #onNews: () => void;
+  #bufferedBytes = 0;
+  #isResolving = false;
+  #isScheduled = false;
+  #cancelTimer: Cancel | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #isRefreshing = false;
+  /** Whether committed offsets are still to be looked up for partitions without a position. */
+  lookUpCommitted: ((states: readonly PartitionState[]) => Promise<void>) | null = null;
+  #failure: Error | null = null;
+
+  constructor(cluster: Cluster, options: ResolvedConsumerOptions, onNews: () => void) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#onNews = onNews;
+  }
+
+  /** Fetched and not handed out. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** An error that concerns all partitions; taken once. */
+  takeFailure(): Error | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+
+  add(state: PartitionState): void {
+    const states = this.#partitions.get(state.topic);
+    if (states === undefined) {
+      const list: (PartitionState | undefined)[] = [];
+      list[state.partition] = state;
+      this.#partitions.set(state.topic, list);
+    } else {
+      states[state.partition] = state;
+    }
+    this.wake();
+  }
+
+  remove(state: PartitionState): void {
+    state.isAssigned = false;
+    this.#bufferedBytes -= state.bufferedBytes;
+    state.buffered = [];
+    state.bufferedBytes = 0;
+    const states = this.#partitions.get(state.topic);
+    if (states?.[state.partition] === state) states[state.partition] = undefined;
+    if (states?.every((each) => each === undefined) === true) this.#partitions.delete(state.topic);
+    this.wake();
+  }
+
+  /** Continues a partition elsewhere. */
+  seek(state: PartitionState, offset: number): void {
+    this.#bufferedBytes -= state.seek(offset);
+    this.wake();
+  }
+
+  /** Takes the oldest buffered records of a partition and moves its position behind them. */
+  take(state: PartitionState): PartitionRecords | null {
+    const records = state.buffered.shift();
+    if (records === undefined) return null;
+    state.bufferedBytes -= records.sizeBytes;
+    this.#bufferedBytes -= records.sizeBytes;
+    state.position = records.nextOffset;
+    state.positionEpoch = records.leaderEpoch;
+    this.wake();
+    return records;
+  }
+
+  /** Looks at all partitions at the end of this turn. */
+  wake(): void {
+    if (this.#isScheduled || this.#abort.signal.aborted) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#look();
+    });
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#abort.abort(new ClosedError("the consumer"));
+  }
+
+  #look(): void {
+    if (this.#abort.signal.aborted) return;
+    const now = this.#cluster.now();
+    const unresolved: PartitionState[] = [];
+    const leaderless = new Set<string>();
+    const brokers = new Set<number>();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const states of this.#partitions.values()) {
+      for (const state of states) {
+        if (state === undefined || state.error !== null) continue;
+        if (state.retryAtMs > now) {
+          nextMs = Math.min(nextMs, state.retryAtMs);
+        } else if (state.fetchPosition < 0) {
+          unresolved.push(state);
+        } else if (!state.isPaused && this.#hasShare(state)) {
+          const broker = this.#brokerOf(state, now);
+          if (broker >= 0) brokers.add(broker);
+          else leaderless.add(state.topic);
+        }
+      }
+    }
+    if (unresolved.length > 0) this.#resolve(unresolved);
+    if (leaderless.size > 0) this.#refresh(leaderless);
+    if (this.#bufferedBytes < this.#options.prefetchBytes) {
+      for (const broker of brokers) this.#run(broker);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
+  }
+
+  #hasShare(state: PartitionState): boolean {
+    return state.bufferedBytes < this.#options.partitionMaxBytes;
+  }
+
+  #brokerOf(state: PartitionState, now: number): number {
+    const { brokers, metadata } = this.#cluster;
+    if (state.readReplica >= 0) {
+      if (now < state.readReplicaUntilMs && brokers.has(state.readReplica))
+        return state.readReplica;
+      state.readReplica = -1;
+    }
+    const leader = metadata.cached(state.topic)?.partitions[state.partition]?.leader ?? -1;
+    return leader >= 0 && brokers.has(leader) ? leader : -1;
+  }
+
+  #run(broker: number): void {
+    if (this.#busy.has(broker)) return;
+    this.#busy.add(broker);
+    this.#fetchOnce(broker)
+      .catch((error: Error) => {
+        if (this.#abort.signal.aborted) return;
+        this.#sessions.get(broker)?.reset();
+        if (!isRetriable(error)) {
+          this.#failure ??= error;
+          this.#onNews();
+        }
+        return this.#pause();
+      })
+      .catch(() => {})
+      .finally(() => {
+        this.#busy.delete(broker);
+        this.wake();
+      });
+  }
+
+  /** After a failed fetch: leaders may have moved. */
+  async #pause(): Promise<void> {
+    await sleep(
+      this.#cluster.options.clock,
+      this.#cluster.options.retryBackoffMs,
+      this.#abort.signal,
+    );
+    await this.#cluster.metadata
+      .refresh(this.#partitions.keys(), this.#abort.signal)
+      .catch(() => {});
+  }
+
+  async #fetchOnce(broker: number): Promise<void> {
+    const connection = await this.#cluster.brokers.connection(broker, "fetch", this.#abort.signal);
+    const states = this.#wantedOf(broker);
+    if (states.length === 0) return;
+    let session = this.#sessions.get(broker);
+    if (session === undefined) {
+      session = new FetchSession();
+      this.#sessions.set(broker, session);
+    }
+    const wanted = states.map((state) => this.#wanted(state));
+    const isById =
+      connection.versions.find(fetchApi, { min: TOPIC_ID_VERSION }) >= 0 &&
+      wanted.every(({ topicId }) => topicId !== ZERO_UUID);
+    const request = session.build(wanted, isById);
+    const asked = states.map((state) => ({ state, fetchOffset: state.fetchPosition }));
+    const response = await this.#send(connection, request, isById);
+    if (response.errorCode !== 0) {
+      session.reset();
+      const error = brokerError(response.errorCode, "Fetch");
+      if (!SESSION_ERRORS.has(error.error)) throw error;
+      const topics = new Set(states.map(({ topic }) => topic));
+      if (error.error !== "FETCH_SESSION_ID_NOT_FOUND") this.#refresh(topics);
+      return;
+    }
+    session.onAnswer(response.sessionId);
+    this.#onResponse(asked, response);
+  }
+
+  #wantedOf(broker: number): PartitionState[] {
+    const now = this.#cluster.now();
+    const wanted: PartitionState[] = [];
+    for (const states of this.#partitions.values()) {
+      for (const state of states) {
+        if (state === undefined || state.isPaused || state.error !== null) continue;
+        if (state.fetchPosition < 0 || state.retryAtMs > now || !this.#hasShare(state)) continue;
+        if (this.#brokerOf(state, now) === broker) wanted.push(state);
+      }
+    }
+    return wanted;
+  }
+
+  #wanted(state: PartitionState): WantedPartition {
+    const topic = this.#cluster.metadata.cached(state.topic);
+    return {
+      topic: state.topic,
+      topicId: topic?.topicId ?? ZERO_UUID,
+      partition: state.partition,
+      fetchOffset: state.fetchPosition,
+      leaderEpoch: topic?.partitions[state.partition]?.leaderEpoch ?? -1,
+      lastFetchedEpoch: state.fetchedEpoch,
+      maxBytes: this.#options.partitionMaxBytes,
+    };
+  }
+
+  #send(
+    connection: Connection,
+    request: SessionRequest,
+    isById: boolean,
+  ): Promise<ResponseOf<typeof fetchApi>> {
+    const version = connection.versions.pick(fetchApi, isById ? {} : { max: TOPIC_ID_VERSION - 1 });
+    const name = (topic: string, topicId: string) => (isById ? { topicId } : { topic });
+    const body: RequestInput<typeof fetchApi> = {
+      maxWaitMs: this.#options.fetchMaxWaitMs,
+      minBytes: this.#options.fetchMinBytes,
+      maxBytes: this.#options.fetchMaxBytes,
+      isolationLevel: this.#options.isolationLevel === "read_committed" ? 1 : 0,
+      sessionId: request.sessionId,
+      sessionEpoch: request.sessionEpoch,
+      topics: [...byTopic(request.partitions)].map(([topic, partitions]) => ({
+        ...name(topic, partitions[0]!.topicId),
+        partitions: partitions.map((wanted) => ({
+          partition: wanted.partition,
+          currentLeaderEpoch: wanted.leaderEpoch,
+          fetchOffset: wanted.fetchOffset,
+          ...(version >= 12 ? { lastFetchedEpoch: wanted.lastFetchedEpoch } : {}),
+          partitionMaxBytes: wanted.maxBytes,
+        })),
+      })),
+      ...(version >= 7
+        ? {
+            forgottenTopicsData: [...byTopic(request.forgotten)].map(([topic, partitions]) => ({
+              ...name(topic, partitions[0]!.topicId),
+              partitions: partitions.map(({ partition }) => partition),
+            })),
+          }
+        : {}),
+      rackId: this.#options.rackId,
+    };
+    return connection.request(fetchApi, body, {
+      min: READ_COMMITTED_VERSION,
+      max: version,
+      timeoutMs: this.#cluster.options.requestTimeoutMs + this.#options.fetchMaxWaitMs,
+      signal: this.#abort.signal,
+    });
+  }
+
+  #onResponse(asked: readonly Asked[], response: ResponseOf<typeof fetchApi>): void {
+    const { metadata } = this.#cluster;
+    const byPartition = new Map<string, Map<number, Asked>>();
+    for (const each of asked) {
+      const own = byPartition.get(each.state.topic) ?? new Map<number, Asked>();
+      own.set(each.state.partition, each);
+      byPartition.set(each.state.topic, own);
+    }
+    let isNews = false;
+    for (const topic of response.responses) {
+      const name = topic.topic || metadata.nameOf(topic.topicId) || "";
+      for (const answer of topic.partitions) {
+        const each = byPartition.get(name)?.get(answer.partitionIndex);
+        if (each === undefined) continue;
+        const { state, fetchOffset } = each;
+        if (!state.isAssigned || state.fetchPosition !== fetchOffset) continue;
+        if (answer.errorCode !== 0) {
+          const leader = {
+            leader: answer.currentLeader.leaderId,
+            leaderEpoch: answer.currentLeader.leaderEpoch,
+          };
+          const isMoved = metadata.applyLeader(
+            name,
+            answer.partitionIndex,
+            leader,
+            response.nodeEndpoints,
+          );
+          const subject = `fetch ${name}[${answer.partitionIndex}]`;
+          this.#onError(state, brokerError(answer.errorCode, subject), isMoved);
+          isNews = true;
+        } else if (this.#onPartition(state, answer)) {
+          isNews = true;
+        }
+      }
+    }
+    if (isNews) this.#onNews();
+  }
+
+  #onPartition(
+    state: PartitionState,
+    answer: ResponseOf<typeof fetchApi>["responses"][number]["partitions"][number],
+  ): boolean {
+    state.failures = 0;
+    if (answer.divergingEpoch.endOffset >= 0) {
+      // KIP-320: the log was cut below what was read. What is left of it continues at the cut.
+      const cut = answer.divergingEpoch.endOffset;
+      if (this.#options.autoOffsetReset === "none") {
+        state.error = new NoOffsetError(state.topic, state.partition, state.fetchPosition);
+      } else {
+        this.seek(state, Math.min(cut, state.fetchPosition));
+      }
+      return true;
+    }
+    if (answer.preferredReadReplica >= 0) {
+      state.readReplica = answer.preferredReadReplica;
+      state.readReplicaUntilMs = this.#cluster.now() + READ_REPLICA_MAX_AGE_MS;
+    }
+    const isCommitted = this.#options.isolationLevel === "read_committed";
+    state.endOffset = isCommitted ? answer.lastStableOffset : answer.highWatermark;
+    state.logStartOffset = answer.logStartOffset;
+    const records = answer.records;
+    if (records === null || records.length === 0) return false;
+    try {
+      if (isCommitted && answer.abortedTransactions !== null) {
+        state.aborted.add(answer.abortedTransactions);
+      }
+      const decoded = decodeBatches(
+        state,
+        records,
+        state.fetchPosition,
+        isCommitted ? state.aborted : null,
+        this.#options.checkCrcs,
+      );
+      const taken = new PartitionRecords({
+        topic: state.topic,
+        partition: state.partition,
+        startOffset: state.fetchPosition,
+        nextOffset: decoded.nextOffset,
+        endOffset: state.endOffset,
+        leaderEpoch: decoded.leaderEpoch,
+        buffer: records,
+        batches: decoded.batches,
+      });
+      state.fetchPosition = decoded.nextOffset;
+      state.fetchedEpoch = decoded.leaderEpoch;
+      if (taken.isEmpty && state.buffered.length === 0) {
+        // Nothing but markers or aborted records: the position moves on by itself.
+        state.position = decoded.nextOffset;
+        state.positionEpoch = decoded.leaderEpoch;
+        return false;
+      }
+      state.buffered.push(taken);
+      state.bufferedBytes += taken.sizeBytes;
+      this.#bufferedBytes += taken.sizeBytes;
+    } catch (error) {
+      state.error = error as Error;
+    }
+    return true;
+  }
+
+  #onError(state: PartitionState, error: BrokerError, isMoved: boolean): void {
+    if (error.error === "OFFSET_OUT_OF_RANGE") {
+      if (state.readReplica >= 0) {
+        // A replica may be behind: the leader decides.
+        state.readReplica = -1;
+        return;
+      }
+      if (state.buffered.length > 0) {
+        // What was read is handed out first; by then the offset is asked for again.
+        this.#retryLater(state);
+        return;
+      }
+      if (this.#options.autoOffsetReset === "none") {
+        state.error = new NoOffsetError(state.topic, state.partition, state.fetchPosition);
+      } else {
+        this.seek(state, -1);
+        state.mustReset = true;
+      }
+      return;
+    }
+    state.readReplica = -1;
+    if (!error.retriable) {
+      state.error = error;
+      return;
+    }
+    if (isMoved) return;
+    if (isStaleMetadata(error)) this.#refresh(new Set([state.topic]));
+    this.#retryLater(state);
+  }
+
+  #retryLater(state: PartitionState): void {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
+    const pauseMs = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(state.failures, 20));
+    state.failures++;
+    state.retryAtMs = this.#cluster.now() + pauseMs;
+    this.wake();
+  }
+
+  /** Finds offsets for partitions without one: committed, or by the reset policy. */
+  #resolve(states: readonly PartitionState[]): void {
+    if (this.#isResolving) return;
+    this.#isResolving = true;
+    this.#resolveAll(states)
+      .catch((error: Error) => {
+        if (this.#abort.signal.aborted) return;
+        if (isRetriable(error)) {
+          for (const state of states) this.#retryLater(state);
+        } else {
+          this.#failure ??= error;
+          for (const state of states) this.#retryLater(state);
+          this.#onNews();
+        }
+      })
+      .finally(() => {
+        this.#isResolving = false;
+        this.wake();
+      });
+  }
+
+  async #resolveAll(states: readonly PartitionState[]): Promise<void> {
+    const uncommitted = states.filter(({ mustReset }) => !mustReset);
+    if (uncommitted.length > 0) await this.lookUpCommitted?.(uncommitted);
+    const reset = states.filter((state) => state.isAssigned && state.fetchPosition < 0);
+    if (reset.length === 0) return;
+    const policy = this.#options.autoOffsetReset;
+    if (policy === "none") {
+      for (const state of reset) {
+        state.error = new NoOffsetError(state.topic, state.partition, null);
+      }
+      this.#onNews();
+      return;
+    }
+    const { isolationLevel } = this.#options;
+    const queries = reset.map(({ topic, partition }) => ({ topic, partition, at: policy }));
+    const found = await listOffsets(this.#cluster, queries, {
+      isolationLevel,
+      signal: this.#abort.signal,
+    });
+    for (const [index, state] of reset.entries()) {
+      const { error, offset } = found[index]!;
+      if (!state.isAssigned || state.fetchPosition >= 0) continue;
+      if (error === null) {
+        state.mustReset = false;
+        this.seek(state, offset);
+      } else if (error.retriable) {
+        this.#retryLater(state);
+      } else {
+        state.error = error;
+        this.#onNews();
+      }
+    }
+  }
+
+  #refresh(topics: ReadonlySet<string>): void {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    this.#cluster.metadata
+      .refresh(topics, this.#abort.signal)
+      .then(() => {
+        for (const topic of topics) this.#onRefreshed(topic);
+      })
+      .catch((error: Error) => {
+        if (isRetriable(error) || this.#abort.signal.aborted) return;
+        this.#failure ??= error;
+        this.#onNews();
+      })
+      .finally(() => {
+        this.#isRefreshing = false;
+        for (const topic of topics) this.#delayLeaderless(topic);
+        this.wake();
+      });
+  }
+
+  /** Errors about a topic that waiting does not cure, such as a missing permission, reach the application. */
+  #onRefreshed(topic: string): void {
+    const { metadata } = this.#cluster;
+    if (metadata.cached(topic) !== null) return;
+    const error = brokerError(metadata.errorOf(topic), `topic ${topic}`);
+    if (error.retriable) return;
+    for (const state of this.#partitions.get(topic) ?? []) {
+      if (state !== undefined) state.error = error;
+    }
+    this.#onNews();
+  }
+
+  #delayLeaderless(topic: string): void {
+    const now = this.#cluster.now();
+    for (const state of this.#partitions.get(topic) ?? []) {
+      if (state !== undefined && this.#brokerOf(state, now) < 0) this.#retryLater(state);
+    }
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return;
+    this.#cancelTimer?.();
+    this.#timerAtMs = atMs;
+    this.#cancelTimer = this.#cluster.options.clock.schedule(
+      Math.max(0, atMs - this.#cluster.now()),
+      () => {
+        this.#timerAtMs = Number.POSITIVE_INFINITY;
+        this.wake();
+      },
+    );
+  }
+}

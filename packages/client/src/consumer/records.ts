@@ -1,0 +1,184 @@
+/**
+ * What a consumer hands out: the records of one partition from one fetch, still as the batches that came over the wire. Records are
+ * decoded while they are looked at; keys, values and header values are views of the fetched bytes, which stay in memory as long as one of
+ * them does: copy what is kept for long.
+ */
+import { batchSize, ProtocolError, RecordCursor, type RecordHeader } from "@ottla/protocol";
+import { CorruptBatchError } from "../errors.ts";
+
+/** A record as it was read. */
+export class ConsumerRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since the epoch; −1 when the producer set none. */
+  readonly timestampMs: number;
+  readonly #source: Buffer;
+  readonly #keyStart: number;
+  readonly #keyEnd: number;
+  readonly #valueStart: number;
+  readonly #valueEnd: number;
+  readonly #headersStart: number;
+  readonly #headersCount: number;
+  readonly #end: number;
+
+  constructor(topic: string, partition: number, cursor: RecordCursor) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = cursor.offset;
+    this.timestampMs = cursor.timestampMs;
+    this.#source = cursor.buffer;
+    this.#keyStart = cursor.keyStart;
+    this.#keyEnd = cursor.keyEnd;
+    this.#valueStart = cursor.valueStart;
+    this.#valueEnd = cursor.valueEnd;
+    this.#headersStart = cursor.headersStart;
+    this.#headersCount = cursor.headersCount;
+    this.#end = cursor.recordEnd;
+  }
+
+  /** A view, or null. */
+  get key(): Buffer | null {
+    return this.#keyStart < 0 ? null : this.#source.subarray(this.#keyStart, this.#keyEnd);
+  }
+
+  /** A view, or null for a tombstone. */
+  get value(): Buffer | null {
+    return this.#valueStart < 0 ? null : this.#source.subarray(this.#valueStart, this.#valueEnd);
+  }
+
+  /** The key as UTF-8 text, or null. */
+  keyText(): string | null {
+    return this.#keyStart < 0 ? null : this.#source.toString("utf8", this.#keyStart, this.#keyEnd);
+  }
+
+  /** The value as UTF-8 text, or null. */
+  valueText(): string | null {
+    return this.#valueStart < 0
+      ? null
+      : this.#source.toString("utf8", this.#valueStart, this.#valueEnd);
+  }
+
+  /** Decoded at every look. */
+  get headers(): readonly RecordHeader[] {
+    if (this.#headersCount === 0) return NO_HEADERS;
+    const cursor = new RecordCursor();
+    cursor.buffer = this.#source;
+    cursor.headersStart = this.#headersStart;
+    cursor.headersCount = this.#headersCount;
+    cursor.recordEnd = this.#end;
+    return cursor.headers();
+  }
+}
+
+const NO_HEADERS: readonly RecordHeader[] = [];
+
+/** The records of one partition from one fetch, in order of offset. May be walked more than once. */
+export class PartitionRecords implements Iterable<ConsumerRecord> {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset asked for. */
+  readonly startOffset: number;
+  /** Where reading goes on after these; larger than the last record's offset + 1 when transaction markers follow it. */
+  readonly nextOffset: number;
+  /** The partition's end as the broker knew it: for `read_committed` readers, the last stable offset. */
+  readonly endOffset: number;
+  /** Of the leader that wrote the last batch, or −1. */
+  readonly leaderEpoch: number;
+  /** Fetched bytes these records hold on to. */
+  readonly sizeBytes: number;
+  readonly #buffer: Buffer;
+  /** Where the batches that hold records for the application start in the buffer. */
+  readonly #batches: readonly number[];
+
+  constructor(options: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly startOffset: number;
+    readonly nextOffset: number;
+    readonly endOffset: number;
+    readonly leaderEpoch: number;
+    readonly buffer: Buffer;
+    readonly batches: readonly number[];
+  }) {
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.startOffset = options.startOffset;
+    this.nextOffset = options.nextOffset;
+    this.endOffset = options.endOffset;
+    this.leaderEpoch = options.leaderEpoch;
+    this.sizeBytes = options.buffer.length;
+    this.#buffer = options.buffer;
+    this.#batches = options.batches;
+  }
+
+  /** How far these records are behind the partition's end. */
+  get lag(): number {
+    return Math.max(0, this.endOffset - this.nextOffset);
+  }
+
+  /** Whether there is a record at all: a fetch of nothing but transaction markers has none. */
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** Calls `visit` with every record: the fastest way through. @throws {CorruptBatchError} */
+  forEach(visit: (record: ConsumerRecord) => void): void {
+    const cursor = new RecordCursor();
+    const { topic, partition, startOffset } = this;
+    for (let i = 0; i < this.#batches.length; i++) {
+      this.#start(cursor, i);
+      while (this.#advance(cursor)) {
+        if (cursor.offset >= startOffset) visit(new ConsumerRecord(topic, partition, cursor));
+      }
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<ConsumerRecord> {
+    const cursor = new RecordCursor();
+    for (let i = 0; i < this.#batches.length; i++) {
+      this.#start(cursor, i);
+      while (this.#advance(cursor)) {
+        if (cursor.offset >= this.startOffset) {
+          yield new ConsumerRecord(this.topic, this.partition, cursor);
+        }
+      }
+    }
+  }
+
+  /** All records at once. @throws {CorruptBatchError} */
+  toArray(): ConsumerRecord[] {
+    const records: ConsumerRecord[] = [];
+    this.forEach((record) => {
+      records.push(record);
+    });
+    return records;
+  }
+
+  /** The batches as they came over the wire, for those who pass them on. */
+  rawBatches(): Buffer[] {
+    return this.#batches.map((at) => this.#buffer.subarray(at, at + batchSize(this.#buffer, at)));
+  }
+
+  #start(cursor: RecordCursor, index: number): void {
+    try {
+      cursor.start(this.#buffer, this.#batches[index]!);
+    } catch (error) {
+      throw this.#corrupt(cursor, error);
+    }
+  }
+
+  #advance(cursor: RecordCursor): boolean {
+    try {
+      return cursor.next();
+    } catch (error) {
+      throw this.#corrupt(cursor, error);
+    }
+  }
+
+  #corrupt(cursor: RecordCursor, error: unknown): unknown {
+    if (!(error instanceof ProtocolError)) return error;
+    const offset = Math.max(cursor.offset, this.startOffset);
+    return new CorruptBatchError(this.topic, this.partition, offset, error);
+  }
+}
