@@ -380,7 +380,6 @@ function prepareRebalance(group: ClassicGroup): void {
   if (group.state === "CompletingRebalance") abandonSync(group, "REBALANCE_IN_PROGRESS");
   group.pendingSync.clear();
   group.syncDeadline = NEVER;
-  for (const member of group.members) member.staticRejoin = null;
   const isInitial = group.state === "Empty";
   group.enter("PreparingRebalance");
   if (isInitial) {
@@ -441,6 +440,7 @@ function completeJoin(group: ClassicGroup): void {
     group.touch(member);
     group.pendingSync.add(member.memberId);
     member.isNew = false;
+    member.staticRejoin = null;
     members.setJoinReply(member, null)?.(joinedAnswer(group, member));
   }
   group.syncDeadline = group.deadlineIn(members.rebalanceTimeoutMs());

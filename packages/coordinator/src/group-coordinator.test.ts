@@ -79,6 +79,24 @@ describe("restarts", () => {
     assert.equal(back.generationId, 1);
   });
 
+  test("CG15: the leader is who led, not who came first", async () => {
+    const harness = await CoordinatorHarness.start();
+    const fields = { rebalanceTimeoutMs: 9_000, sessionTimeoutMs: 60_000 };
+    const absent = { ...fields, groupInstanceId: "instance" };
+    const joins = [harness.join(absent), harness.join(fields)];
+    await harness.advance(6_000);
+    await harness.syncAll(joins.map((join) => join.answer()!));
+    const protocols = [{ name: "range", metadata: Buffer.from("changed") }];
+    const [first, second] = joins.map((join) => join.answer()!.memberId);
+    const rejoin = harness.join({ ...fields, memberId: second!, protocols });
+    await harness.advance(9_000);
+    await harness.syncAll([rejoin.answer()!]);
+    await harness.restart();
+    const back = await harness.join({ ...absent, memberId: first! }).promise;
+    assert.equal(back.leader, second);
+    assert.equal(harness.state, "Stable");
+  });
+
   test("CG4: a group above a lowered maximum rebalances when it is loaded", async () => {
     const harness = await CoordinatorHarness.start();
     const members = await harness.stableMembers(3);

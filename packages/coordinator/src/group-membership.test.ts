@@ -367,6 +367,29 @@ describe("staying and leaving", () => {
     assert.equal(unknown.members[0]!.error, "UNKNOWN_MEMBER_ID");
   });
 
+  test("CG11: who is removed while it waits for its assignment is told", async () => {
+    const harness = await CoordinatorHarness.start();
+    const joins = [harness.join(), harness.join()];
+    await harness.advance(6_000);
+    const { memberId } = joins[1]!.answer()!;
+    const sync = harness.sync({ memberId });
+    await harness.leave({ memberId });
+    await harness.settle();
+    assert.equal(sync.answer()?.error, "UNKNOWN_MEMBER_ID");
+  });
+
+  test("CG11: who rejoined and then leaves is not waited for", async () => {
+    const harness = await CoordinatorHarness.start();
+    const members = await harness.stableMembers(3);
+    const [a, b, c] = members.map(({ memberId }) => memberId);
+    harness.join({ memberId: a! });
+    await harness.leave({ memberId: a! });
+    const rejoins = [harness.join({ memberId: b! }), harness.join({ memberId: c! })];
+    await harness.settle();
+    assert.equal(rejoins[1]!.answer()?.generationId, 2);
+    assert.equal(rejoins[0]!.answer()?.members.length, 2);
+  });
+
   test("CG11: who leaves while others wait for it does not keep them waiting", async () => {
     const harness = await CoordinatorHarness.start();
     const [leader, follower] = await harness.stableMembers(2);
@@ -430,6 +453,36 @@ describe("static members", () => {
     assert.equal(old.skipAssignment, false);
     assert.equal(old.leader, modern.memberId);
     assert.deepEqual(old.members, []);
+  });
+
+  test("CG10: a static leader of several stays the leader", async () => {
+    const harness = await CoordinatorHarness.start();
+    const joins = [harness.join(STATIC), harness.join()];
+    await harness.advance(6_000);
+    await harness.syncAll(joins.map((join) => join.answer()!));
+    const back = await harness.join(STATIC).promise;
+    assert.equal(back.leader, back.memberId);
+    assert.equal(back.skipAssignment, true);
+    assert.equal(back.members.length, 2);
+  });
+
+  test("CG10: a session that was restarted by a new id is its own", async () => {
+    const harness = await CoordinatorHarness.start();
+    const [first, second] = ["one", "two"].map((groupInstanceId) => ({ groupInstanceId }));
+    const joins = [harness.join(first), harness.join(second)];
+    await harness.advance(6_000);
+    await harness.syncAll(joins.map((join) => join.answer()!));
+    harness.log.hold();
+    const back = harness.join(second);
+    const leader = harness.join({ memberId: joins[0]!.answer()!.memberId });
+    await harness.settle();
+    harness.log.release();
+    await harness.syncAll([leader.answer()!, back.answer()!]);
+    // Only its own heartbeats count from here on, not what happens to others.
+    await harness.advance(6_000);
+    assert.equal((await harness.join(first).promise).error, "NONE");
+    await harness.advance(4_000);
+    assert.equal(harness.state, "PreparingRebalance");
   });
 
   test("CG10: requests of the old member that wait are fenced at once", async () => {

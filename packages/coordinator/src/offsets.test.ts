@@ -239,6 +239,19 @@ describe("deleting and expiring", () => {
     assert.equal(harness.coordinator.gauges().numGroups, 0);
   });
 
+  test("CG13: of two that delete a group at once one finds it", async () => {
+    const harness = await CoordinatorHarness.start();
+    await harness.commit(5);
+    const deletions = await Promise.all([
+      harness.coordinator.deleteGroups([GROUP]),
+      harness.coordinator.deleteGroups([GROUP]),
+    ]);
+    assert.deepEqual(
+      deletions.map(([deletion]) => deletion!.error),
+      ["NONE", "GROUP_ID_NOT_FOUND"],
+    );
+  });
+
   test("CG13: what joins or commits while its group is being deleted finds a new one", async () => {
     const harness = await CoordinatorHarness.start();
     await harness.commit(5);
