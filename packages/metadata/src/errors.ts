@@ -9,14 +9,14 @@ export class TopicExists extends Error {
   }
 }
 
-/** There is no topic with this id, or no longer. */
+/** There is no topic with this id or name, or no longer. */
 export class TopicNotFound extends Error {
   override readonly name = "TopicNotFound";
-  readonly topicId: string;
+  readonly topic: string;
 
-  constructor(topicId: string) {
-    super(`There is no topic with id ${topicId}.`);
-    this.topicId = topicId;
+  constructor(topic: string) {
+    super(`There is no topic '${topic}'.`);
+    this.topic = topic;
   }
 }
 

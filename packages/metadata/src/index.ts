@@ -49,6 +49,11 @@ export {
   validateTopicConfigs,
 } from "./configs/validate.ts";
 export {
+  EmbeddedMetadataStore,
+  type EmbeddedStoreOptions,
+  PRODUCER_ID_BLOCK,
+} from "./embedded-store.ts";
+export {
   InvalidConfig,
   InvalidReplication,
   InvalidTopicName,
@@ -56,6 +61,7 @@ export {
   TopicExists,
   TopicNotFound,
 } from "./errors.ts";
+export { METADATA_TOPIC_ID } from "./metadata-log.ts";
 export { assignReplicas } from "./replica-placement.ts";
 export type {
   ConfigResource,
@@ -74,3 +80,4 @@ export {
   topicNameProblem,
   validateTopicName,
 } from "./topic-name.ts";
+export { newUuid } from "./uuid.ts";

@@ -1,0 +1,1 @@
+export { metadataStoreContract, type StoreUnderTest } from "./metadata-store-contract.ts";
