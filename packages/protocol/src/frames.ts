@@ -10,7 +10,7 @@
  * carries records worth sending from where they are.
  */
 import { encodeState } from "./codec/compile.ts";
-import { cursor, longVarint, textSize, truncated, writeText } from "./codec/runtime.ts";
+import { cursor, longVarint, readText, textSize, truncated, writeText } from "./codec/runtime.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import type { Shape } from "./schema/fields.ts";
 import type {
@@ -63,7 +63,7 @@ export function decodeRequestHeader(
     if (length > end - position) {
       throw truncated();
     }
-    clientId = frame.toString("utf8", position, position + length);
+    clientId = readText(frame, position, length);
     position += length;
   }
   if (api.request.isFlexible(apiVersion)) {

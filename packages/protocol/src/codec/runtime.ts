@@ -70,9 +70,48 @@ export function writeVarint(buffer: Buffer, offset: number, value: number): numb
   return at;
 }
 
+/**
+ * Recently read short texts, by a hash of their bytes. Topic names and client ids come again and again; a text found here costs no call
+ * into the engine, and it brings along the hash that maps ask for.
+ */
+const CACHE_SLOTS = 1024;
+const CACHED_TEXT_BYTES = 32;
+const cachedTexts: string[] = new Array<string>(CACHE_SLOTS).fill("");
+
 /** Reads text; invalid UTF-8 turns into replacement characters, as in Kafka. */
 export function readText(buffer: Buffer, offset: number, length: number): string {
-  return length === 0 ? "" : buffer.toString("utf8", offset, offset + length);
+  if (length === 0) {
+    return "";
+  }
+  if (length > CACHED_TEXT_BYTES) {
+    return buffer.toString("utf8", offset, offset + length);
+  }
+  let hash = length;
+  for (let i = 0; i < length; i++) {
+    hash = (Math.imul(hash, 31) + buffer[offset + i]!) | 0;
+  }
+  const slot = (hash ^ (hash >>> 15)) & (CACHE_SLOTS - 1);
+  const cached = cachedTexts[slot]!;
+  if (isSameAscii(cached, buffer, offset, length)) {
+    return cached;
+  }
+  const text = buffer.toString("utf8", offset, offset + length);
+  cachedTexts[slot] = text;
+  return text;
+}
+
+/** Whether `text` consists of exactly these bytes; never so for bytes that are not ASCII. */
+function isSameAscii(text: string, buffer: Buffer, offset: number, length: number): boolean {
+  if (text.length !== length) {
+    return false;
+  }
+  for (let i = 0; i < length; i++) {
+    const byte = buffer[offset + i]!;
+    if (byte > 127 || text.charCodeAt(i) !== byte) {
+      return false;
+    }
+  }
+  return true;
 }
 
 const SHORT_TEXT = 48;
