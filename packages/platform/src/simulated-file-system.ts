@@ -269,11 +269,13 @@ export class SimulatedFileSystem implements FileSystem {
     const pending = this.#nameChanges.filter((change) =>
       change.names.some((name) => name.folder === node),
     );
-    await this.#change("syncDirectory", folder, () => {});
-    for (const change of pending) {
-      change.isDurable = true;
-    }
-    this.#foldNames();
+    const flushed = () => {
+      for (const change of pending) {
+        change.isDurable = true;
+      }
+      this.#foldNames();
+    };
+    await this.#change("syncDirectory", folder, () => {}, flushed);
   }
 
   async lockDirectory(folder: string): Promise<DirectoryLock> {
@@ -302,7 +304,8 @@ export class SimulatedFileSystem implements FileSystem {
   readonly #disk: Disk = {
     random: () => this.#random,
     fail: (operation, file) => this.#fail(operation, file),
-    change: (operation, file, apply, onFault) => this.#change(operation, file, apply, onFault),
+    change: (operation, file, apply, finish, onFault) =>
+      this.#change(operation, file, apply, finish, onFault),
     room: () => Math.max(0, this.capacityBytes - this.#usedBytes),
     resized: (file, byBytes) => {
       this.#usedBytes += file.isLinked ? byBytes : 0;
@@ -310,22 +313,23 @@ export class SimulatedFileSystem implements FileSystem {
   };
 
   /**
-   * One changing operation: fails as told, takes its effect, crashes as told, and resolves some time later. `onFault` takes the effect that a failed call has
-   * all the same.
+   * One changing operation: fails as told, takes its effect, crashes as told, and resolves some time later. `finish` runs in the same step in which
+   * the call turns out to succeed; `onFault` takes the effect that a failed call has all the same.
    */
   async #change<T>(
     operation: ChangingOperation,
     file: string,
     apply: () => T,
+    finish: (result: T) => void = () => {},
     onFault: () => void = () => {},
-  ): Promise<T> {
+  ): Promise<void> {
     this.#checkAlive(file);
     this.#operations += 1;
     const code = this.#faultFor(operation, file);
     if (code !== null) {
       onFault();
     }
-    const result = code === null ? apply() : null;
+    const result = code === null ? apply() : undefined;
     if (this.#operations >= this.#crashAt) {
       this.#isCrashed = true;
       this.#onCrash();
@@ -336,7 +340,7 @@ export class SimulatedFileSystem implements FileSystem {
     if (code !== null) {
       throw new FileSystemError(code, file, new Error(`injected into ${operation}`));
     }
-    return result as T;
+    finish(result as T);
   }
 
   #fail(operation: Fault["operation"], file: string): void {
@@ -440,8 +444,9 @@ interface Disk {
     operation: ChangingOperation,
     path: string,
     apply: () => T,
+    finish?: (result: T) => void,
     onFault?: () => void,
-  ): Promise<T>;
+  ): Promise<void>;
   /** Bytes until the disk is full. */
   room(): number;
   resized(file: SimulatedFile, byBytes: number): void;
@@ -479,16 +484,16 @@ class SimulatedFileHandle implements FileHandle {
     const fits = this.#bytesThatFit(position, bytes.length);
     const start = (size: number) =>
       this.#resizing(() => this.#file.write(bytes.subarray(0, size), position));
-    const change = await this.#disk.change(
+    await this.#disk.change(
       "write",
       this.#path,
       () => start(fits),
+      (change) => this.#file.finish(change, this.#options.synchronous ?? false),
       () => {
         const random = this.#disk.random();
         this.#file.failFlush([start(random.integer(fits + 1))], random);
       },
     );
-    this.#file.finish(change, this.#options.synchronous ?? false);
     if (fits < bytes.length) {
       throw new FileSystemError("no-space", this.#path, new Error("the simulated disk is full"));
     }
@@ -501,17 +506,19 @@ class SimulatedFileHandle implements FileHandle {
       "sync",
       this.#path,
       () => {},
+      () => this.#file.flush(changes),
       () => this.#file.failFlush(changes, this.#disk.random()),
     );
-    this.#file.flush(changes);
   }
 
   async truncate(size: number): Promise<void> {
     this.#check("write", [], 0);
-    const change = await this.#disk.change("truncate", this.#path, () =>
-      this.#resizing(() => this.#file.truncate(size)),
+    await this.#disk.change(
+      "truncate",
+      this.#path,
+      () => this.#resizing(() => this.#file.truncate(size)),
+      (change) => this.#file.finish(change, false),
     );
-    this.#file.finish(change, false);
   }
 
   async allocate(size: number): Promise<void> {
@@ -519,10 +526,12 @@ class SimulatedFileHandle implements FileHandle {
     if (size - this.#file.size > this.#disk.room()) {
       throw new FileSystemError("no-space", this.#path, new Error("the simulated disk is full"));
     }
-    const change = await this.#disk.change("allocate", this.#path, () =>
-      this.#resizing(() => this.#file.grow(size)),
+    await this.#disk.change(
+      "allocate",
+      this.#path,
+      () => this.#resizing(() => this.#file.grow(size)),
+      (change) => this.#file.finish(change, true),
     );
-    this.#file.finish(change, true);
   }
 
   async size(): Promise<number> {
