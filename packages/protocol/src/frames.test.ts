@@ -13,6 +13,7 @@ import { fetch } from "./messages/01-fetch.ts";
 import { metadata } from "./messages/03-metadata.ts";
 import { heartbeat } from "./messages/12-heartbeat.ts";
 import { apiVersions } from "./messages/18-api-versions.ts";
+import { addPartitionsToTxn } from "./messages/24-add-partitions-to-txn.ts";
 import { apiByKey } from "./messages/index.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { ZERO_UUID } from "./uuid.ts";
@@ -199,6 +200,15 @@ test("counts and lengths beyond the frame are refused before anything is allocat
   assert.throws(() => decodeRequest(heartbeat, 0, text, 0), { kind: "truncated" });
   const varint = Buffer.from("ffffffffff01", "hex");
   assert.throws(() => decodeRequest(heartbeat, 4, varint, 0), { kind: "malformed" });
+});
+
+test("NW: elements of nested arrays are bounded together", () => {
+  // Transactional id, producer id, epoch, then topics of 900,000 partitions each.
+  const head = Buffer.concat([Buffer.alloc(2 + 8 + 2), Buffer.from("00000005", "hex")]);
+  const topic = Buffer.alloc(2 + 4 + 900_000 * 4);
+  topic.writeInt32BE(900_000, 2);
+  const frame = Buffer.concat([head, topic, topic, topic, topic, topic]);
+  assert.throws(() => decodeRequest(addPartitionsToTxn, 0, frame, 0), { kind: "tooLarge" });
 });
 
 test("null where the version does not allow it is refused in both directions", () => {

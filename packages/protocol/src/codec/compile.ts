@@ -25,6 +25,7 @@ const SCOPE: Readonly<Record<string, unknown>> = {
   readUuid,
   writeUuid,
   UNKNOWN_TAGS: runtime.UNKNOWN_TAGS,
+  MAX_MESSAGE_ELEMENTS: runtime.MAX_MESSAGE_ELEMENTS,
   MAX_ARRAY_ELEMENTS: runtime.MAX_ARRAY_ELEMENTS,
   SPLICE_MIN_BYTES: runtime.SPLICE_MIN_BYTES,
   cursor: runtime.cursor,
@@ -95,6 +96,7 @@ class LazyCodec implements Codec {
     const value = source.struct(this.#shape, this.#name);
     const body = [
       `return function decode${this.#name}V${this.#version}(b, p, end) {`,
+      "let elements = 0;",
       ...source.lines,
       "cursor.position = p;",
       `return ${value};`,

@@ -121,6 +121,8 @@ export class DecoderSource {
     const index = this.#name("i");
     this.lines.push(
       `if (${length} > MAX_ARRAY_ELEMENTS || ${length} > end - p) throw tooManyElements(${JSON.stringify(path)}, ${length});`,
+      `elements += ${length};`,
+      `if (elements > MAX_MESSAGE_ELEMENTS) throw tooManyElements(${JSON.stringify(path)}, elements);`,
       `${value} = [];`,
       `for (let ${index} = 0; ${index} < ${length}; ${index}++) {`,
     );
@@ -164,6 +166,9 @@ export class DecoderSource {
     });
     this.lines.push(`let ${unknown} = null;`);
     this.#varint(count);
+    this.lines.push(
+      `if (${count} > 0 && (elements += ${count}) > MAX_MESSAGE_ELEMENTS) throw tooManyElements(${JSON.stringify(path)}, elements);`,
+    );
     this.lines.push(`for (; ${count} > 0; ${count}--) {`);
     this.#varint(tag);
     this.#varint(size);

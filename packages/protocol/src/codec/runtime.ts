@@ -17,6 +17,12 @@ export interface UnknownTaggedField {
 /** Bound of any array, whatever the frame's size (Kafka 4.4 has the same). */
 export const MAX_ARRAY_ELEMENTS = 1_000_000;
 
+/**
+ * Bound of all array elements and tagged fields of a message together. Small elements in nested arrays grow about fiftyfold in memory,
+ * so bytes alone bound nothing: this keeps the largest frame from exhausting the heap.
+ */
+export const MAX_MESSAGE_ELEMENTS = 4_000_000;
+
 /** Records up to this size are copied into the message; larger ones are passed by reference, as a buffer of their own. */
 export const SPLICE_MIN_BYTES = 1024;
 

@@ -11,6 +11,7 @@ import type { Schema } from "../schema/schema.ts";
 type Struct = Record<string | symbol, unknown>;
 
 const MAX_ELEMENTS = 1_000_000;
+const MAX_ALL_ELEMENTS = 4_000_000;
 
 /** Encodes a message, which must be complete: every field present. */
 export function interpretEncode(schema: Schema, version: number, message: unknown): Buffer {
@@ -163,6 +164,7 @@ class Reader {
   readonly #version: number;
   readonly #flexible: boolean;
   #position = 0;
+  #elements = 0;
 
   constructor(bytes: Buffer, version: number, flexible: boolean) {
     this.#bytes = bytes;
@@ -187,7 +189,9 @@ class Reader {
 
   #taggedSection(tagged: readonly Member[], value: Struct): void {
     const unknown: UnknownTaggedField[] = [];
-    for (let count = this.#varint(); count > 0; count--) {
+    const total = this.#varint();
+    this.#count(Math.max(total, 0));
+    for (let count = total; count > 0; count--) {
       const tag = this.#varint();
       const size = this.#varint();
       this.#check(size < 0 ? Number.POSITIVE_INFINITY : size);
@@ -246,8 +250,16 @@ class Reader {
     if (length > MAX_ELEMENTS || length > this.#bytes.length - this.#position) {
       throw new ProtocolError("tooLarge", member.name);
     }
+    this.#count(length);
     const element = memberOf(member.name, member.field.element!, this.#version, this.#flexible);
     return Array.from({ length }, () => this.#value(element));
+  }
+
+  #count(elements: number): void {
+    this.#elements += elements;
+    if (this.#elements > MAX_ALL_ELEMENTS) {
+      throw new ProtocolError("tooLarge", "the message");
+    }
   }
 
   #sized(member: Member, width: number): Buffer | null {
