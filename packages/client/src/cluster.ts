@@ -24,12 +24,18 @@ export class Cluster {
   readonly brokers: Brokers;
   readonly metadata: Metadata;
   readonly coordinators: Coordinators;
+  #consumers = 0;
 
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.brokers = new Brokers(options);
     this.metadata = new Metadata(options, this.brokers);
     this.coordinators = new Coordinators(this.brokers);
+  }
+
+  /** A number for the connections of one consumer. */
+  nextConsumer(): number {
+    return this.#consumers++;
   }
 
   /** A monotonic instant in milliseconds. */

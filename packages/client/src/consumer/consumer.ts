@@ -58,6 +58,7 @@ export class Consumer {
   readonly #options: ResolvedConsumerOptions;
   readonly #fetcher: Fetcher;
   readonly #onClose: () => void;
+  readonly #number: number;
   readonly #states = new Map<string, Map<number, PartitionState>>();
   /** All partitions; polls start at `#turn`, so that each gets its turn. */
   #order: PartitionState[] = [];
@@ -75,7 +76,10 @@ export class Consumer {
     this.#cluster = cluster;
     this.#options = resolveConsumerOptions(options, [rangeAssignor, cooperativeStickyAssignor]);
     this.#onClose = onClose;
-    this.#fetcher = new Fetcher(cluster, this.#options, () => this.#news());
+    this.#number = cluster.nextConsumer();
+    this.#fetcher = new Fetcher(cluster, `fetch-${this.#number}`, this.#options, () =>
+      this.#news(),
+    );
     if (this.#options.groupId !== null) {
       this.#fetcher.lookUpCommitted = (states) => this.#lookUpCommitted(states);
     }
@@ -115,8 +119,13 @@ export class Consumer {
         onLost: (partitions: PartitionsByTopic) => this.#onLost(partitions),
         onAssigned: (partitions: PartitionsByTopic) => this.#onAssigned(partitions),
       };
-      this.#member = new ClassicMember(this.#cluster, groupId, this.#options, events, () =>
-        this.#news(),
+      this.#member = new ClassicMember(
+        this.#cluster,
+        groupId,
+        `group-${this.#number}`,
+        this.#options,
+        events,
+        () => this.#news(),
       );
     }
     this.#listener = listener;
@@ -270,7 +279,7 @@ export class Consumer {
       if (this.#member !== null) await this.#member.close();
       else if (this.#commitsItself) await this.commit();
     } finally {
-      this.#fetcher.close();
+      await this.#fetcher.close();
       for (const state of this.#order) this.#fetcher.remove(state);
       this.#order = [];
       this.#states.clear();

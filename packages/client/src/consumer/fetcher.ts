@@ -14,6 +14,7 @@ import { brokerError } from "../broker-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type BrokerError, ClosedError, isRetriable, NoOffsetError } from "../errors.ts";
 import { sleep } from "../transport/backoff.ts";
+import type { Role } from "../transport/brokers.ts";
 import type { Connection } from "../transport/connection.ts";
 import { isStaleMetadata } from "../transport/metadata.ts";
 import { decodeBatches } from "./decode.ts";
@@ -42,6 +43,7 @@ interface Asked {
 
 export class Fetcher {
   readonly #cluster: Cluster;
+  readonly #role: Role;
   readonly #options: ResolvedConsumerOptions;
   readonly #partitions = new Map<string, (PartitionState | undefined)[]>();
   readonly #sessions = new Map<number, FetchSession>();
@@ -60,8 +62,9 @@ export class Fetcher {
   lookUpCommitted: ((states: readonly PartitionState[]) => Promise<void>) | null = null;
   #failure: Error | null = null;
 
-  constructor(cluster: Cluster, options: ResolvedConsumerOptions, onNews: () => void) {
+  constructor(cluster: Cluster, role: Role, options: ResolvedConsumerOptions, onNews: () => void) {
     this.#cluster = cluster;
+    this.#role = role;
     this.#options = options;
     this.#onNews = onNews;
   }
@@ -129,9 +132,10 @@ export class Fetcher {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#cancelTimer?.();
     this.#abort.abort(new ClosedError("the consumer"));
+    await this.#cluster.brokers.release(this.#role);
   }
 
   #look(): void {
@@ -211,7 +215,11 @@ export class Fetcher {
   }
 
   async #fetchOnce(broker: number): Promise<void> {
-    const connection = await this.#cluster.brokers.connection(broker, "fetch", this.#abort.signal);
+    const connection = await this.#cluster.brokers.connection(
+      broker,
+      this.#role,
+      this.#abort.signal,
+    );
     const states = this.#wantedOf(broker);
     if (states.length === 0) return;
     let session = this.#sessions.get(broker);

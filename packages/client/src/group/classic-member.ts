@@ -24,6 +24,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { type Backoff, sleep } from "../transport/backoff.ts";
+import type { Role } from "../transport/brokers.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Assignor, GroupMember } from "./assignors/assignor.ts";
 import { subtractPartitions } from "./assignors/sticky.ts";
@@ -53,6 +54,7 @@ interface Outcome {
 export class ClassicMember {
   readonly groupId: string;
   readonly #cluster: Cluster;
+  readonly #role: Role;
   readonly #options: ResolvedConsumerOptions;
   readonly #events: AssignmentEvents;
   /** Called when `advance` has something to do. */
@@ -83,12 +85,14 @@ export class ClassicMember {
   constructor(
     cluster: Cluster,
     groupId: string,
+    role: Role,
     options: ResolvedConsumerOptions,
     events: AssignmentEvents,
     onNews: () => void,
   ) {
     if (options.assignors.length === 0) throw new UsageError("a group member needs an assignor");
     this.groupId = groupId;
+    this.#role = role;
     this.#cluster = cluster;
     this.#options = options;
     this.#events = events;
@@ -168,6 +172,7 @@ export class ClassicMember {
       this.#abort.abort(new ClosedError("the member"));
       await this.#joining;
       await this.#leave("the consumer was closed").catch(() => {});
+      await this.#cluster.brokers.release(this.#role);
     }
   }
 
@@ -437,7 +442,7 @@ export class ClassicMember {
     const memberId = this.#memberId;
     if (memberId === "" || this.#options.groupInstanceId !== null) return;
     const nodeId = await this.#cluster.coordinators.find("group", this.groupId);
-    const connection = await this.#cluster.brokers.connection(nodeId, "group");
+    const connection = await this.#cluster.brokers.connection(nodeId, this.#role);
     const isBatched = connection.versions.find(leaveGroup, { min: 3 }) >= 0;
     await connection.request(
       leaveGroup,
@@ -449,7 +454,7 @@ export class ClassicMember {
   }
 
   #connection(): Promise<Connection> {
-    return this.#cluster.coordinator("group", this.groupId, "group", this.#abort.signal);
+    return this.#cluster.coordinator("group", this.groupId, this.#role, this.#abort.signal);
   }
 }
 

@@ -8,8 +8,8 @@ import type { Address, ResolvedOptions } from "../options.ts";
 import { Backoff, sleep } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 
-/** What a connection is for. */
-export type Role = "admin" | "produce" | "fetch" | "group" | "transaction";
+/** What a connection is for. Every consumer has its own to fetch and to its group: both wait at the broker. */
+export type Role = "admin" | "produce" | "transaction" | `fetch-${number}` | `group-${number}`;
 
 export interface BrokerAddress extends Address {
   readonly nodeId: number;
@@ -142,6 +142,18 @@ export class Brokers {
   /** Forgets all brokers, so that the bootstrap servers are asked next (KIP-1102). */
   rebootstrap(): void {
     for (const nodeId of [...this.#addresses.keys()]) this.#forget(nodeId);
+  }
+
+  /** Closes the connections of a role that is needed no more. */
+  async release(role: Role): Promise<void> {
+    await Promise.all(
+      [...this.#slots.values()].map(async (roles) => {
+        const slot = roles.get(role);
+        roles.delete(role);
+        const connection = slot?.connection ?? (await slot?.opening?.catch(() => null));
+        await connection?.close();
+      }),
+    );
   }
 
   async close(): Promise<void> {

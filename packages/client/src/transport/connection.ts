@@ -58,6 +58,8 @@ class Pending {
   readonly timeoutMs: number;
   readonly resolve: (body: never) => void;
   readonly reject: (error: unknown) => void;
+  /** Whether the caller stopped waiting. */
+  isAbandoned = false;
 
   constructor(
     api: Api,
@@ -189,9 +191,10 @@ export class Connection {
     this.#write(this.#encode(api, version, body));
   }
 
-  /** Lets what is in flight finish, refuses new requests, then closes. */
+  /** Lets what is in flight and waited for finish, refuses new requests, then closes. */
   async close(): Promise<void> {
-    if (this.#failure === null && this.#inFlight.length > 0) {
+    const isAwaited = this.#inFlight.some(({ isAbandoned }) => !isAbandoned);
+    if (this.#failure === null && isAwaited) {
       await new Promise<void>((resolve) => {
         const before = this.#draining;
         this.#draining = () => {
@@ -257,21 +260,23 @@ export class Connection {
     const { promise, resolve, reject } = Promise.withResolvers<ResponseOf<A>>();
     const deadlineMs = this.#now() + timeoutMs;
     const correlationId = this.#correlationId;
-    this.#inFlight.push(
-      new Pending(
-        api,
-        version,
-        correlationId,
-        deadlineMs,
-        timeoutMs,
-        resolve as (body: never) => void,
-        reject,
-      ),
+    const pending = new Pending(
+      api,
+      version,
+      correlationId,
+      deadlineMs,
+      timeoutMs,
+      resolve as (body: never) => void,
+      reject,
     );
+    this.#inFlight.push(pending);
     this.#watch(deadlineMs);
     this.#write(buffers);
     if (signal === undefined) return promise;
-    const onAbort = () => reject(signal.reason);
+    const onAbort = () => {
+      pending.isAbandoned = true;
+      reject(signal.reason);
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     return promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
