@@ -11,6 +11,7 @@
  *
  * Queue bound: none here; each waiting change belongs to a request that is counted by the broker's budgets.
  */
+import path from "node:path";
 import type { LogEngine } from "@ottla/log";
 import type { Clock, FileSystem, Random } from "@ottla/platform";
 import { MetadataLogFailed, TopicExists, TopicNotFound } from "./errors.ts";
@@ -37,7 +38,7 @@ export interface EmbeddedStoreOptions {
   /** Started, and not closed before this store is. */
   readonly engine: LogEngine;
   readonly fileSystem: FileSystem;
-  /** Holds the snapshot; created when missing. */
+  /** Holds the snapshot; created when missing, in a folder whose own name is on stable storage. */
   readonly directory: string;
   readonly random: Random;
   readonly clock: Clock;
@@ -171,6 +172,7 @@ export class EmbeddedMetadataStore implements MetadataStore {
   async #load(): Promise<void> {
     const { fileSystem, directory } = this.#options;
     await fileSystem.makeDirectory(directory);
+    await fileSystem.syncDirectory(path.dirname(directory));
     const draft = new StateDraft(MetadataState.empty);
     const snapshot = await readSnapshot(fileSystem, directory);
     for (const record of snapshot?.records ?? []) {

@@ -13,8 +13,8 @@ import { NodeFileHandle } from "./node-file-handle.ts";
 import { writeFileAtomic } from "./write-file-atomic.ts";
 
 /**
- * The operating system's files. Paths are the operating system's too. Handles work on file descriptors with callbacks:
- * `fs.promises` costs about twice the CPU per call, and a journal makes one call per group commit.
+ * The operating system's files. Paths are the operating system's too. Handles work on plain file descriptors, which can be exchanged
+ * when direct I/O turns out to be refused; a write costs what one of `fs.promises` costs.
  */
 export class NodeFileSystem implements FileSystem {
   async open(file: string, options: OpenOptions): Promise<FileHandle> {
