@@ -85,10 +85,10 @@ export class OffsetOperations {
     const refusal = refusalOfDelete(group);
     if (refusal !== "NONE") return { result: { error: refusal, topics: [] }, records };
     const topics = request.topics.map(({ name, partitions }) => {
-      const isKnown = (partition: number) => partition < (this.#topics.partitionCount(name) ?? 0);
+      const partitionCount = this.#topics.partitionCount(name) ?? 0;
       const isSubscribed = group!.classic.isSubscribedTo(name);
       const errors = partitions.map(({ partitionIndex }) => {
-        if (!isKnown(partitionIndex)) {
+        if (partitionIndex < 0 || partitionIndex >= partitionCount) {
           return { partitionIndex, error: "UNKNOWN_TOPIC_OR_PARTITION" as const };
         }
         if (isSubscribed) return { partitionIndex, error: "GROUP_SUBSCRIBED_TO_TOPIC" as const };

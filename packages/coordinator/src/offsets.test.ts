@@ -239,9 +239,16 @@ describe("deleting and expiring", () => {
     assert.equal(harness.coordinator.gauges().numGroups, 0);
   });
 
-  test("CG13: of two that delete a group at once one finds it", async () => {
+  test("CG13: of two that delete a group at once one finds it, however many offsets it has", async () => {
     const harness = await CoordinatorHarness.start();
-    await harness.commit(5);
+    harness.topics.set("topic", { topicId: TOPIC_ID, partitions: 2_500 });
+    const partitions = Array.from({ length: 2_500 }, (_, partitionIndex) => ({
+      partitionIndex,
+      committedOffset: 1,
+      committedLeaderEpoch: -1,
+      committedMetadata: null,
+    }));
+    await harness.commit(1, { topics: [{ name: "topic", topicId: null, partitions }] });
     const deletions = await Promise.all([
       harness.coordinator.deleteGroups([GROUP]),
       harness.coordinator.deleteGroups([GROUP]),
@@ -287,12 +294,18 @@ describe("deleting and expiring", () => {
         { name: "topic", partitions },
         { name: "other", partitions },
         { name: "unknown", partitions },
+        { name: "topic", partitions: [{ partitionIndex: -1 }] },
       ],
     });
     assert.equal(error, "NONE");
     assert.deepEqual(
       topics.map((topic) => topic.partitions[0]!.error),
-      ["NONE", "GROUP_SUBSCRIBED_TO_TOPIC", "UNKNOWN_TOPIC_OR_PARTITION"],
+      [
+        "NONE",
+        "GROUP_SUBSCRIBED_TO_TOPIC",
+        "UNKNOWN_TOPIC_OR_PARTITION",
+        "UNKNOWN_TOPIC_OR_PARTITION",
+      ],
     );
     assert.equal(await harness.committed(0, "topic"), -1);
     assert.equal(await harness.committed(0, "other"), 1);
