@@ -13,7 +13,14 @@ export interface AllowedDifference {
   readonly reason: string;
 }
 
-export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [];
+export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
+  {
+    scenario: "produce",
+    label: "null records",
+    reason:
+      "Kafka never answers a Produce whose records are null; Ottla refuses it with INVALID_RECORD.",
+  },
+];
 
 export interface Judgement {
   /** Differences that no entry allows. */
