@@ -15,6 +15,9 @@ const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
 
+/** Keeps a lock alive whose owner lost sight of it: collecting the database would release it. */
+const held = new Set<DatabaseSync>();
+
 /** @throws {FileSystemError} with code `locked` when another holder has it. */
 export async function lockDirectory(folder: string): Promise<DirectoryLock> {
   const { DatabaseSync } = await import("node:sqlite");
@@ -27,6 +30,7 @@ export async function lockDirectory(folder: string): Promise<DirectoryLock> {
     database?.close();
     throw lockError(folder, cause);
   }
+  held.add(database);
   return new SqliteDirectoryLock(database);
 }
 
@@ -38,8 +42,11 @@ class SqliteDirectoryLock implements DirectoryLock {
   }
 
   async release(): Promise<void> {
-    this.#database?.close();
-    this.#database = null;
+    if (this.#database !== null) {
+      held.delete(this.#database);
+      this.#database.close();
+      this.#database = null;
+    }
   }
 }
 
