@@ -13,7 +13,7 @@
  *
  *         any state ── unload or deletion ──▶ Dead
  *
- * The table with a cell for every state and event is in classic-transitions.ts. `handle` runs one cell to its end and returns what
+ * The table with a cell for every state and event is in classic-transitions.ts, the cells in the files it names. `handle` runs one cell to its end and returns what
  * must be stored; requests that wait for others (join, sync) are parked in their member and answered by a later event.
  *
  * Hard state is `stored`, the last generation on the log: only `replay` changes it. All else is soft, and is rebuilt from it when
@@ -29,14 +29,14 @@
  * and one sync a member: a second one answers the first with REBALANCE_IN_PROGRESS.
  */
 import type { Clock } from "@ottla/platform";
+import type {
+  ClassicGroupEvent,
+  ClassicGroupInputs,
+  ClassicGroupOutput,
+} from "./classic-events.ts";
 import { ClassicMember, NEVER } from "./classic-member.ts";
 import { ClassicMembership } from "./classic-membership.ts";
-import {
-  type ClassicGroupEvent,
-  type ClassicGroupInputs,
-  type ClassicGroupOutput,
-  TRANSITIONS,
-} from "./classic-transitions.ts";
+import { TRANSITIONS } from "./classic-transitions.ts";
 import { collectSubscribedTopics } from "./consumer-subscription.ts";
 import type { ClassicGroupState, DescribedGroup, JoinGroupProtocol } from "./group-types.ts";
 import type { GroupMetadata, GroupMetadataMember } from "./records/group-metadata.ts";

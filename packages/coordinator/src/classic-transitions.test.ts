@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SimulatedClock } from "@ottla/platform";
+import type { ClassicGroupEvent, ClassicGroupInputs } from "./classic-events.ts";
 import { ClassicGroup } from "./classic-group.ts";
+import { PENDING_MEMBERS_MAX } from "./classic-joining.ts";
 import { ClassicMember } from "./classic-member.ts";
-import {
-  type ClassicGroupEvent,
-  type ClassicGroupInputs,
-  PENDING_MEMBERS_MAX,
-  TRANSITIONS,
-} from "./classic-transitions.ts";
+import { TRANSITIONS } from "./classic-transitions.ts";
 import { joinRequest, syncRequest } from "./coordinator-harness.ts";
 import type { ClassicGroupState, JoinGroupResult, SyncGroupResult } from "./group-types.ts";
 import type { GroupMetadata } from "./records/group-metadata.ts";

@@ -6,12 +6,12 @@
  * groups: the next deadline of any group, and the next scan for expired offsets.
  */
 import type { Cancel, Clock, Random } from "@ottla/platform";
+import { joinError, syncError } from "./classic-answers.ts";
 import type {
   ClassicGroupEvent,
   ClassicGroupInputs,
   ClassicGroupOutput,
-} from "./classic-transitions.ts";
-import { joinError, syncError } from "./classic-transitions.ts";
+} from "./classic-events.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";

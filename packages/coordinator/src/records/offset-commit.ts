@@ -1,6 +1,6 @@
 /**
- * Record type 1, Kafka's OffsetCommit: the committed offset of one partition of one group; a tombstone when it is gone. Type 0 is the
- * same from before Kafka 0.8.3's brokers, read only.
+ * Record type 1, Kafka's OffsetCommit: the committed offset of one partition of one group; a tombstone when it is gone. Type 0 is its
+ * predecessor, read only.
  *
  * Written as Kafka 4.3 does: v4, which carries the topic's id as a tagged field, or v1 when the client asked for a retention of its
  * own. All versions are read.
