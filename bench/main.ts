@@ -27,7 +27,7 @@ const usage = `node -C source bench/main.ts [GROUP…] [options]
   --sides kafka,ottla   only these; the clients group also has the ceiling
   --dir DIR             parent of the data directories, on a real disk; /var/tmp unless told
   --quick               three rounds of two seconds on the cells that tell most
-  --write FILE          put the tables into their sections of FILE, after every cell
+  --write FILE          replace the groups' sections of FILE, after every cell
   --list                print the cells and stop
 `;
 
@@ -103,6 +103,7 @@ async function run(): Promise<void> {
         results,
       });
       if (flags.write) await writeSection(flags.write, group.name, section);
+      if (results.at(-1)!.failures.length > 0) process.exitCode = 1;
       if (cell === cells.at(-1)) process.stdout.write(`## ${group.name}\n\n${section}\n\n`);
     }
   }

@@ -17,6 +17,9 @@ export interface Report {
   readonly results: readonly CellResult[];
 }
 
+/** Share of a core from which on the driver, and not the broker, may be what is measured. */
+const busyDriver = 0.85;
+
 /**
  * A row per measure: median (min–max) of each side, the ratio of medians, then what it cost. The ratio is Ottla's number over Kafka's
  * whatever is better, so 2.0 is good for a rate and 0.5 for a time.
@@ -89,9 +92,15 @@ function row(cells: readonly string[]): string {
 }
 
 function notes(results: readonly CellResult[]): string[] {
-  const all = results.flatMap(({ samples, failures }) => [
-    ...[...samples.kafka, ...samples.ottla].flatMap(({ note }) => note ?? []),
-    ...failures,
+  const all = results.flatMap((result) => [
+    ...[...result.samples.kafka, ...result.samples.ottla].flatMap(({ note }) => note ?? []),
+    ...Object.entries(result.samples).flatMap(([side, samples]) => {
+      const loads = samples.flatMap(({ driverLoad }) => driverLoad ?? []);
+      if (loads.length === 0 || median(loads) < busyDriver) return [];
+      const percent = number(median(loads) * 100);
+      return `${result.cell.name}: the driver used ${percent} % of a core on ${side}, which may be faster than this.`;
+    }),
+    ...result.failures,
   ]);
   return [...new Set(all)].map((note) => `- ${note}`);
 }

@@ -9,6 +9,8 @@ import { apiKeys, framed, produceTemplate, requestHeader } from "./requests.ts";
 /** How long a topic may take to get its leaders; Kafka needs most of a minute for 10,000 partitions. */
 const readyTimeoutMs = 300_000;
 
+/** Kafka refuses to make 10,000 partitions at once. */
+const partitionsPerRequest = 5_000;
 const unknownTopicOrPartition = 3;
 
 export interface TopicPartition {
@@ -48,17 +50,16 @@ export class Admin implements AsyncDisposable {
 
   /** Creates a topic with the broker's default settings and waits until every partition has a leader. */
   async createTopic(topic: string, partitions: number): Promise<void> {
+    let made = Math.min(partitions, partitionsPerRequest);
     const body = requestHeader(apiKeys.createTopics, 4);
-    body.array([topic], (name) => body.string(name).int32(partitions).int16(1).int32(0).int32(0));
-    body.int32(60_000).boolean(false);
-    const response = await this.#request(body);
-    response.int32();
-    for (const { name, error } of response.array(() => ({
-      name: response.string(),
-      error: response.int16(),
-      message: response.string(),
-    })))
-      if (error !== 0) throw new Error(`CreateTopics ${name}: error ${error}`);
+    body.array([topic], (name) => body.string(name).int32(made).int16(1).int32(0).int32(0));
+    await this.#expectNoErrors(body.int32(60_000).boolean(false));
+    while (made < partitions) {
+      made = Math.min(partitions, made + partitionsPerRequest);
+      const more = requestHeader(apiKeys.createPartitions, 1);
+      more.array([topic], (name) => more.string(name).int32(made).int32(-1));
+      await this.#expectNoErrors(more.int32(60_000).boolean(false));
+    }
     await this.waitForLeaders(topic, partitions);
   }
 
@@ -165,6 +166,18 @@ export class Admin implements AsyncDisposable {
       });
     });
     return topics.flat();
+  }
+
+  /** Sends CreateTopics or CreatePartitions, whose answers look the same. */
+  async #expectNoErrors(body: ByteWriter): Promise<void> {
+    const response = await this.#request(body);
+    response.int32();
+    response.array(() => {
+      const name = response.string();
+      const error = response.int16();
+      const message = response.string();
+      if (error !== 0) throw new Error(`creating ${name}: error ${error}, ${message}`);
+    });
   }
 
   #request(body: ByteWriter): Promise<ByteReader> {

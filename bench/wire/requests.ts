@@ -21,6 +21,7 @@ export const apiKeys = {
   createTopics: 19,
   deleteTopics: 20,
   initProducerId: 22,
+  createPartitions: 37,
 } as const;
 
 /** Where the correlation id stands in every request frame, size prefix included. */
