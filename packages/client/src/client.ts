@@ -6,6 +6,10 @@ import type { ConsumerOptions } from "./consumer/options.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
 import type { ProducerOptions } from "./producer/options.ts";
 import { Producer } from "./producer/producer.ts";
+import {
+  TransactionalProducer,
+  type TransactionalProducerOptions,
+} from "./producer/transactional-producer.ts";
 
 /**
  * The way into a cluster. Connections are opened when they are first needed; everything made from a client shares what it learnt about
@@ -25,6 +29,15 @@ export class Client {
   /** A producer, which ends with the client at the latest. @throws {UsageError} for settings that contradict each other */
   producer(options: ProducerOptions = {}): Producer {
     const producer: Producer = new Producer(this.#cluster, options, () =>
+      this.#children.delete(producer),
+    );
+    this.#children.add(producer);
+    return producer;
+  }
+
+  /** A producer of transactions, which ends with the client at the latest. */
+  transactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
+    const producer: TransactionalProducer = new TransactionalProducer(this.#cluster, options, () =>
       this.#children.delete(producer),
     );
     this.#children.add(producer);

@@ -43,9 +43,9 @@ export class Cluster {
     return this.options.clock.monotonic();
   }
 
-  backoff(): Backoff {
-    const { random, retryBackoffMs, retryBackoffMaxMs } = this.options;
-    return new Backoff(random, { baseMs: retryBackoffMs, maxMs: retryBackoffMaxMs });
+  backoff(baseMs: number = this.options.retryBackoffMs): Backoff {
+    const { random, retryBackoffMaxMs } = this.options;
+    return new Backoff(random, { baseMs, maxMs: Math.max(baseMs, retryBackoffMaxMs) });
   }
 
   /**
@@ -54,12 +54,12 @@ export class Cluster {
    */
   async retry<T>(
     what: string,
-    options: CallOptions,
+    options: CallOptions & { readonly firstPauseMs?: number },
     attempt: (request: RequestOptions) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? this.options.callTimeoutMs;
     const deadlineMs = this.now() + timeoutMs;
-    const backoff = this.backoff();
+    const backoff = this.backoff(options.firstPauseMs);
     for (;;) {
       options.signal?.throwIfAborted();
       const leftMs = deadlineMs - this.now();
@@ -133,6 +133,7 @@ export class Cluster {
     check: (response: ResponseOf<A>) => void,
     options: CallOptions & {
       readonly role?: Role;
+      readonly firstPauseMs?: number;
       readonly min?: number;
       readonly max?: number;
     } = {},

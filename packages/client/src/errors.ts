@@ -125,6 +125,15 @@ export class DeliveryTimeoutError extends ClientError {
   }
 }
 
+/** The record was part of a transaction that was aborted before the record was delivered. */
+export class TransactionAbortedError extends ClientError {
+  override readonly name = "TransactionAbortedError";
+
+  constructor(cause?: unknown) {
+    super("the transaction was aborted", false, cause);
+  }
+}
+
 /** A record larger than a batch, a request or the whole buffer may be. */
 export class RecordTooLargeError extends ClientError {
   override readonly name = "RecordTooLargeError";

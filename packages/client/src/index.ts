@@ -75,6 +75,7 @@ export {
   NoOffsetError,
   RecordTooLargeError,
   TimeoutError,
+  TransactionAbortedError,
   UnsupportedError,
   UsageError,
 } from "./errors.ts";
@@ -89,6 +90,12 @@ export { murmur2, partitionForKey } from "./producer/murmur2.ts";
 export type { ProducerOptions } from "./producer/options.ts";
 export { Producer, type SendOptions } from "./producer/producer.ts";
 export type { Delivery, ProducerRecord } from "./producer/record.ts";
+export {
+  Transaction,
+  TransactionalProducer,
+  type TransactionalProducerOptions,
+  type TransactionalProducerState,
+} from "./producer/transactional-producer.ts";
 export type { BrokerAddress } from "./transport/brokers.ts";
 export type { Dial } from "./transport/connection.ts";
 export type { PartitionMetadata, TopicMetadata } from "./transport/metadata.ts";

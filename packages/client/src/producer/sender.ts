@@ -125,16 +125,24 @@ export class Sender {
     };
   }
 
-  /** Gives up everything that waits, for an aborted transaction or a closed producer. */
-  failWaiting(error: Error): void {
+  /**
+   * Gives up everything that waits, for an aborted transaction or a closed producer. True when some of it had a place in the sequence,
+   * which has a gap there now.
+   */
+  failWaiting(error: Error): boolean {
+    let hasGap = false;
     for (const queue of this.#active) {
-      for (const batch of queue.waiting.splice(0)) this.#giveUp(queue, batch, error, false);
+      for (const batch of queue.waiting.splice(0)) {
+        hasGap ||= batch.baseSequence >= 0;
+        this.#giveUp(queue, batch, error, false);
+      }
       queue.waitingBytes = 0;
     }
     this.#active.clear();
+    return hasGap;
   }
 
-  /** Forgets sequences: the producer's identity is new. */
+  /** Gives up what waits and sends nothing any more. */
   stop(error: Error): void {
     this.#fatal ??= error;
     this.#cancelTimer?.();
@@ -225,7 +233,7 @@ export class Sender {
 
   #giveUp(queue: PartitionQueue, batch: ProducerBatch, error: Error, isFailure: boolean): void {
     queue.settle(batch);
-    if (!batch.isWatched) this.#events.onUnwatchedFailure(error);
+    if (isFailure && !batch.isWatched) this.#events.onUnwatchedFailure(error);
     batch.fail(error);
     this.#events.onRelease(batch.sizeBytes);
     if (isFailure) this.#gate?.onFailure(error);
