@@ -24,12 +24,15 @@ import { encodeSnapshot } from "./producer-snapshot.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 
 const CONCURRENT_PARTITIONS = 4;
+/** Shortest time between attempts after one failed. */
+const RETRY_MS = 100;
 
 export class Checkpointer {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #writer: SegmentWriter;
   #running: Promise<void> | null = null;
+  #isRetrying = false;
 
   constructor(state: EngineState, files: PartitionFiles, writer: SegmentWriter) {
     this.#state = state;
@@ -39,12 +42,24 @@ export class Checkpointer {
 
   /** Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. */
   request(): void {
-    if (this.#running !== null) return;
+    if (this.#running !== null || this.#isRetrying) return;
     this.#running = this.#run(false)
-      .catch((error: Error) => this.#state.probe.storageFailed(error))
+      .catch((error: Error) => this.#retryLater(error))
       .finally(() => {
         this.#running = null;
       });
+  }
+
+  /** The journal may be waiting for this checkpoint, so it is tried until it succeeds. */
+  #retryLater(error: Error): void {
+    const { probe, clock, options } = this.#state;
+    probe.storageFailed(error);
+    if (this.#state.isClosed) return;
+    this.#isRetrying = true;
+    clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
+      this.#isRetrying = false;
+      this.request();
+    });
   }
 
   /** A checkpoint of everything that is durable now. `isClean` also finishes all files, for a stop. */

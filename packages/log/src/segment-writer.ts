@@ -21,6 +21,8 @@ import { TIME_ENTRY_BYTES } from "./time-index.ts";
 const STAGING_BYTES = 1_048_576;
 /** Writes under way at once, and so staging memories. */
 const CONCURRENT_WRITES = 2;
+/** Shortest time between attempts at writing segments after one failed. */
+const RETRY_MS = 100;
 /** An index is written at a checkpoint once it has gained this many entries; before, it is soon made again by a scan. */
 const INDEX_ENTRIES_PER_WRITE = 256;
 
@@ -33,6 +35,7 @@ export class SegmentWriter {
   readonly #waiting: ((memory: Uint8Array) => void)[] = [];
   readonly #queue: PartitionLog[] = [];
   #running = 0;
+  #isPaused = false;
 
   constructor(state: EngineState, files: PartitionFiles) {
     this.#state = state;
@@ -46,7 +49,7 @@ export class SegmentWriter {
 
   /** Writes the partition in the background, soon. Failures are reported, and met again by the next checkpoint. */
   enqueue(log: PartitionLog): void {
-    if (log.isQueuedForWrite || log.isDeleted) return;
+    if (log.isQueuedForWrite || log.isDeleted || this.#isPaused) return;
     log.isQueuedForWrite = true;
     this.#queue.push(log);
     if (this.#running < CONCURRENT_WRITES) void this.#work();
@@ -145,14 +148,25 @@ export class SegmentWriter {
         log.isQueuedForWrite = false;
         try {
           await this.write(log);
+          this.#state.onSegmentsWritten();
         } catch (error) {
-          this.#state.probe.storageFailed(error as Error);
+          this.#pause(error as Error);
         }
-        this.#state.onSegmentsWritten();
       }
     } finally {
       this.#running--;
     }
+  }
+
+  /** A write failed. The bytes are safe in the journal; memory asks again after a while. */
+  #pause(error: Error): void {
+    this.#state.probe.storageFailed(error);
+    if (this.#isPaused || this.#state.isClosed) return;
+    this.#isPaused = true;
+    this.#state.clock.schedule(Math.max(RETRY_MS, this.#state.options.retryDelayMs), () => {
+      this.#isPaused = false;
+      this.#state.onSegmentsWritten();
+    });
   }
 
   async #writeAll(log: PartitionLog): Promise<void> {
