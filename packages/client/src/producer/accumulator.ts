@@ -8,6 +8,7 @@
 import type { Cancel } from "@ottla/platform";
 import type { Cluster } from "../cluster.ts";
 import { RecordTooLargeError, TimeoutError } from "../errors.ts";
+import { holdProcess } from "../transport/hold.ts";
 import { ProducerBatch } from "./batch.ts";
 import { partitionForKey } from "./murmur2.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
@@ -63,6 +64,8 @@ export class Accumulator {
   #blockedHead = 0;
   #cancelTimer: Cancel | null = null;
   #usedBytes = 0;
+  /** Keeps the process alive while something is undelivered: a linger timer alone would not. */
+  #releaseHold: (() => void) | null = null;
   /** Records that wait for their topic or for room. */
   #idleWaiters: (() => void)[] = [];
 
@@ -101,6 +104,10 @@ export class Accumulator {
   /** Bytes left: lets blocked records in, in order. */
   release(bytes: number): void {
     this.#usedBytes -= bytes;
+    if (this.#usedBytes === 0) {
+      this.#releaseHold?.();
+      this.#releaseHold = null;
+    }
     while (this.#blockedHead < this.#blocked.length) {
       if (this.#usedBytes >= this.#options.bufferBytes) return;
       const { record, ticket, index } = this.#blocked[this.#blockedHead++]!;
@@ -153,6 +160,7 @@ export class Accumulator {
   }
 
   #enter(record: ProducerRecord, ticket: Ticket | null, index: number): void {
+    this.#releaseHold ??= holdProcess();
     let topic = this.#topics.get(record.topic);
     if (topic === undefined) {
       const { random } = this.#cluster.options;
@@ -181,7 +189,10 @@ export class Accumulator {
   #append(topic: TopicQueues, record: ProducerRecord, ticket: Ticket | null, index: number): void {
     const bytes = roughBytes(record);
     if (bytes > this.#options.maxRequestBytes) {
-      ticket?.fail(new RecordTooLargeError(bytes, this.#options.maxRequestBytes));
+      const error = new RecordTooLargeError(bytes, this.#options.maxRequestBytes);
+      if (ticket === null) this.#onUnwatched(error);
+      else ticket.fail(error);
+      if (this.#usedBytes === 0) this.release(0);
       return;
     }
     let key = record.key ?? null;
