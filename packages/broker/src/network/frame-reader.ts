@@ -36,6 +36,11 @@ export class FrameReader {
     return this.#frame !== null || this.#rest !== null || this.#pendingSize >= 0;
   }
 
+  /** Share of the budget taken for a frame that is still being gathered. */
+  get admittedBytes(): number {
+    return this.#frame?.length ?? 0;
+  }
+
   /** @throws {InvalidFrameSize} when the next size prefix is not acceptable; the stream is then beyond repair. */
   push(chunk: Buffer): void {
     let bytes = chunk;

@@ -1,0 +1,47 @@
+/** What AlterConfigs and IncrementalAlterConfigs share: each resource stands and fails alone, and may appear only once. */
+import type { AlteredConfigs, ConfigResourceType } from "@ottla/metadata";
+import { errorCode } from "@ottla/protocol";
+import {
+  alterResource,
+  configResource,
+  currentConfigs,
+  type WireResource,
+} from "./config-resources.ts";
+import { metadataError, RequestError } from "./error-codes.ts";
+import type { RequestContext } from "./handler.ts";
+
+/** @param change works out what a resource's request makes of its current configs. */
+export async function alterEach<R extends WireResource>(
+  context: RequestContext,
+  resources: readonly R[],
+  validateOnly: boolean,
+  change: (
+    current: ReadonlyMap<string, string>,
+    resource: R,
+    type: ConfigResourceType,
+  ) => AlteredConfigs,
+) {
+  const keys = resources.map(({ resourceType, resourceName }) => `${resourceType}:${resourceName}`);
+  const responses = [];
+  for (const [index, resource] of resources.entries()) {
+    const { resourceType, resourceName } = resource;
+    try {
+      if (keys.indexOf(keys[index]!) !== keys.lastIndexOf(keys[index]!)) {
+        throw new RequestError("INVALID_REQUEST", "Each resource must appear at most once.");
+      }
+      const named = configResource(resource);
+      const altered = change(currentConfigs(context, named), resource, named.type);
+      await alterResource(context, named, altered, validateOnly);
+      responses.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
+    } catch (cause) {
+      const { error, message } = metadataError(cause);
+      responses.push({
+        errorCode: errorCode(error),
+        errorMessage: message,
+        resourceType,
+        resourceName,
+      });
+    }
+  }
+  return responses;
+}

@@ -1,0 +1,350 @@
+/** Puts a broker together: storage, metadata, coordinators, listeners; and takes it apart in the opposite order. */
+import { resolve } from "node:path";
+import { DEFAULT_GROUP_COORDINATOR_CONFIG, GroupCoordinator } from "@ottla/coordinator";
+import { LocalLogEngine } from "@ottla/log";
+import { BrokerConfig, EmbeddedMetadataStore, InvalidConfig, newUuid } from "@ottla/metadata";
+import {
+  type Clock,
+  type FileSystem,
+  MemoryFileSystem,
+  NodeFileSystem,
+  SystemClock,
+  SystemRandom,
+} from "@ottla/platform";
+import type { Broker, BrokerOptions } from "./broker-options.ts";
+import { Cluster, type Endpoint, type LogicalBroker } from "./cluster.ts";
+import { claimDirectory, ForeignDirectory, readIdentity, writeIdentity } from "./data-directory.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { DynamicConfig } from "./dynamic-config.ts";
+import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
+import { FetchSessionCache } from "./fetch-sessions.ts";
+import { handlers } from "./handlers/index.ts";
+import { advertisedHost, advertisedListeners, clientListeners } from "./listener-config.ts";
+import { BrokerMetrics } from "./metrics/broker-metrics.ts";
+import type { MetricsServer } from "./metrics/metrics-server.ts";
+import type { ConnectionLimits } from "./network/connection.ts";
+import { Listener } from "./network/listener.ts";
+import { MemoryBudget } from "./network/memory-budget.ts";
+import { ProducerIds } from "./producer-ids.ts";
+import type { Services } from "./services.ts";
+import { TopicService } from "./topic-service.ts";
+
+/** Requests in flight, all connections together, unless `queued.max.request.bytes` says otherwise. */
+const DEFAULT_REQUEST_BYTES = 128 * 1_048_576;
+const DRAIN_TIMEOUT_MS = 5_000;
+const MEMORY_DIRECTORY = "/ottla";
+const DEFAULT_DATA_DIRECTORY = "./ottla-data";
+const DEFAULT_NODE_ID = "1";
+
+/**
+ * Starts a broker and resolves when it accepts connections. Without options it listens on a port that the operating system picks on 127.0.0.1 and
+ * keeps its data in `./ottla-data`.
+ * @throws {InvalidConfig} {DirectoryInUse} {ForeignDirectory}, or the operating system's error for a port that is taken.
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const clock = options.clock ?? new SystemClock();
+  const startedAtMs = clock.monotonic();
+  const starting = new RunningBroker(options, clock);
+  try {
+    await starting.start();
+  } catch (cause) {
+    await starting.close();
+    throw cause;
+  }
+  starting.startedInMs = clock.monotonic() - startedAtMs;
+  return starting;
+}
+
+class RunningBroker implements Broker {
+  startedInMs = 0;
+  ports: readonly number[] = [];
+  clusterId = "";
+  metricsPort: number | null = null;
+  readonly dataDirectory: string | null;
+  readonly #options: BrokerOptions;
+  readonly #clock: Clock;
+  readonly #configs: readonly BrokerConfig[];
+  readonly #directory: string;
+  readonly #fileSystem: FileSystem;
+  readonly #listeners: Listener[] = [];
+  /** What to undo, last started first. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  #closing: Promise<void> | null = null;
+
+  constructor(options: BrokerOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#configs = resolveConfigs(options);
+    const inMemory = options.storage === "memory";
+    this.#directory = inMemory ? MEMORY_DIRECTORY : dataDirectoryOf(this.#configs[0]!);
+    this.dataDirectory = inMemory ? null : this.#directory;
+    this.#fileSystem =
+      options.fileSystem ?? (inMemory ? new MemoryFileSystem() : new NodeFileSystem());
+  }
+
+  get port(): number {
+    return this.ports[0]!;
+  }
+
+  get bootstrap(): string {
+    return this.ports.map((port) => `127.0.0.1:${port}`).join(",");
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const config = this.#configs[0]!;
+    const clock = this.#clock;
+    const random = options.random ?? new SystemRandom();
+    for (const warning of config.warnings) options.report?.(warning);
+    const lock = await claimDirectory(this.#fileSystem, this.#directory);
+    this.#closers.push(() => lock.release());
+    const identity = await readIdentity(this.#fileSystem, this.#directory);
+
+    const metrics = new BrokerMetrics({ clock, handlers, report: options.report ?? (() => {}) });
+    const engine = await LocalLogEngine.open({
+      fileSystem: this.#fileSystem,
+      directory: this.#directory,
+      clock,
+      random,
+      probe: metrics.log,
+      retentionCheckMs: config.number("log.retention.check.interval.ms"),
+      producerExpirationMs: config.number("producer.id.expiration.ms"),
+      replicas: this.#configs.length,
+      ...options.log,
+    });
+    this.#closers.push(() => engine.close());
+    const givenClusterId = identity?.clusterId ?? config.given.get("cluster.id");
+    const store = await EmbeddedMetadataStore.open({
+      engine,
+      fileSystem: this.#fileSystem,
+      directory: this.#directory,
+      clock,
+      random,
+      ...(givenClusterId === undefined ? {} : { clusterId: givenClusterId }),
+      onSnapshotFailure: (error) => options.report?.(`metadata snapshot failed: ${error.message}`),
+    });
+    this.#closers.push(() => store.close());
+    this.clusterId = store.image.clusterId;
+    const nodeId = config.number("node.id");
+    if (identity === null) {
+      const directoryId = newUuid(random);
+      const { clusterId } = this;
+      await writeIdentity(this.#fileSystem, this.#directory, { clusterId, nodeId, directoryId });
+    } else if (identity.clusterId !== this.clusterId) {
+      throw new ForeignDirectory(
+        `${this.#directory} says cluster ${identity.clusterId}, its metadata ${this.clusterId}`,
+      );
+    }
+
+    const brokers: LogicalBroker[] = this.#configs.map((own) => ({
+      id: own.number("node.id"),
+      rack: own.text("broker.rack"),
+      endpoints: new Map<string, Endpoint>(),
+    }));
+    const cluster = new Cluster(brokers);
+    const dynamic = new DynamicConfig(
+      new Map(this.#configs.map((own) => [own.number("node.id"), own])),
+      store,
+    );
+    const topics = new TopicService(store, engine, cluster, dynamic);
+    topics.openAll();
+    const groups = new GroupCoordinator({
+      clock,
+      random,
+      log: new EngineCoordinatorLog({
+        engine,
+        store,
+        topics,
+        clock,
+        shards: config.number("offsets.topic.num.partitions"),
+      }),
+      config: groupConfig(config),
+      topics: {
+        partitionCount: (name) => store.image.topic(name)?.replicas.length ?? null,
+        topicName: (topicId) => store.image.topicById(topicId)?.name ?? null,
+        topicId: (name) => store.image.topic(name)?.topicId ?? null,
+      },
+      probe: metrics.groups,
+    });
+    this.#closers.push(() => groups.close());
+    topics.onDeleted((deleted) => groups.onTopicsDeleted(deleted));
+    const services: Services = {
+      clock,
+      random,
+      engine,
+      store,
+      topics,
+      groups,
+      cluster,
+      producerIds: new ProducerIds(store),
+      fetchSessions: new FetchSessionCache(
+        config.number("max.incremental.fetch.session.cache.slots"),
+        clock,
+        random,
+      ),
+      probe: metrics.server,
+      handlers,
+      logDirectory: this.#directory,
+      config: (brokerId) => dynamic.broker(brokerId),
+    };
+    metrics.observe(services, this.#listeners);
+    // Requests for a group whose shard is not read yet are told so and come again.
+    groups.load().catch((cause: unknown) => options.report?.(`groups: ${String(cause)}`));
+    await this.#listen(brokers, services);
+    if (options.metricsPort !== undefined && options.metricsPort !== null) {
+      await this.#serveMetrics(metrics, options.metricsPort);
+    }
+    engine.removeUnknownTopics().catch((cause: unknown) => {
+      options.report?.(`files of deleted topics stay: ${String(cause)}`);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const close of this.#closers.toReversed()) {
+      try {
+        await close();
+      } catch (cause) {
+        this.#options.report?.(`while closing: ${String(cause)}`);
+      }
+    }
+  }
+
+  async #listen(brokers: readonly LogicalBroker[], services: Services): Promise<void> {
+    const ports: number[] = [];
+    const budget = new MemoryBudget(requestBytes(this.#configs[0]!));
+    // Waiting joins and fetches are answered before connections are drained, so that clients learn at once.
+    this.#closers.push(() => this.#drain(services));
+    for (const [index, broker] of brokers.entries()) {
+      const config = this.#configs[index]!;
+      const advertised = advertisedListeners(config);
+      const limits: ConnectionLimits = {
+        maxFrameBytes: config.number("socket.request.max.bytes"),
+        budget,
+      };
+      const endpoints = broker.endpoints as Map<string, Endpoint>;
+      for (const listenerConfig of clientListeners(config)) {
+        const { name, host, port } = listenerConfig;
+        const listener = new Listener({
+          name,
+          host,
+          port,
+          limits,
+          maxIdleMs: config.number("connections.max.idle.ms"),
+          maxConnections: config.number("max.connections"),
+          maxConnectionsPerIp: config.number("max.connections.per.ip"),
+          clock: this.#clock,
+          server: new Dispatcher(handlers, broker, services),
+          probe: services.probe,
+        });
+        this.#listeners.push(listener);
+        await listener.listen();
+        const shown = advertised.get(name);
+        endpoints.set(name, {
+          listener: name,
+          host: shown === undefined ? advertisedHost(listenerConfig) : shown.host,
+          port: shown === undefined || shown.port === 0 ? listener.port : shown.port,
+        });
+      }
+      ports.push(endpoints.size === 0 ? 0 : this.#listeners.at(-endpoints.size)!.port);
+    }
+    this.ports = ports;
+  }
+
+  async #drain(services: Services): Promise<void> {
+    for (const listener of this.#listeners) listener.stopAccepting();
+    await services.groups.close();
+    await Promise.all(this.#listeners.map((listener) => listener.drain(DRAIN_TIMEOUT_MS)));
+  }
+
+  async #serveMetrics(metrics: BrokerMetrics, port: number): Promise<void> {
+    const { MetricsServer } = await import("./metrics/metrics-server.ts");
+    const server: MetricsServer = new MetricsServer(metrics, this.#options.host ?? "127.0.0.1");
+    this.metricsPort = await server.listen(port);
+    this.#closers.push(() => server.close());
+  }
+}
+
+/** One configuration per logical broker: ids and ports count up from the first one's. @throws {InvalidConfig} */
+function resolveConfigs(options: BrokerOptions): BrokerConfig[] {
+  const layers = options.layers ?? [];
+  const count = options.brokers ?? 1;
+  if (!Number.isInteger(count) || count < 1) {
+    throw new InvalidConfig(`There cannot be ${count} brokers.`);
+  }
+  const flags = new Map<string, string>();
+  if (options.dataDirectory !== undefined) flags.set("log.dirs", options.dataDirectory);
+  const defaults = new Map([
+    ["log.dir", DEFAULT_DATA_DIRECTORY],
+    ["node.id", DEFAULT_NODE_ID],
+    ["broker.id", DEFAULT_NODE_ID],
+    ["listeners", "PLAINTEXT://localhost:0"],
+  ]);
+  const first = BrokerConfig.resolve({ layers: [flags, ...layers], defaults });
+  const firstId = first.number("node.id");
+  const listeners = listenerTexts(first, options);
+  return Array.from({ length: count }, (_, index) => {
+    const own = new Map(flags);
+    if (count > 1) own.set("node.id", String(firstId + index));
+    if (listeners !== null || count > 1) {
+      own.set("listeners", shifted(listeners ?? first.list("listeners"), index).join(","));
+    }
+    const advertised = first.list("advertised.listeners");
+    if (count > 1 && advertised.length > 0) {
+      own.set("advertised.listeners", shifted(advertised, index).join(","));
+    }
+    return BrokerConfig.resolve({ layers: [own, ...layers], defaults });
+  });
+}
+
+/** The listeners when host or port were said; null to take those of the configuration. */
+function listenerTexts(config: BrokerConfig, options: BrokerOptions): readonly string[] | null {
+  if (options.port === undefined && options.host === undefined) return null;
+  const [first] = clientListeners(config);
+  const host = options.host ?? first!.host;
+  return [
+    `${first!.name}://${host.includes(":") ? `[${host}]` : host}:${options.port ?? first!.port}`,
+  ];
+}
+
+/** Adds `by` to each port that is not 0. */
+function shifted(listeners: readonly string[], by: number): string[] {
+  return listeners.map((text) =>
+    text.replace(/:(\d+)$/, (_, port: string) => `:${port === "0" ? 0 : Number(port) + by}`),
+  );
+}
+
+function dataDirectoryOf(config: BrokerConfig): string {
+  const directories = config.list("log.dirs");
+  const all = directories.length > 0 ? directories : config.list("log.dir");
+  if (all.length > 1) {
+    throw new InvalidConfig("log.dirs names several directories; this broker keeps one.");
+  }
+  return resolve(all[0] ?? DEFAULT_DATA_DIRECTORY);
+}
+
+function requestBytes(config: BrokerConfig): number {
+  const configured = config.number("queued.max.request.bytes");
+  return configured > 0 ? configured : DEFAULT_REQUEST_BYTES;
+}
+
+function groupConfig(config: BrokerConfig) {
+  return {
+    ...DEFAULT_GROUP_COORDINATOR_CONFIG,
+    groupMinSessionTimeoutMs: config.number("group.min.session.timeout.ms"),
+    groupMaxSessionTimeoutMs: config.number("group.max.session.timeout.ms"),
+    groupInitialRebalanceDelayMs: config.number("group.initial.rebalance.delay.ms"),
+    groupMaxSize: config.number("group.max.size"),
+    offsetsRetentionMinutes: config.number("offsets.retention.minutes"),
+    offsetsRetentionCheckIntervalMs: config.number("offsets.retention.check.interval.ms"),
+    offsetMetadataMaxBytes: config.number("offset.metadata.max.bytes"),
+  };
+}

@@ -1,0 +1,101 @@
+/** Resources of DescribeConfigs, AlterConfigs and IncrementalAlterConfigs: their wire numbers, whether they exist, how a change is checked and made. */
+import {
+  type AlteredConfigs,
+  type ConfigResource,
+  type ConfigResourceType,
+  validateBrokerConfigs,
+  validateClientMetricsConfigs,
+  validateGroupConfigs,
+  validateTopicConfigs,
+} from "@ottla/metadata";
+import { errorMessage } from "@ottla/protocol";
+import { RequestError } from "./error-codes.ts";
+import type { RequestContext } from "./handler.ts";
+
+const TYPES: Readonly<Record<number, ConfigResourceType>> = {
+  2: "topic",
+  4: "broker",
+  16: "client-metrics",
+  32: "group",
+};
+export const BROKER_LOGGER = 8;
+
+/** Number and name of a resource as requests carry them. */
+export interface WireResource {
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+/** @throws {RequestError} for a type that has no configs. */
+export function configResource({ resourceType, resourceName }: WireResource): ConfigResource {
+  const type = TYPES[resourceType];
+  if (type === undefined) {
+    throw new RequestError(
+      "INVALID_REQUEST",
+      `Unexpected resource type ${resourceType === BROKER_LOGGER ? "BROKER_LOGGER" : "UNKNOWN"}.`,
+    );
+  }
+  return { type, name: resourceName };
+}
+
+/** The id in a broker's resource name; null for the empty name, which stands for all brokers. @throws {RequestError} */
+export function brokerIdOf(context: RequestContext, name: string): number | null {
+  if (name === "") return null;
+  const id = Number(name);
+  if (!/^-?\d+$/.test(name)) {
+    throw new RequestError("INVALID_REQUEST", `Broker id must be an integer, but it is: ${name}`);
+  }
+  if (context.services.cluster.broker(id) === null) {
+    throw new RequestError(
+      "INVALID_REQUEST",
+      `Unexpected broker id, expected ${context.broker.id} or empty string, but received ${name}`,
+    );
+  }
+  return id;
+}
+
+/** Configs set on the resource now. @throws {RequestError} when there is no such resource. */
+export function currentConfigs(
+  context: RequestContext,
+  resource: ConfigResource,
+): ReadonlyMap<string, string> {
+  const { image } = context.services.store;
+  if (resource.type === "topic" && image.topic(resource.name) === null) {
+    throw new RequestError(
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      errorMessage("UNKNOWN_TOPIC_OR_PARTITION"),
+    );
+  }
+  if (resource.type === "broker") brokerIdOf(context, resource.name);
+  return image.configs(resource);
+}
+
+/** Checks a change, makes it durable unless only asked to check, and tells who acts on it. @throws {InvalidConfig} {RequestError} */
+export async function alterResource(
+  context: RequestContext,
+  resource: ConfigResource,
+  altered: AlteredConfigs,
+  validateOnly: boolean,
+): Promise<void> {
+  const { store, topics } = context.services;
+  const problem = validate(context, resource, altered);
+  if (problem !== null) throw problem;
+  if (validateOnly) return;
+  await store.alterConfigs(resource, altered.changes);
+  if (resource.type === "topic") topics.configChanged(resource.name);
+  if (resource.type === "broker") topics.defaultsChanged();
+}
+
+function validate(context: RequestContext, resource: ConfigResource, { after }: AlteredConfigs) {
+  const broker = context.services.config(context.broker.id);
+  switch (resource.type) {
+    case "topic":
+      return validateTopicConfigs(after, broker);
+    case "broker":
+      return validateBrokerConfigs(after, broker, resource.name === "");
+    case "group":
+      return validateGroupConfigs(resource.name, after, broker);
+    case "client-metrics":
+      return validateClientMetricsConfigs(resource.name, after);
+  }
+}

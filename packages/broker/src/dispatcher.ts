@@ -1,0 +1,124 @@
+/** From a frame to its response: header, version check, decoding, the handler, encoding. */
+import {
+  type Api,
+  apiVersions,
+  decodeRequest,
+  decodeRequestHeader,
+  encodeResponse,
+  type RequestHeader,
+  type ResponseInput,
+} from "@ottla/protocol";
+import type { LogicalBroker } from "./cluster.ts";
+import { CloseConnection, type Handler, type RequestContext } from "./handler.ts";
+import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
+import type { Connection, FrameServer, Served } from "./network/connection.ts";
+import type { Services } from "./services.ts";
+
+export class Dispatcher implements Omit<FrameServer, "closed"> {
+  readonly #handlers: readonly (Handler | undefined)[];
+  readonly #overlapping: readonly boolean[];
+  readonly #broker: LogicalBroker;
+  readonly #services: Services;
+
+  constructor(handlers: readonly Handler[], broker: LogicalBroker, services: Services) {
+    const byKey: (Handler | undefined)[] = [];
+    for (const handler of handlers) byKey[handler.api.key] = handler;
+    this.#handlers = Array.from(byKey);
+    this.#overlapping = Array.from(byKey, (handler) => handler?.mayOverlap === true);
+    this.#broker = broker;
+    this.#services = services;
+  }
+
+  mayOverlap(frame: Buffer): boolean {
+    return frame.length >= 2 && this.#overlapping[frame.readInt16BE(0)] === true;
+  }
+
+  /**
+   * @throws for what Kafka answers by closing the connection: an API or version we do not serve (gotcha 5), a header or body that
+   * does not parse.
+   */
+  serve(connection: Connection, frame: Buffer): Served {
+    const { clock } = this.#services;
+    const startedMs = clock.monotonic();
+    const header = decodeRequestHeader(frame, this.#apiOf);
+    const handler = this.#handlers[header.apiKey]!;
+    const { api } = handler;
+    const version = header.apiVersion;
+    if (version < api.versions.min || version > api.versions.max) {
+      if (api.key === apiVersions.key) return unsupportedApiVersions(header.correlationId);
+      throw new CloseConnection(`${api.name} v${version} is not supported`);
+    }
+    const request = decodeRequest(api, version, frame, header.bodyOffset);
+    const context: RequestContext = {
+      version,
+      correlationId: header.correlationId,
+      clientId: header.clientId,
+      connection,
+      broker: this.#broker,
+      services: this.#services,
+    };
+    let result: unknown;
+    try {
+      result = handler.handle(context, request);
+    } catch (cause) {
+      throw this.#failed(header, cause);
+    }
+    if (result instanceof Promise) {
+      return result.then(
+        (body) => this.#encode(api, header, body, startedMs, frame.length),
+        (cause) => {
+          throw this.#failed(header, cause);
+        },
+      );
+    }
+    return this.#encode(api, header, result, startedMs, frame.length);
+  }
+
+  readonly #apiOf = (key: number): Api | undefined => this.#handlers[key]?.api;
+
+  #encode(
+    api: Api,
+    header: RequestHeader,
+    body: unknown,
+    startedMs: number,
+    requestBytes: number,
+  ): readonly Buffer[] | null {
+    const { clock, probe } = this.#services;
+    let response: readonly Buffer[] | null = null;
+    let responseBytes = 0;
+    if (body !== null) {
+      try {
+        response = encodeResponse(
+          api,
+          header.apiVersion,
+          header.correlationId,
+          body as ResponseInput<Api>,
+        );
+      } catch (cause) {
+        throw this.#failed(header, cause);
+      }
+      responseBytes = response[0]!.readInt32BE(0) + 4;
+    }
+    probe.requestServed({
+      apiKey: api.key,
+      version: header.apiVersion,
+      totalMs: clock.monotonic() - startedMs,
+      requestBytes,
+      responseBytes,
+    });
+    return response;
+  }
+
+  #failed(header: RequestHeader, cause: unknown): unknown {
+    if (!(cause instanceof CloseConnection)) {
+      this.#services.probe.requestFailed({
+        apiKey: header.apiKey,
+        version: header.apiVersion,
+        correlationId: header.correlationId,
+        clientId: header.clientId,
+        cause,
+      });
+    }
+    return cause;
+  }
+}

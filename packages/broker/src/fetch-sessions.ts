@@ -1,0 +1,142 @@
+/**
+ * Incremental fetch sessions (KIP-227): the broker remembers which partitions a consumer reads, a request names only what changed, a
+ * response only what is new.
+ *
+ * Bound: `max.incremental.fetch.session.cache.slots` sessions. When all are taken, one that was not used for two minutes gives way; with
+ * none so old the fetch is served in full and without a session (id 0), which clients accept at any time.
+ *
+ * Order: partitions are read in the order of the map, and one that returned records moves to the end, so that a busy partition does not
+ * starve those behind it.
+ */
+import type { Clock, Random } from "@ottla/platform";
+
+const MIN_IDLE_MS_FOR_EVICTION = 120_000;
+const MAX_EPOCH = 0x7fff_ffff;
+
+/** A partition as a consumer reads it. */
+export interface FetchPartition {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly fetchOffset: number;
+  readonly maxBytes: number;
+  readonly currentLeaderEpoch: number;
+  readonly lastFetchedEpoch: number;
+}
+
+export interface SessionPartition {
+  request: FetchPartition;
+  /** What the consumer was last told; −1 before that. */
+  highWatermark: number;
+  logStartOffset: number;
+}
+
+export class FetchSession {
+  readonly id: number;
+  readonly usesTopicIds: boolean;
+  readonly partitions: Map<string, SessionPartition>;
+  /** The epoch that the next request must carry. */
+  nextEpoch = 1;
+  lastUsedMs: number;
+
+  constructor(id: number, usesTopicIds: boolean, now: number) {
+    this.id = id;
+    this.usesTopicIds = usesTopicIds;
+    this.lastUsedMs = now;
+    this.partitions = new Map();
+  }
+
+  /** Adds a partition or changes how it is read. */
+  put(request: FetchPartition): void {
+    const key = this.#key(request.topic, request.topicId, request.partition);
+    const known = this.partitions.get(key);
+    if (known === undefined) {
+      this.partitions.set(key, { request, highWatermark: -1, logStartOffset: -1 });
+    } else {
+      known.request = request;
+    }
+  }
+
+  forget(topic: string, topicId: string, partition: number): void {
+    this.partitions.delete(this.#key(topic, topicId, partition));
+  }
+
+  moveToEnd(entry: SessionPartition): void {
+    const { topic, topicId, partition } = entry.request;
+    const key = this.#key(topic, topicId, partition);
+    if (this.partitions.delete(key)) this.partitions.set(key, entry);
+  }
+
+  advance(now: number): void {
+    this.lastUsedMs = now;
+    this.nextEpoch = this.nextEpoch === MAX_EPOCH ? 1 : this.nextEpoch + 1;
+  }
+
+  #key(topic: string, topicId: string, partition: number): string {
+    return `${this.usesTopicIds ? topicId : topic}:${partition}`;
+  }
+}
+
+export class FetchSessionCache {
+  readonly #slots: number;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** Least recently used first. */
+  readonly #sessions = new Map<number, FetchSession>();
+  #evictions = 0;
+
+  constructor(slots: number, clock: Clock, random: Random) {
+    this.#slots = slots;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get partitionCount(): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) count += session.partitions.size;
+    return count;
+  }
+
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  get(id: number): FetchSession | null {
+    return this.#sessions.get(id) ?? null;
+  }
+
+  /** A new session, or null when there is no room for one. */
+  create(usesTopicIds: boolean): FetchSession | null {
+    if (this.#sessions.size >= this.#slots && !this.#evict()) return null;
+    let id: number;
+    do id = 1 + this.#random.integer(MAX_EPOCH);
+    while (this.#sessions.has(id));
+    const session = new FetchSession(id, usesTopicIds, this.#clock.monotonic());
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  remove(id: number): void {
+    this.#sessions.delete(id);
+  }
+
+  /** Notes that a session was used. */
+  touch(session: FetchSession): void {
+    session.advance(this.#clock.monotonic());
+    this.#sessions.delete(session.id);
+    this.#sessions.set(session.id, session);
+  }
+
+  #evict(): boolean {
+    const oldest = this.#sessions.values().next().value;
+    if (oldest === undefined) return false;
+    if (this.#clock.monotonic() - oldest.lastUsedMs < MIN_IDLE_MS_FOR_EVICTION) return false;
+    this.#sessions.delete(oldest.id);
+    this.#evictions++;
+    return true;
+  }
+}

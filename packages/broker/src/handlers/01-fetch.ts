@@ -1,0 +1,262 @@
+/** Reads batches, waiting for them if asked to. v7: sessions (KIP-227); v12: CurrentLeader; v13: topics by id; v16: NodeEndpoints. */
+import type { ReadPartition, ReadResult } from "@ottla/log";
+import type { Topic } from "@ottla/metadata";
+import { errorCode, type FetchRequest, type FetchResponseInput, fetch } from "@ottla/protocol";
+import { logErrorCode } from "../error-codes.ts";
+import type { FetchPartition, FetchSession, SessionPartition } from "../fetch-sessions.ts";
+import { type Answer, handler, type RequestContext } from "../handler.ts";
+import { LeaderHints, partitionError } from "../partitions.ts";
+
+const FIRST_VERSION_WITH_ZSTD = 10;
+const FIRST_VERSION_WITH_LEADERS = 12;
+const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const FINAL_EPOCH = -1;
+const INITIAL_EPOCH = 0;
+const UNKNOWN_SERVER_ERROR = errorCode("UNKNOWN_SERVER_ERROR");
+const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
+const FETCH_SESSION_ID_NOT_FOUND = errorCode("FETCH_SESSION_ID_NOT_FOUND");
+const INVALID_FETCH_SESSION_EPOCH = errorCode("INVALID_FETCH_SESSION_EPOCH");
+const FETCH_SESSION_TOPIC_ID_ERROR = errorCode("FETCH_SESSION_TOPIC_ID_ERROR");
+
+type PartitionResponse = NonNullable<
+  NonNullable<FetchResponseInput["responses"]>[number]["partitions"]
+>[number];
+
+/** One partition of a fetch: what is asked, what it resolves to, and what the session remembers of it. */
+interface Read {
+  readonly request: FetchPartition;
+  readonly topic: Topic | null;
+  readonly refusal: number;
+  readonly remembered: SessionPartition | null;
+}
+
+export const fetchHandler = handler({
+  api: fetch,
+
+  async handle(context, request) {
+    const { engine, fetchSessions, config } = context.services;
+    if (request.isolationLevel !== 0 && request.isolationLevel !== 1) {
+      return unknownIsolation(context, request);
+    }
+    const opened = openSession(context, request);
+    if (typeof opened === "number") return { errorCode: opened, responses: [] };
+    const { session, isIncremental } = opened;
+    const reads = opened.partitions.map((entry) => resolve(context, entry));
+    const served: ReadPartition[] = [];
+    for (const { request: asked, topic, refusal } of reads) {
+      if (refusal === 0) served.push(readPartition(asked, topic!));
+    }
+    const isRefused = served.length < reads.length;
+    const results = await engine.read({
+      partitions: served,
+      minBytes: request.minBytes,
+      maxBytes: Math.min(request.maxBytes, config(context.broker.id).number("fetch.max.bytes")),
+      maxWaitMs: isRefused ? 0 : request.maxWaitMs,
+      isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
+      allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
+      signal: context.connection.signal,
+    });
+    const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
+    const responses = respond(reads, results, hints, isIncremental, session);
+    if (session !== null && isIncremental) fetchSessions.touch(session);
+    return {
+      errorCode: 0,
+      sessionId: session?.id ?? 0,
+      responses,
+      nodeEndpoints: hints.nodeEndpoints(),
+    };
+  },
+});
+
+interface OpenedFetch {
+  readonly session: FetchSession | null;
+  readonly isIncremental: boolean;
+  readonly partitions: readonly { request: FetchPartition; remembered: SessionPartition | null }[];
+}
+
+/** The session that a request belongs to and the partitions it reads; a number is Kafka's code for a request out of turn (gotcha 6). */
+function openSession(context: RequestContext, request: FetchRequest): OpenedFetch | number {
+  const { fetchSessions } = context.services;
+  const { sessionId, sessionEpoch } = request;
+  const usesTopicIds = context.version >= FIRST_VERSION_WITH_TOPIC_IDS;
+  if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
+    if (sessionId !== 0) fetchSessions.remove(sessionId);
+    const asked = requested(request);
+    const session =
+      sessionEpoch === INITIAL_EPOCH && asked.length > 0
+        ? fetchSessions.create(usesTopicIds)
+        : null;
+    if (session === null) {
+      const partitions = lastOfEach(asked).map((one) => ({ request: one, remembered: null }));
+      return { session: null, isIncremental: false, partitions };
+    }
+    for (const partition of asked) session.put(partition);
+    return { session, isIncremental: false, partitions: remembered(session) };
+  }
+  const session = fetchSessions.get(sessionId);
+  if (session === null) return FETCH_SESSION_ID_NOT_FOUND;
+  if (session.nextEpoch !== sessionEpoch) return INVALID_FETCH_SESSION_EPOCH;
+  if (session.usesTopicIds !== usesTopicIds) return FETCH_SESSION_TOPIC_ID_ERROR;
+  for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
+    for (const partition of partitions) session.forget(topic, topicId, partition);
+  }
+  for (const partition of requested(request)) session.put(partition);
+  return { session, isIncremental: true, partitions: remembered(session) };
+}
+
+function remembered(session: FetchSession) {
+  return Array.from(session.partitions.values(), (entry) => ({
+    request: entry.request,
+    remembered: entry,
+  }));
+}
+
+function requested(request: FetchRequest): FetchPartition[] {
+  const partitions: FetchPartition[] = [];
+  for (const { topic, topicId, partitions: asked } of request.topics) {
+    for (const one of asked) {
+      partitions.push({
+        topic,
+        topicId,
+        partition: one.partition,
+        fetchOffset: one.fetchOffset,
+        maxBytes: one.partitionMaxBytes,
+        currentLeaderEpoch: one.currentLeaderEpoch,
+        lastFetchedEpoch: one.lastFetchedEpoch,
+      });
+    }
+  }
+  return partitions;
+}
+
+/** Of a partition named twice the last one counts, in the place of the first. */
+function lastOfEach(partitions: readonly FetchPartition[]): readonly FetchPartition[] {
+  if (partitions.length < 2) return partitions;
+  const byKey = new Map<string, FetchPartition>();
+  for (const one of partitions) byKey.set(`${one.topicId}${one.topic}:${one.partition}`, one);
+  return byKey.size === partitions.length ? partitions : [...byKey.values()];
+}
+
+function resolve(
+  context: RequestContext,
+  entry: { request: FetchPartition; remembered: SessionPartition | null },
+): Read {
+  const { request, remembered } = entry;
+  const { image } = context.services.store;
+  const usesTopicIds = context.version >= FIRST_VERSION_WITH_TOPIC_IDS;
+  const topic = usesTopicIds ? image.topicById(request.topicId) : image.topic(request.topic);
+  const refusal =
+    topic === null && usesTopicIds
+      ? UNKNOWN_TOPIC_ID
+      : partitionError(context, topic, request.partition);
+  return { request, topic, refusal, remembered };
+}
+
+function readPartition(request: FetchPartition, topic: Topic): ReadPartition {
+  return {
+    topicId: topic.topicId,
+    partition: request.partition,
+    offset: request.fetchOffset,
+    maxBytes: request.maxBytes,
+    currentLeaderEpoch: request.currentLeaderEpoch,
+    lastFetchedEpoch: request.lastFetchedEpoch,
+  };
+}
+
+function respond(
+  reads: readonly Read[],
+  results: readonly ReadResult[],
+  hints: LeaderHints,
+  isIncremental: boolean,
+  session: FetchSession | null,
+) {
+  const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
+  let answered = 0;
+  for (const { request, topic, refusal, remembered } of reads) {
+    const result = refusal === 0 ? results[answered++]! : null;
+    const response =
+      result === null
+        ? refusedPartition(
+            request.partition,
+            refusal,
+            hints.currentLeader(refusal, topic, request.partition),
+          )
+        : partitionResponse(request.partition, result);
+    if (remembered !== null && !isNews(remembered, response, result) && isIncremental) continue;
+    if (session !== null && remembered !== null && (result?.sizeBytes ?? 0) > 0) {
+      session.moveToEnd(remembered);
+    }
+    const last = responses.at(-1);
+    if (last !== undefined && last.topic === request.topic && last.topicId === request.topicId) {
+      last.partitions.push(response);
+    } else {
+      const { topic: name, topicId } = request;
+      responses.push({ topic: name, topicId, partitions: [response] });
+    }
+  }
+  return responses;
+}
+
+/** Whether the consumer must hear of the partition; what it is told is remembered. */
+function isNews(
+  remembered: SessionPartition,
+  response: PartitionResponse,
+  result: ReadResult | null,
+): boolean {
+  if (result === null || result.error !== null) {
+    // An error is told every time until it is gone, and what comes after it anew.
+    remembered.highWatermark = -1;
+    return true;
+  }
+  const { highWatermark, logStartOffset } = result;
+  const isChanged =
+    remembered.highWatermark !== highWatermark || remembered.logStartOffset !== logStartOffset;
+  remembered.highWatermark = highWatermark;
+  remembered.logStartOffset = logStartOffset;
+  return isChanged || result.sizeBytes > 0 || response.divergingEpoch !== undefined;
+}
+
+function partitionResponse(partitionIndex: number, result: ReadResult): PartitionResponse {
+  const response = {
+    partitionIndex,
+    errorCode: logErrorCode(result.error),
+    highWatermark: result.highWatermark,
+    lastStableOffset: result.lastStableOffset,
+    logStartOffset: result.logStartOffset,
+    abortedTransactions: result.abortedTransactions,
+    records: result.records,
+  };
+  if (result.divergingEpoch === null) return response;
+  return { ...response, divergingEpoch: result.divergingEpoch };
+}
+
+function refusedPartition(
+  partitionIndex: number,
+  code: number,
+  currentLeader: { leaderId: number; leaderEpoch: number } | undefined,
+): PartitionResponse {
+  const response = {
+    partitionIndex,
+    errorCode: code,
+    highWatermark: -1,
+    lastStableOffset: -1,
+    logStartOffset: -1,
+    abortedTransactions: null,
+    records: [],
+  };
+  return currentLeader === undefined ? response : { ...response, currentLeader };
+}
+
+/** Kafka fails the whole request, and each partition of it where they are named. */
+function unknownIsolation(context: RequestContext, request: FetchRequest): Answer<typeof fetch> {
+  const responses =
+    context.version >= FIRST_VERSION_WITH_TOPIC_IDS
+      ? []
+      : request.topics.map(({ topic, partitions }) => ({
+          topic,
+          partitions: partitions.map(({ partition }) =>
+            refusedPartition(partition, UNKNOWN_SERVER_ERROR, undefined),
+          ),
+        }));
+  return { errorCode: UNKNOWN_SERVER_ERROR, responses };
+}

@@ -1,0 +1,94 @@
+/** Reads committed offsets. v2: null topics mean all; v7: requireStable (KIP-447); v8: several groups; v9: member epochs; v10: topic ids. */
+import type { OffsetFetchGroup, OffsetFetchResultGroup } from "@ottla/coordinator";
+import { errorCode, type OffsetFetchRequest, offsetFetch, ZERO_UUID } from "@ottla/protocol";
+import { coordinatorError } from "../group-coordinators.ts";
+import { handler, type RequestContext } from "../handler.ts";
+
+const FIRST_VERSION_WITH_GROUPS = 8;
+const FIRST_VERSION_WITH_TOPIC_IDS = 10;
+
+export const offsetFetchHandler = handler({
+  api: offsetFetch,
+
+  async handle(context, request) {
+    const asked = groupsOf(context, request);
+    const refusals = asked.map(({ groupId }) => coordinatorError(context, groupId));
+    const { groups } = await context.services.groups.fetchOffsets({
+      groups: asked.filter((_, index) => refusals[index] === 0),
+      requireStable: request.requireStable,
+    });
+    let answered = 0;
+    const results = asked.map(({ groupId }, index) => {
+      const refusal = refusals[index]!;
+      return refusal === 0
+        ? foundGroup(groups[answered++]!)
+        : { groupId, errorCode: refusal, topics: [] };
+    });
+    if (context.version >= FIRST_VERSION_WITH_GROUPS) return { groups: results };
+    return oldResponse(context, request, results[0]!);
+  },
+});
+
+function groupsOf(context: RequestContext, request: OffsetFetchRequest): OffsetFetchGroup[] {
+  if (context.version < FIRST_VERSION_WITH_GROUPS) {
+    const topics =
+      request.topics?.map(({ name, partitionIndexes }) => ({
+        name,
+        topicId: null,
+        partitionIndexes,
+      })) ?? null;
+    return [{ groupId: request.groupId, memberId: null, memberEpoch: -1, topics }];
+  }
+  const isById = context.version >= FIRST_VERSION_WITH_TOPIC_IDS;
+  return request.groups.map(({ groupId, memberId, memberEpoch, topics }) => ({
+    groupId,
+    memberId,
+    memberEpoch,
+    topics:
+      topics?.map(({ name, topicId, partitionIndexes }) => ({
+        name,
+        topicId: isById ? topicId : null,
+        partitionIndexes,
+      })) ?? null,
+  }));
+}
+
+function foundGroup(group: OffsetFetchResultGroup) {
+  return {
+    groupId: group.groupId,
+    errorCode: errorCode(group.error),
+    topics: group.topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId: topicId ?? ZERO_UUID,
+      partitions: partitions.map((partition) => ({
+        partitionIndex: partition.partitionIndex,
+        committedOffset: partition.committedOffset,
+        committedLeaderEpoch: partition.committedLeaderEpoch,
+        metadata: partition.metadata,
+        errorCode: errorCode(partition.error),
+      })),
+    })),
+  };
+}
+
+/** v1 has no error for the group, so each partition that was asked for carries it. */
+function oldResponse(
+  context: RequestContext,
+  request: OffsetFetchRequest,
+  group: ReturnType<typeof foundGroup>,
+) {
+  const code = group.errorCode;
+  if (code === 0 || context.version >= 2) return { errorCode: code, topics: group.topics };
+  return {
+    topics: (request.topics ?? []).map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map((partitionIndex) => ({
+        partitionIndex,
+        committedOffset: -1,
+        committedLeaderEpoch: -1,
+        metadata: "",
+        errorCode: code,
+      })),
+    })),
+  };
+}

@@ -1,0 +1,58 @@
+/** Finds the coordinator of groups. v1: key type; v4: several keys; v6: share partitions, which need share groups. */
+import { errorCode, findCoordinator } from "@ottla/protocol";
+import { metadataError } from "../error-codes.ts";
+import { groupCoordinator } from "../group-coordinators.ts";
+import { handler, type RequestContext } from "../handler.ts";
+import { CONSUMER_OFFSETS_TOPIC } from "../topic-service.ts";
+
+const FIRST_VERSION_WITH_KEYS = 4;
+const GROUP = 0;
+const TRANSACTION = 1;
+const SHARE = 2;
+const INVALID_REQUEST = errorCode("INVALID_REQUEST");
+const COORDINATOR_NOT_AVAILABLE = errorCode("COORDINATOR_NOT_AVAILABLE");
+const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = errorCode("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+
+export const findCoordinatorHandler = handler({
+  api: findCoordinator,
+
+  async handle(context, request) {
+    const { keyType } = request;
+    if (context.version >= FIRST_VERSION_WITH_KEYS) {
+      const coordinators = [];
+      for (const key of request.coordinatorKeys) {
+        coordinators.push({ key, ...(await find(context, keyType, key)) });
+      }
+      return { coordinators };
+    }
+    return await find(context, keyType, request.key);
+  },
+});
+
+async function find(context: RequestContext, keyType: number, key: string) {
+  if (keyType === TRANSACTION) {
+    return notFound(
+      TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+      "This broker does not serve transactions yet.",
+    );
+  }
+  if (keyType !== GROUP) {
+    const known = keyType === SHARE && context.version >= 6;
+    return known
+      ? notFound(COORDINATOR_NOT_AVAILABLE, "This broker does not serve share groups yet.")
+      : notFound(INVALID_REQUEST, "");
+  }
+  const { services, connection } = context;
+  try {
+    await services.topics.ensure(CONSUMER_OFFSETS_TOPIC);
+  } catch (cause) {
+    return notFound(COORDINATOR_NOT_AVAILABLE, metadataError(cause).message);
+  }
+  const broker = groupCoordinator(services, key);
+  const { host, port } = services.cluster.endpoint(broker, connection.listenerName);
+  return { errorCode: 0, errorMessage: "", nodeId: broker.id, host, port };
+}
+
+function notFound(code: number, errorMessage: string) {
+  return { errorCode: code, errorMessage, nodeId: -1, host: "", port: -1 };
+}

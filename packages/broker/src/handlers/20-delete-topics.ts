@@ -1,0 +1,88 @@
+/** Deletes topics. v5: messages; v6: by name or by id. AD2: the name is free and the id dead once answered. */
+import type { Topic } from "@ottla/metadata";
+import {
+  type DeleteTopicsRequest,
+  deleteTopics,
+  errorCode,
+  errorMessage,
+  ZERO_UUID,
+} from "@ottla/protocol";
+import { metadataError, RequestError } from "../error-codes.ts";
+import { handler, type RequestContext } from "../handler.ts";
+
+interface Target {
+  readonly name: string | null;
+  readonly topicId: string;
+}
+
+export const deleteTopicsHandler = handler({
+  api: deleteTopics,
+
+  async handle(context, request) {
+    const targets = targetsOf(context.version, request);
+    const isEnabled = context.services.config(context.broker.id).boolean("delete.topic.enable");
+    const seen = new Map<string, number>();
+    for (const target of targets) {
+      const key = keyOf(context, target);
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
+    const responses = [];
+    for (const target of targets) {
+      responses.push(
+        await remove(context, target, isEnabled, seen.get(keyOf(context, target))! > 1),
+      );
+    }
+    return { responses };
+  },
+});
+
+function targetsOf(version: number, request: DeleteTopicsRequest): readonly Target[] {
+  if (version >= 6) return request.topics;
+  return request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+}
+
+function topicOf(context: RequestContext, { name, topicId }: Target): Topic | null {
+  const { image } = context.services.store;
+  return name === null ? image.topicById(topicId) : image.topic(name);
+}
+
+function keyOf(context: RequestContext, target: Target): string {
+  return topicOf(context, target)?.topicId ?? target.name ?? target.topicId;
+}
+
+async function remove(
+  context: RequestContext,
+  target: Target,
+  isEnabled: boolean,
+  isDuplicate: boolean,
+) {
+  const { name, topicId } = target;
+  try {
+    if (name !== null && topicId !== ZERO_UUID) {
+      throw new RequestError(
+        "INVALID_REQUEST",
+        "You may not specify both topic name and topic id.",
+      );
+    }
+    if (name === null && topicId === ZERO_UUID) {
+      throw new RequestError("INVALID_REQUEST", "Neither topic name nor id were specified.");
+    }
+    if (isDuplicate) {
+      const what = name === null ? "id" : "name";
+      throw new RequestError("INVALID_REQUEST", `Duplicate topic ${what}.`);
+    }
+    if (!isEnabled) {
+      throw new RequestError("TOPIC_DELETION_DISABLED", errorMessage("TOPIC_DELETION_DISABLED"));
+    }
+    const topic = topicOf(context, target);
+    if (topic === null) {
+      const error = name === null ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION";
+      throw new RequestError(error, errorMessage(error));
+    }
+    await context.services.topics.delete(topic.topicId);
+    return { name: topic.name, topicId: topic.topicId, errorCode: 0, errorMessage: null };
+  } catch (cause) {
+    const { error, message } = metadataError(cause);
+    return { name, topicId, errorCode: errorCode(error), errorMessage: message };
+  }
+}

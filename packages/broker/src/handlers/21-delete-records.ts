@@ -1,0 +1,45 @@
+/** Deletes records below an offset; −1 is the high watermark (LG14). */
+import type { DeleteRecordsRequest as PartitionRequest } from "@ottla/log";
+import { deleteRecords, errorCode } from "@ottla/protocol";
+import { logErrorCode } from "../error-codes.ts";
+import { handler } from "../handler.ts";
+import { partitionError } from "../partitions.ts";
+
+const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
+
+export const deleteRecordsHandler = handler({
+  api: deleteRecords,
+
+  async handle(context, request) {
+    const refusals: number[] = [];
+    const requests: PartitionRequest[] = [];
+    for (const { name, partitions } of request.topics) {
+      const topic = context.services.store.image.topic(name);
+      for (const { partitionIndex, offset } of partitions) {
+        let refusal = partitionError(context, topic, partitionIndex);
+        if (refusal === 0 && topic!.isInternal) refusal = INVALID_TOPIC;
+        refusals.push(refusal);
+        if (refusal !== 0) continue;
+        requests.push({
+          topicId: topic!.topicId,
+          partition: partitionIndex,
+          beforeOffset: offset,
+        });
+      }
+    }
+    const results = await context.services.engine.deleteRecords(requests);
+    let position = 0;
+    let answered = 0;
+    return {
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => {
+          const refusal = refusals[position++]!;
+          if (refusal !== 0) return { partitionIndex, lowWatermark: -1, errorCode: refusal };
+          const { error, lowWatermark } = results[answered++]!;
+          return { partitionIndex, lowWatermark, errorCode: logErrorCode(error) };
+        }),
+      })),
+    };
+  },
+});

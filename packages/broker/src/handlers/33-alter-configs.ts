@@ -1,0 +1,19 @@
+/** Replaces whole configurations. */
+import { replaceConfigs } from "@ottla/metadata";
+import { alterConfigs } from "@ottla/protocol";
+import { alterEach } from "../alter-configs.ts";
+import { handler } from "../handler.ts";
+
+export const alterConfigsHandler = handler({
+  api: alterConfigs,
+
+  async handle(context, { resources, validateOnly }) {
+    const responses = await alterEach(context, resources, validateOnly, (current, { configs }) =>
+      replaceConfigs(
+        current,
+        new Map(configs.map(({ name, value }) => [name, value])) as Map<string, string>,
+      ),
+    );
+    return { responses };
+  },
+});

@@ -1,0 +1,170 @@
+/** Counts what the broker's parts tell of themselves, and renders it when somebody scrapes. */
+import type { GroupCoordinatorProbe } from "@ottla/coordinator";
+import type { LogProbe } from "@ottla/log";
+import type { Clock } from "@ottla/platform";
+import type { Handler } from "../handler.ts";
+import { CloseConnection } from "../handler.ts";
+import { InvalidFrameSize } from "../network/frame-reader.ts";
+import type { Listener } from "../network/listener.ts";
+import type { Services } from "../services.ts";
+import { Histogram } from "./histogram.ts";
+import { kafkaExporterMetrics } from "./kafka-exporter-metrics.ts";
+import { kafkaServerMetrics } from "./kafka-server-metrics.ts";
+import type { FailedRequest, ServedRequest, ServerProbe } from "./probe.ts";
+import { PrometheusText } from "./prometheus-text.ts";
+
+/** Counts of one API. */
+export interface ApiCounts {
+  readonly name: string;
+  readonly byVersion: number[];
+  readonly totalMs: Histogram;
+  requestBytes: number;
+  responseBytes: number;
+  failures: number;
+}
+
+/** Counts of one topic since the start. */
+export interface TopicCounts {
+  bytesIn: number;
+  messagesIn: number;
+  bytesOut: number;
+}
+
+export interface BrokerMetricsOptions {
+  readonly clock: Clock;
+  readonly handlers: readonly Handler[];
+  readonly report: (line: string) => void;
+}
+
+export class BrokerMetrics {
+  readonly clock: Clock;
+  readonly apis: (ApiCounts | undefined)[] = [];
+  readonly topics = new Map<string, TopicCounts>();
+  readonly flushes = new Histogram();
+  connectionsOpened = 0;
+  connectionsClosed = 0;
+  storageFailures = 0;
+  rebalances = 0;
+  readonly server: ServerProbe;
+  readonly log: LogProbe;
+  readonly groups: GroupCoordinatorProbe;
+  #services: Services | null = null;
+  #listeners: readonly Listener[] = [];
+
+  constructor({ clock, handlers, report }: BrokerMetricsOptions) {
+    this.clock = clock;
+    for (const { api } of handlers) {
+      this.apis[api.key] = {
+        name: api.name,
+        byVersion: Array.from({ length: api.versions.max + 1 }, () => 0),
+        totalMs: new Histogram(),
+        requestBytes: 0,
+        responseBytes: 0,
+        failures: 0,
+      };
+    }
+    this.server = {
+      connectionOpened: () => void this.connectionsOpened++,
+      connectionClosed: (listener, cause) => {
+        this.connectionsClosed++;
+        if (isRefusal(cause)) report(`connection on ${listener} closed: ${cause.message}`);
+      },
+      requestServed: (request) => this.#served(request),
+      requestFailed: (request) => {
+        const counts = this.apis[request.apiKey];
+        if (counts !== undefined) counts.failures++;
+        report(failureText(request, counts?.name));
+      },
+    };
+    this.log = {
+      appended: (topic, bytes, records) => {
+        const counts = this.#topic(topic);
+        counts.bytesIn += bytes;
+        counts.messagesIn += records;
+      },
+      served: (topic, bytes) => {
+        this.#topic(topic).bytesOut += bytes;
+      },
+      journalWritten: (_bytes, _batches, elapsedMs) =>
+        this.flushes.record(elapsedMs, clock.monotonic()),
+      segmentWritten: () => {},
+      checkpointed: () => {},
+      storageFailed: (error) => {
+        this.storageFailures++;
+        report(`storage failed: ${error.message}`);
+      },
+      corrupted: (path, position, detail) => report(`corrupt: ${path} at ${position}: ${detail}`),
+    };
+    this.groups = {
+      rebalanceCompleted: () => void this.rebalances++,
+      offsetsCommitted: () => {},
+      offsetsExpired: () => {},
+      offsetsDeleted: () => {},
+      shardLoaded: () => {},
+      warning: (message, cause) => report(`groups: ${message}: ${String(cause)}`),
+    };
+  }
+
+  /** Where gauges are read from; until then there are none. */
+  observe(services: Services, listeners: readonly Listener[]): void {
+    this.#services = services;
+    this.#listeners = listeners;
+  }
+
+  get connectionCount(): number {
+    let count = 0;
+    for (const listener of this.#listeners) count += listener.connectionCount;
+    return count;
+  }
+
+  listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
+  /** All metrics as of now. */
+  async render(): Promise<string> {
+    const text = new PrometheusText();
+    if (this.#services !== null) {
+      kafkaServerMetrics(text, this, this.#services);
+      await kafkaExporterMetrics(text, this.#services);
+    }
+    return text.toString();
+  }
+
+  /** Forgets the counts of a topic that is gone. */
+  forgetTopic(name: string): void {
+    this.topics.delete(name);
+  }
+
+  #served({ apiKey, version, totalMs, requestBytes, responseBytes }: ServedRequest): void {
+    const counts = this.apis[apiKey]!;
+    counts.byVersion[version]!++;
+    counts.totalMs.record(totalMs, this.clock.monotonic());
+    counts.requestBytes += requestBytes;
+    counts.responseBytes += responseBytes;
+  }
+
+  #topic(name: string): TopicCounts {
+    let counts = this.topics.get(name);
+    if (counts === undefined) {
+      counts = { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
+      this.topics.set(name, counts);
+    }
+    return counts;
+  }
+}
+
+/** Whether a connection was closed because of what it sent, which its owner wants to know. */
+function isRefusal(cause: unknown): cause is Error {
+  return (
+    cause instanceof CloseConnection ||
+    cause instanceof InvalidFrameSize ||
+    (cause instanceof Error && cause.name === "ProtocolError")
+  );
+}
+
+function failureText(request: FailedRequest, name: string | undefined): string {
+  const { version, clientId, correlationId, cause } = request;
+  const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return `${name ?? request.apiKey} v${version} of client ${clientId} (correlation id ${correlationId}) failed: ${detail}`;
+}

@@ -1,0 +1,193 @@
+/**
+ * Metrics under the names that jmx_exporter, Strimzi and the Grafana mixin give Kafka's MBeans. Where a name speaks of replication it is
+ * there and says what one copy means: alerts want to see 0, not nothing.
+ */
+import type { Services } from "../services.ts";
+import type { BrokerMetrics } from "./broker-metrics.ts";
+import type { Histogram } from "./histogram.ts";
+import type { Labels, PrometheusText } from "./prometheus-text.ts";
+
+const QUANTILES = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999] as const;
+const RUNNING = 3;
+
+export function kafkaServerMetrics(
+  text: PrometheusText,
+  metrics: BrokerMetrics,
+  services: Services,
+): void {
+  topicTraffic(text, metrics);
+  requests(text, metrics);
+  partitions(text, services);
+  coordinator(text, metrics, services);
+  connections(text, metrics, services);
+  runtime(text);
+}
+
+/** Each family twice: per topic, and over all topics without the label, as dashboards filter on `topic!=""`. */
+function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
+  const total = { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
+  for (const [topic, counts] of metrics.topics) {
+    traffic(text, counts, { topic });
+    total.bytesIn += counts.bytesIn;
+    total.messagesIn += counts.messagesIn;
+    total.bytesOut += counts.bytesOut;
+  }
+  traffic(text, total, {});
+  const produce = metrics.apis[0];
+  const fetch = metrics.apis[1];
+  const prefix = "kafka_server_brokertopicmetrics";
+  text.counter(`${prefix}_totalproducerequests_total`, produce?.totalMs.count ?? 0);
+  text.counter(`${prefix}_totalfetchrequests_total`, fetch?.totalMs.count ?? 0);
+  text.counter(`${prefix}_failedproducerequests_total`, produce?.failures ?? 0);
+  text.counter(`${prefix}_failedfetchrequests_total`, fetch?.failures ?? 0);
+  for (const name of ["replicationbytesin", "replicationbytesout"]) {
+    text.counter(`${prefix}_${name}_total`, 0);
+  }
+}
+
+function traffic(
+  text: PrometheusText,
+  counts: { bytesIn: number; messagesIn: number; bytesOut: number },
+  labels: Labels,
+): void {
+  const prefix = "kafka_server_brokertopicmetrics";
+  text.counter(`${prefix}_bytesin_total`, counts.bytesIn, labels);
+  text.counter(`${prefix}_messagesin_total`, counts.messagesIn, labels);
+  text.counter(`${prefix}_bytesout_total`, counts.bytesOut, labels);
+}
+
+function requests(text: PrometheusText, metrics: BrokerMetrics): void {
+  for (const counts of metrics.apis) {
+    if (counts === undefined) continue;
+    const request = counts.name;
+    for (const [version, count] of counts.byVersion.entries()) {
+      if (count === 0) continue;
+      text.counter("kafka_network_requestmetrics_requests_total", count, { request, version });
+    }
+    text.counter("kafka_network_requestmetrics_errors_total", counts.failures, {
+      request,
+      error: "UNKNOWN_SERVER_ERROR",
+    });
+    summary(text, metrics, "kafka_network_requestmetrics_totaltimems", counts.totalMs, { request });
+    text.counter("kafka_network_requestmetrics_requestbytes", counts.requestBytes, { request });
+    text.counter("kafka_network_requestmetrics_responsebytes", counts.responseBytes, { request });
+  }
+  const name = "kafka_log_logflushstats_logflushrateandtimems";
+  summary(text, metrics, name, metrics.flushes, {});
+}
+
+function summary(
+  text: PrometheusText,
+  metrics: BrokerMetrics,
+  name: string,
+  histogram: Histogram,
+  labels: Labels,
+): void {
+  const values = histogram.quantiles(QUANTILES, metrics.clock.monotonic());
+  for (const [index, value] of values.entries()) {
+    text.gauge(name, value, { ...labels, quantile: QUANTILES[index]! });
+  }
+  text.counter(`${name}_count`, histogram.count, labels);
+}
+
+function partitions(text: PrometheusText, { cluster, engine, store }: Services): void {
+  let partitionCount = 0;
+  for (const { name, topicId, replicas } of store.image.topics()) {
+    partitionCount += replicas.length;
+    for (const partition of replicas.keys()) {
+      const description = engine.describe(topicId, partition);
+      if (description === null) continue;
+      const labels = { topic: name, partition };
+      text.gauge("kafka_log_log_size", description.sizeBytes, labels);
+      text.gauge("kafka_log_log_logstartoffset", description.logStartOffset, labels);
+      text.gauge("kafka_log_log_logendoffset", description.logEndOffset, labels);
+      text.gauge("kafka_log_log_numlogsegments", description.segments, labels);
+      text.gauge("kafka_cluster_partition_underminisr", 0, labels);
+      text.gauge("kafka_cluster_partition_underreplicated", 0, labels);
+      text.gauge("kafka_cluster_partition_replicascount", replicas[partition]!.length, labels);
+    }
+  }
+  const manager = "kafka_server_replicamanager";
+  text.gauge(`${manager}_partitioncount`, partitionCount);
+  text.gauge(`${manager}_leadercount`, partitionCount);
+  for (const name of [
+    "underreplicatedpartitions",
+    "underminisrpartitioncount",
+    "atminisrpartitioncount",
+    "offlinereplicacount",
+    "reassigningpartitions",
+  ]) {
+    text.gauge(`${manager}_${name}`, 0);
+  }
+  for (const name of ["isrshrinks", "isrexpands", "failedisrupdates"]) {
+    text.counter(`${manager}_${name}_total`, 0);
+  }
+  const controller = "kafka_controller_kafkacontroller";
+  text.gauge(`${controller}_activecontrollercount`, 1);
+  text.gauge(`${controller}_globaltopiccount`, store.image.topicCount);
+  text.gauge(`${controller}_globalpartitioncount`, partitionCount);
+  text.gauge(`${controller}_activebrokercount`, cluster.brokers.length);
+  for (const name of [
+    "offlinepartitionscount",
+    "fencedbrokercount",
+    "preferredreplicaimbalancecount",
+  ]) {
+    text.gauge(`${controller}_${name}`, 0);
+  }
+  text.counter("kafka_controller_controllerstats_uncleanleaderelections_total", 0);
+  text.gauge("kafka_server_kafkaserver_brokerstate", RUNNING);
+}
+
+function coordinator(text: PrometheusText, metrics: BrokerMetrics, { groups }: Services): void {
+  for (const [name, value] of Object.entries(groups.gauges())) {
+    text.gauge(`kafka_coordinator_group_groupmetadatamanager_${name.toLowerCase()}`, value);
+  }
+  text.counter(
+    "kafka_server_group_coordinator_metrics_group_completed_rebalance_count",
+    metrics.rebalances,
+  );
+}
+
+function connections(
+  text: PrometheusText,
+  metrics: BrokerMetrics,
+  { fetchSessions }: Services,
+): void {
+  const software = new Map<string, { labels: Labels; count: number }>();
+  const counts = new Map<string, number>();
+  for (const listener of metrics.listeners()) {
+    counts.set(listener.name, (counts.get(listener.name) ?? 0) + listener.connectionCount);
+    for (const { clientSoftware } of listener.connections()) {
+      const key = `${clientSoftware.name} ${clientSoftware.version}`;
+      const known = software.get(key);
+      if (known !== undefined) known.count++;
+      else {
+        const { name, version } = clientSoftware;
+        const labels = { clientSoftwareName: name, clientSoftwareVersion: version };
+        software.set(key, { labels, count: 1 });
+      }
+    }
+  }
+  const prefix = "kafka_server_socket_server_metrics";
+  for (const [listener, count] of counts) {
+    text.gauge(`${prefix}_connection_count`, count, { listener, networkProcessor: 0 });
+  }
+  text.counter(`${prefix}_connection_creation_total`, metrics.connectionsOpened);
+  text.counter(`${prefix}_connection_close_total`, metrics.connectionsClosed);
+  for (const { labels, count } of software.values()) {
+    text.gauge(`${prefix}_connections_software`, count, labels);
+  }
+  const cache = "kafka_server_fetchsessioncache";
+  text.gauge(`${cache}_numincrementalfetchsessions`, fetchSessions.count);
+  text.gauge(`${cache}_numincrementalfetchpartitionscached`, fetchSessions.partitionCount);
+  text.counter(`${cache}_incrementalfetchsessionevictions_total`, fetchSessions.evictions);
+}
+
+function runtime(text: PrometheusText): void {
+  const memory = process.memoryUsage();
+  const cpu = process.cpuUsage();
+  text.counter("process_cpu_seconds_total", (cpu.user + cpu.system) / 1_000_000);
+  text.gauge("process_resident_memory_bytes", memory.rss);
+  text.gauge("jvm_memory_used_bytes", memory.heapUsed, { area: "heap" });
+  text.gauge("jvm_memory_used_bytes", memory.external, { area: "nonheap" });
+}

@@ -1,0 +1,265 @@
+/**
+ * One client connection: frames in, responses out in request order.
+ *
+ * Kafka serves one request of a connection at a time, and what a client may conclude from that holds here: a request starts only when
+ * all before it are answered. Requests whose order is already settled when they start (Produce: offsets are assigned before `serve`
+ * returns) overlap with others of their kind, so that a pipelining producer shares group commits with itself.
+ *
+ * Memory: a request holds its share of the budget from its size prefix until its response has been handed to the operating system.
+ * Reading stops while the budget is exhausted, while {@link MAX_QUEUED_FRAMES} requests wait to be started, and while the peer does
+ * not read what it asked for. Responses that become ready in one turn of the event loop leave in one `writev`.
+ */
+import type { Socket } from "node:net";
+import { FrameReader } from "./frame-reader.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+
+/** What a frame is turned into: the response's buffers, null for no response (acks=0), or a promise of either. */
+export type Served = readonly Buffer[] | null | Promise<readonly Buffer[] | null>;
+
+export interface FrameServer {
+  /** Serves a request. A throw or a rejection closes the connection, which is Kafka's answer to what it cannot parse. */
+  serve(connection: Connection, frame: Buffer): Served;
+  /** Whether this request may start while earlier ones that also may are still unanswered. */
+  mayOverlap(frame: Buffer): boolean;
+  closed(connection: Connection, cause: unknown): void;
+}
+
+export interface ConnectionLimits {
+  /** `socket.request.max.bytes` */
+  readonly maxFrameBytes: number;
+  readonly budget: MemoryBudget;
+}
+
+/** Requests parsed but not started at which reading stops; one chunk from the socket may go past it. */
+const MAX_QUEUED_FRAMES = 16;
+/** Overlapping requests in flight at which no further one is started. */
+const MAX_OVERLAPPING = 64;
+
+/** A request's place in the order of responses. */
+interface Slot {
+  readonly shareBytes: number;
+  isReady: boolean;
+  response: readonly Buffer[] | null;
+}
+
+export class Connection {
+  /** Peer address as Kafka prints it in group members and logs: `/127.0.0.1`. */
+  readonly clientHost: string;
+  /** Name of the listener it came in by. */
+  readonly listenerName: string;
+  /** Told by ApiVersions v3 and later (KIP-511). */
+  clientSoftware: { readonly name: string; readonly version: string } = UNKNOWN_SOFTWARE;
+  /** Monotonic time of the last byte in or response out, in ms. */
+  lastActiveMs: number;
+
+  readonly #socket: Socket;
+  readonly #server: FrameServer;
+  readonly #budget: MemoryBudget;
+  readonly #monotonic: () => number;
+  readonly #reader: FrameReader;
+  readonly #queued: Buffer[] = [];
+  readonly #slots: Slot[] = [];
+  readonly #abort = new AbortController();
+  #out: Buffer[] = [];
+  #outShareBytes = 0;
+  /** Shares of responses handed to the socket that it has not written yet. */
+  #unwrittenShareBytes = 0;
+  #isFlushScheduled = false;
+  #overlapping = 0;
+  #exclusive = false;
+  #isPaused = false;
+  #isPeerSlow = false;
+  #withdrawWait: (() => void) | null = null;
+  #isClosed = false;
+  #isDraining = false;
+
+  constructor(
+    socket: Socket,
+    listenerName: string,
+    server: FrameServer,
+    limits: ConnectionLimits,
+    monotonic: () => number,
+  ) {
+    this.#socket = socket;
+    this.#server = server;
+    this.#budget = limits.budget;
+    this.#monotonic = monotonic;
+    this.listenerName = listenerName;
+    this.clientHost = `/${(socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "")}`;
+    this.lastActiveMs = monotonic();
+    this.#reader = new FrameReader(
+      limits.maxFrameBytes,
+      (bytes) => this.#admit(bytes),
+      (frame) => this.#queued.push(frame),
+    );
+    socket.setNoDelay(true);
+    socket.on("data", (chunk) => this.#onData(chunk));
+    socket.on("drain", () => this.#onDrain());
+    socket.on("error", (cause) => this.#onClosed(cause));
+    socket.on("end", () => this.close());
+    socket.on("close", () => this.#onClosed(null));
+  }
+
+  /** Aborted when the connection is gone: what waits on behalf of the peer need not. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether a request is being served or waits to be. */
+  get isBusy(): boolean {
+    return this.#slots.length > 0 || this.#queued.length > 0;
+  }
+
+  /** Closes at once; what was not written is lost. Idempotent. */
+  close(cause: unknown = null): void {
+    this.#onClosed(cause);
+  }
+
+  /** Starts no further request and closes when those in flight are answered. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const frame of this.#queued) this.#budget.give(frame.length);
+    this.#queued.length = 0;
+    if (this.#slots.length === 0 && this.#out.length === 0) this.close();
+  }
+
+  #admit(bytes: number): boolean {
+    if (this.#budget.tryTake(bytes)) return true;
+    this.#withdrawWait = this.#budget.wait(bytes, () => {
+      this.#withdrawWait = null;
+      this.#guard(() => this.#reader.resume());
+    });
+    return false;
+  }
+
+  #onData(chunk: Buffer): void {
+    this.lastActiveMs = this.#monotonic();
+    this.#guard(() => this.#reader.push(chunk));
+  }
+
+  #guard(read: () => void): void {
+    try {
+      read();
+    } catch (cause) {
+      this.close(cause);
+      return;
+    }
+    this.#startQueued();
+  }
+
+  #startQueued(): void {
+    while (!this.#isClosed && this.#queued.length > 0 && this.#mayStart(this.#queued[0]!)) {
+      this.#start(this.#queued.shift()!);
+    }
+    this.#pauseOrResume();
+  }
+
+  #mayStart(frame: Buffer): boolean {
+    if (this.#exclusive || this.#isPeerSlow || this.#isDraining) return false;
+    if (this.#overlapping === 0) return true;
+    return this.#overlapping < MAX_OVERLAPPING && this.#server.mayOverlap(frame);
+  }
+
+  #start(frame: Buffer): void {
+    const slot: Slot = { shareBytes: frame.length, isReady: false, response: null };
+    this.#slots.push(slot);
+    let served: Served;
+    const mayOverlap = this.#server.mayOverlap(frame);
+    try {
+      served = this.#server.serve(this, frame);
+    } catch (cause) {
+      this.close(cause);
+      return;
+    }
+    if (!(served instanceof Promise)) {
+      this.#answer(slot, served);
+      return;
+    }
+    if (mayOverlap) this.#overlapping++;
+    else this.#exclusive = true;
+    served.then(
+      (response) => {
+        if (mayOverlap) this.#overlapping--;
+        else this.#exclusive = false;
+        this.#answer(slot, response);
+        this.#startQueued();
+      },
+      (cause) => this.close(cause),
+    );
+  }
+
+  #answer(slot: Slot, response: readonly Buffer[] | null): void {
+    if (this.#isClosed) return;
+    slot.isReady = true;
+    slot.response = response;
+    while (this.#slots.length > 0 && this.#slots[0]!.isReady) {
+      const first = this.#slots.shift()!;
+      this.#outShareBytes += first.shareBytes;
+      if (first.response !== null) for (const part of first.response) this.#out.push(part);
+    }
+    if (!this.#isFlushScheduled && this.#outShareBytes > 0) {
+      this.#isFlushScheduled = true;
+      process.nextTick(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    this.#isFlushScheduled = false;
+    if (this.#isClosed) return;
+    const parts = this.#out;
+    const shareBytes = this.#outShareBytes;
+    this.#out = [];
+    this.#outShareBytes = 0;
+    this.lastActiveMs = this.#monotonic();
+    if (parts.length === 0) {
+      this.#budget.give(shareBytes);
+    } else {
+      const last = parts.length - 1;
+      this.#socket.cork();
+      for (let index = 0; index < last; index++) this.#socket.write(parts[index]!);
+      this.#unwrittenShareBytes += shareBytes;
+      this.#socket.write(parts[last]!, () => {
+        if (this.#isClosed) return;
+        this.#unwrittenShareBytes -= shareBytes;
+        this.#budget.give(shareBytes);
+      });
+      this.#socket.uncork();
+      if (this.#socket.writableNeedDrain) this.#isPeerSlow = true;
+    }
+    if (this.#isDraining && this.#slots.length === 0) this.#socket.end();
+  }
+
+  #onDrain(): void {
+    this.#isPeerSlow = false;
+    this.#startQueued();
+  }
+
+  #pauseOrResume(): void {
+    if (this.#isClosed) return;
+    const shouldPause =
+      this.#withdrawWait !== null || this.#isPeerSlow || this.#queued.length >= MAX_QUEUED_FRAMES;
+    if (shouldPause === this.#isPaused) return;
+    this.#isPaused = shouldPause;
+    if (shouldPause) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #onClosed(cause: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.destroy();
+    this.#withdrawWait?.();
+    this.#withdrawWait = null;
+    let held = this.#outShareBytes + this.#unwrittenShareBytes + this.#reader.admittedBytes;
+    for (const slot of this.#slots) held += slot.shareBytes;
+    for (const frame of this.#queued) held += frame.length;
+    this.#slots.length = 0;
+    this.#queued.length = 0;
+    this.#out = [];
+    this.#abort.abort();
+    this.#budget.give(held);
+    this.#server.closed(this, cause);
+  }
+}
+
+const UNKNOWN_SOFTWARE = { name: "unknown", version: "unknown" } as const;

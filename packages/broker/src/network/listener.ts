@@ -1,0 +1,161 @@
+/** Accepts connections on one address and keeps count of them. */
+import { createServer, type Server, type Socket } from "node:net";
+import type { Cancel, Clock } from "@ottla/platform";
+import { Connection, type ConnectionLimits, type FrameServer } from "./connection.ts";
+
+export interface ListenerOptions {
+  /** `PLAINTEXT`, or whatever the operator calls it. */
+  readonly name: string;
+  /** Address to bind; empty for all, IPv6 included where there is any. */
+  readonly host: string;
+  /** 0 for one that the operating system picks. */
+  readonly port: number;
+  readonly limits: ConnectionLimits;
+  /** `connections.max.idle.ms`; −1 for no limit. */
+  readonly maxIdleMs: number;
+  /** `max.connections` and `max.connections.per.ip`. */
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+  readonly clock: Clock;
+  readonly server: Omit<FrameServer, "closed">;
+  readonly probe: ListenerProbe;
+}
+
+export interface ListenerProbe {
+  connectionOpened(listener: string): void;
+  /** `cause` is null for a close by the peer or by us. */
+  connectionClosed(listener: string, cause: unknown): void;
+}
+
+const BACKLOG = 511;
+const IDLE_CHECKS_PER_LIMIT = 4;
+
+export class Listener {
+  readonly name: string;
+  readonly #options: ListenerOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #perHost = new Map<string, number>();
+  readonly #servers: Server[] = [];
+  #cancelIdleCheck: Cancel | null = null;
+  #onEmpty: (() => void) | null = null;
+  #port = 0;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.name = options.name;
+  }
+
+  /** The port bound, known once {@link listen} resolved. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  connections(): Iterable<Connection> {
+    return this.#connections;
+  }
+
+  /**
+   * Binds and starts to accept. The host `localhost` is bound on both loopback addresses where both exist, since clients differ in
+   * which they try first.
+   * @throws the operating system's error, such as EADDRINUSE.
+   */
+  async listen(): Promise<void> {
+    const { host, port } = this.#options;
+    this.#port = await this.#bind(host === "localhost" ? "127.0.0.1" : host, port);
+    if (host === "localhost") {
+      // No IPv6 on this machine, or somebody else has the port there: IPv4 alone will do.
+      await this.#bind("::1", this.#port).catch(() => this.#port);
+    }
+    this.#scheduleIdleCheck();
+  }
+
+  /** Stops accepting; connections in place go on. */
+  stopAccepting(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  /** Lets every connection finish what it has begun and resolves when all are closed, at the latest after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#cancelIdleCheck?.();
+    this.stopAccepting();
+    for (const connection of this.#connections) connection.drain();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.schedule(timeoutMs, () => {
+        for (const connection of this.#connections) connection.close();
+        resolve();
+      });
+      this.#onEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #bind(host: string, port: number): Promise<number> {
+    const server = createServer({ highWaterMark: SOCKET_BUFFER_BYTES }, (socket) =>
+      this.#accept(socket),
+    );
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      const address = host === "" ? { port } : { host, port };
+      server.listen({ ...address, backlog: BACKLOG }, () => {
+        server.off("error", reject);
+        server.on("error", () => {});
+        const bound = server.address();
+        resolve(typeof bound === "object" && bound !== null ? bound.port : port);
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    const { name, limits, server, clock, probe } = this.#options;
+    const host = socket.remoteAddress ?? "";
+    const sameHost = this.#perHost.get(host) ?? 0;
+    if (
+      this.#connections.size >= this.#options.maxConnections ||
+      sameHost >= this.#options.maxConnectionsPerIp
+    ) {
+      socket.destroy();
+      return;
+    }
+    this.#perHost.set(host, sameHost + 1);
+    const frames: FrameServer = {
+      serve: (connection, frame) => server.serve(connection, frame),
+      mayOverlap: (frame) => server.mayOverlap(frame),
+      closed: (connection, cause) => this.#closed(connection, host, cause),
+    };
+    const connection = new Connection(socket, name, frames, limits, () => clock.monotonic());
+    this.#connections.add(connection);
+    probe.connectionOpened(name);
+  }
+
+  #closed(connection: Connection, host: string, cause: unknown): void {
+    if (!this.#connections.delete(connection)) return;
+    const left = (this.#perHost.get(host) ?? 1) - 1;
+    if (left > 0) this.#perHost.set(host, left);
+    else this.#perHost.delete(host);
+    this.#options.probe.connectionClosed(this.name, cause);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #scheduleIdleCheck(): void {
+    const { maxIdleMs, clock } = this.#options;
+    if (maxIdleMs < 0) return;
+    this.#cancelIdleCheck = clock.schedule(maxIdleMs / IDLE_CHECKS_PER_LIMIT, () => {
+      const before = clock.monotonic() - maxIdleMs;
+      for (const connection of this.#connections) {
+        if (!connection.isBusy && connection.lastActiveMs < before) connection.close();
+      }
+      this.#scheduleIdleCheck();
+    });
+  }
+}
+
+/** Bytes of responses a socket may hold before the peer counts as slow. */
+const SOCKET_BUFFER_BYTES = 1_048_576;

@@ -1,0 +1,53 @@
+/** Which broker answers for a partition, and what to tell a client that asked the wrong one. */
+import type { Topic } from "@ottla/metadata";
+import { errorCode } from "@ottla/protocol";
+import type { LogicalBroker } from "./cluster.ts";
+import type { RequestContext } from "./handler.ts";
+
+const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
+const NOT_LEADER_OR_FOLLOWER = errorCode("NOT_LEADER_OR_FOLLOWER");
+
+/** 0, or Kafka's code for why this broker does not serve the partition. */
+export function partitionError(
+  context: RequestContext,
+  topic: Topic | null,
+  partition: number,
+): number {
+  if (topic === null || partition < 0 || partition >= topic.replicas.length) {
+    return UNKNOWN_TOPIC_OR_PARTITION;
+  }
+  const { cluster } = context.services;
+  if (cluster.brokers.length === 1) return 0;
+  return cluster.leader(topic, partition) === context.broker.id ? 0 : NOT_LEADER_OR_FOLLOWER;
+}
+
+/** Leaders that a response names because partitions were asked for elsewhere (KIP-951, gotcha 8). */
+export class LeaderHints {
+  readonly #context: RequestContext;
+  readonly #isTold: boolean;
+  readonly #brokers = new Set<LogicalBroker>();
+
+  /** @param since first version of the response that can carry hints. */
+  constructor(context: RequestContext, since: number) {
+    this.#context = context;
+    this.#isTold = context.version >= since;
+  }
+
+  /** The `CurrentLeader` of a partition, remembered for {@link nodeEndpoints}; undefined unless the code says that it is elsewhere. */
+  currentLeader(code: number, topic: Topic | null, partition: number) {
+    if (!this.#isTold || code !== NOT_LEADER_OR_FOLLOWER || topic === null) return undefined;
+    const { cluster, engine } = this.#context.services;
+    const leaderId = cluster.leader(topic, partition);
+    const broker = cluster.broker(leaderId);
+    if (broker !== null) this.#brokers.add(broker);
+    return { leaderId, leaderEpoch: engine.leaderEpoch };
+  }
+
+  nodeEndpoints() {
+    const { connection, services } = this.#context;
+    return Array.from(this.#brokers, (broker) => {
+      const { host, port } = services.cluster.endpoint(broker, connection.listenerName);
+      return { nodeId: broker.id, host, port, rack: broker.rack };
+    });
+  }
+}

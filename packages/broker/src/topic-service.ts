@@ -1,0 +1,342 @@
+/**
+ * Creates, changes and deletes topics: Kafka's rules on top of the metadata store, and the log engine kept in step with it.
+ *
+ * Order at creation: the store makes the topic durable, the engine is told, only then anybody hears of it. A crash in between leaves a
+ * topic without files, which is what a topic without records looks like anyway.
+ */
+import type { LogEngine } from "@ottla/log";
+import {
+  assignReplicas,
+  collisionKey,
+  isInternalTopicName,
+  METADATA_TOPIC_NAME,
+  type MetadataStore,
+  type Topic,
+  TopicExists,
+  toLogConfig,
+  topicCollisionMessage,
+  topicNameProblem,
+  validateTopicConfigs,
+} from "@ottla/metadata";
+import type { Cluster } from "./cluster.ts";
+import type { DynamicConfig } from "./dynamic-config.ts";
+import { RequestError } from "./error-codes.ts";
+
+/** A topic asked for, as in CreateTopics. */
+export interface TopicRequest {
+  readonly name: string;
+  /** −1 for `num.partitions`. */
+  readonly partitions: number;
+  /** −1 for `default.replication.factor`. */
+  readonly replicationFactor: number;
+  /** Replicas by partition when the client chose them; empty otherwise. */
+  readonly assignments: readonly {
+    readonly partitionIndex: number;
+    readonly brokerIds: readonly number[];
+  }[];
+  readonly configs: ReadonlyMap<string, string | null>;
+}
+
+export interface TopicPlan {
+  readonly replicas: readonly (readonly number[])[];
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+export const CONSUMER_OFFSETS_TOPIC = "__consumer_offsets";
+
+export class TopicService {
+  readonly #store: MetadataStore;
+  readonly #engine: LogEngine;
+  readonly #cluster: Cluster;
+  readonly #config: DynamicConfig;
+  readonly #creating = new Map<string, Promise<Topic>>();
+  /** Names by what they share with colliding ones; built on first use. */
+  #names: Map<string, string> | null = null;
+  #onDeleted: (topics: readonly Topic[]) => Promise<void> = async () => {};
+  #nextLeader = 0;
+
+  constructor(store: MetadataStore, engine: LogEngine, cluster: Cluster, config: DynamicConfig) {
+    this.#store = store;
+    this.#engine = engine;
+    this.#cluster = cluster;
+    this.#config = config;
+  }
+
+  /** Tells the engine of every topic there is. */
+  openAll(): void {
+    for (const topic of this.#store.image.topics()) {
+      this.#engine.openTopic({
+        topicId: topic.topicId,
+        name: topic.name,
+        partitions: topic.replicas.length,
+        config: this.#logConfig(topic.name),
+      });
+    }
+  }
+
+  /** Called with topics after they are gone. */
+  onDeleted(listener: (topics: readonly Topic[]) => Promise<void>): void {
+    this.#onDeleted = listener;
+  }
+
+  /** What creating the topic would make. @throws {RequestError} with Kafka's error and message. */
+  plan(request: TopicRequest): TopicPlan {
+    this.checkName(request.name);
+    const broker = this.#config.broker(this.#cluster.controller.id);
+    const problem = validateTopicConfigs(request.configs, broker);
+    if (problem !== null) throw problem;
+    return {
+      replicas: this.#placement(request),
+      configs: request.configs as ReadonlyMap<string, string>,
+    };
+  }
+
+  /** @throws {TopicExists} */
+  async create(name: string, plan: TopicPlan): Promise<Topic> {
+    const pending = this.#creating.get(name);
+    if (pending !== undefined) {
+      await pending.catch(() => {});
+      throw new TopicExists(name);
+    }
+    const creation = this.#create(name, plan);
+    this.#creating.set(name, creation);
+    try {
+      return await creation;
+    } finally {
+      this.#creating.delete(name);
+    }
+  }
+
+  /** The topic, created with the broker's defaults if it is not there. @throws {RequestError} when it cannot be. */
+  async ensure(name: string): Promise<Topic> {
+    for (;;) {
+      const existing = this.#store.image.topic(name);
+      if (existing !== null) return existing;
+      const pending = this.#creating.get(name);
+      if (pending !== undefined) {
+        await pending.catch(() => {});
+        continue;
+      }
+      const creation = this.create(name, this.plan(this.#defaults(name)));
+      return await creation;
+    }
+  }
+
+  /** @throws {TopicNotFound} */
+  async delete(topicId: string): Promise<void> {
+    const topic = await this.#store.deleteTopic(topicId);
+    if (this.#names?.get(collisionKey(topic.name)) === topic.name) this.#names = null;
+    await this.#engine.deleteTopic(topicId);
+    await this.#onDeleted([topic]);
+  }
+
+  /** AD3. @throws {RequestError} */
+  planGrowth(
+    topic: Topic,
+    count: number,
+    assignments: readonly (readonly number[])[] | null,
+  ): readonly (readonly number[])[] {
+    const current = topic.replicas.length;
+    if (count < current) {
+      throw new RequestError(
+        "INVALID_PARTITIONS",
+        `The topic ${topic.name} currently has ${current} partition(s); ${count} would not be an increase.`,
+      );
+    }
+    if (count === current) {
+      throw new RequestError("INVALID_PARTITIONS", `Topic already has ${current} partition(s).`);
+    }
+    const added = count - current;
+    if (added > MAX_PARTITIONS_PER_REQUEST) throw tooManyPartitions();
+    if (assignments !== null) {
+      if (assignments.length !== added) {
+        const verb = assignments.length === 1 ? "assignment was" : "assignments were";
+        throw new RequestError(
+          "INVALID_REPLICA_ASSIGNMENT",
+          `Attempted to add ${added} additional partition(s), but only ${assignments.length} ${verb} specified.`,
+        );
+      }
+      for (const replicas of assignments) this.#checkReplicas(replicas);
+      return [...topic.replicas, ...assignments];
+    }
+    const factor = topic.replicas[0]?.length ?? 1;
+    const start = this.#cluster.brokerIds.indexOf(topic.replicas[current - 1]?.[0] ?? -1) + 1;
+    return [...topic.replicas, ...assignReplicas(this.#cluster.brokerIds, added, factor, start)];
+  }
+
+  async grow(topic: Topic, replicas: readonly (readonly number[])[]): Promise<void> {
+    await this.#store.growTopic(topic.topicId, replicas);
+    this.#engine.alterTopic(topic.topicId, { partitions: replicas.length });
+  }
+
+  /** Tells the engine of a topic's configuration after it was altered. */
+  configChanged(name: string): void {
+    const topic = this.#store.image.topic(name);
+    if (topic !== null) {
+      this.#engine.alterTopic(topic.topicId, { config: this.#logConfig(name) });
+    }
+  }
+
+  /** The same for all topics, after the broker's defaults changed. */
+  defaultsChanged(): void {
+    for (const topic of this.#store.image.topics()) this.configChanged(topic.name);
+  }
+
+  async #create(name: string, plan: TopicPlan): Promise<Topic> {
+    const isInternal = isInternalTopicName(name);
+    const topic = await this.#store.createTopic({ name, isInternal, ...plan });
+    this.#engine.openTopic({
+      topicId: topic.topicId,
+      name,
+      partitions: topic.replicas.length,
+      config: this.#logConfig(name),
+    });
+    this.#names?.set(collisionKey(name), name);
+    return topic;
+  }
+
+  #logConfig(name: string) {
+    const broker = this.#config.broker(this.#cluster.controller.id);
+    return toLogConfig(broker, this.#store.image.configs({ type: "topic", name }));
+  }
+
+  /** @throws {RequestError} for a name that breaks the rules. @throws {TopicExists} */
+  checkName(name: string): void {
+    const problem = topicNameProblem(name);
+    if (problem !== null) throw new RequestError("INVALID_TOPIC_EXCEPTION", problem);
+    if (name === METADATA_TOPIC_NAME) {
+      throw new RequestError(
+        "INVALID_REQUEST",
+        `Creation of internal topic ${name} is prohibited.`,
+      );
+    }
+    if (this.#store.image.topic(name) !== null) throw new TopicExists(name);
+    const similar = this.#similarName(name);
+    if (similar !== null) {
+      throw new RequestError("INVALID_TOPIC_EXCEPTION", topicCollisionMessage(name, similar));
+    }
+  }
+
+  #similarName(name: string): string | null {
+    if (this.#names === null) {
+      this.#names = new Map();
+      for (const topic of this.#store.image.topics()) {
+        this.#names.set(collisionKey(topic.name), topic.name);
+      }
+    }
+    return this.#names.get(collisionKey(name)) ?? null;
+  }
+
+  #placement(request: TopicRequest): readonly (readonly number[])[] {
+    const { partitions, replicationFactor, assignments } = request;
+    if (assignments.length > 0) return this.#manualPlacement(request);
+    if (replicationFactor < -1 || replicationFactor === 0) {
+      throw new RequestError(
+        "INVALID_REPLICATION_FACTOR",
+        "Replication factor must be larger than 0, or -1 to use the default value.",
+      );
+    }
+    if (partitions < -1 || partitions === 0) {
+      throw new RequestError(
+        "INVALID_PARTITIONS",
+        "Number of partitions was set to an invalid non-positive value.",
+      );
+    }
+    const broker = this.#config.broker(this.#cluster.controller.id);
+    const count = partitions === -1 ? broker.number("num.partitions") : partitions;
+    const factor =
+      replicationFactor === -1 ? broker.number("default.replication.factor") : replicationFactor;
+    if (count > MAX_PARTITIONS_PER_REQUEST) throw tooManyPartitions();
+    return assignReplicas(this.#cluster.brokerIds, count, factor, this.#nextLeader++);
+  }
+
+  #manualPlacement(request: TopicRequest): readonly (readonly number[])[] {
+    if (request.replicationFactor !== -1) {
+      throw new RequestError(
+        "INVALID_REQUEST",
+        "A manual partition assignment was specified, but replication factor was not set to -1.",
+      );
+    }
+    if (request.partitions !== -1) {
+      throw new RequestError(
+        "INVALID_REQUEST",
+        "A manual partition assignment was specified, but numPartitions was not set to -1.",
+      );
+    }
+    const replicas: (readonly number[])[] = [];
+    for (const { partitionIndex, brokerIds } of request.assignments) {
+      if (replicas[partitionIndex] !== undefined) {
+        throw new RequestError(
+          "INVALID_REPLICA_ASSIGNMENT",
+          `Found multiple manual partition assignments for partition ${partitionIndex}`,
+        );
+      }
+      this.#checkReplicas(brokerIds);
+      if (partitionIndex < 0 || partitionIndex >= request.assignments.length) {
+        throw new RequestError(
+          "INVALID_REPLICA_ASSIGNMENT",
+          "partitions should be a consecutive 0-based integer sequence",
+        );
+      }
+      replicas[partitionIndex] = brokerIds;
+    }
+    return replicas;
+  }
+
+  #checkReplicas(brokerIds: readonly number[]): void {
+    if (brokerIds.length === 0) {
+      throw new RequestError(
+        "INVALID_REPLICA_ASSIGNMENT",
+        "The manual partition assignment includes an empty replica list.",
+      );
+    }
+    const sorted = brokerIds.toSorted((a, b) => a - b);
+    sorted.forEach((id, index) => {
+      if (this.#cluster.broker(id) === null) {
+        throw new RequestError(
+          "INVALID_REPLICA_ASSIGNMENT",
+          `The manual partition assignment includes broker ${id}, but no such broker is registered.`,
+        );
+      }
+      if (id === sorted[index - 1]) {
+        throw new RequestError(
+          "INVALID_REPLICA_ASSIGNMENT",
+          `The manual partition assignment includes the broker ${id} more than once.`,
+        );
+      }
+    });
+  }
+
+  /** How a topic nobody described comes to be: an internal one by its own settings, any other by the broker's defaults. */
+  #defaults(name: string): TopicRequest {
+    const broker = this.#config.broker(this.#cluster.controller.id);
+    const brokers = this.#cluster.brokers.length;
+    if (name !== CONSUMER_OFFSETS_TOPIC) {
+      const factor = Math.min(broker.number("default.replication.factor"), brokers);
+      return { name, partitions: -1, replicationFactor: factor, assignments: [], configs: NONE };
+    }
+    return {
+      name,
+      partitions: broker.number("offsets.topic.num.partitions"),
+      replicationFactor: Math.min(broker.number("offsets.topic.replication.factor"), brokers),
+      assignments: [],
+      configs: new Map([
+        ["cleanup.policy", "compact"],
+        ["compression.type", "producer"],
+        ["segment.bytes", String(broker.number("offsets.topic.segment.bytes"))],
+      ]),
+    };
+  }
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** Kafka's bound on partitions that one request may create. */
+export const MAX_PARTITIONS_PER_REQUEST = 10_000;
+
+export function tooManyPartitions(): RequestError {
+  return new RequestError(
+    "POLICY_VIOLATION",
+    "Excessively large number of partitions per request.",
+  );
+}
