@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BatchBuilder, buildEndMarker } from "@ottla/protocol";
+import { CorruptBatchError } from "../errors.ts";
+import { AbortedTransactions } from "./aborted.ts";
+import { decodeBatches } from "./decode.ts";
+import { PartitionRecords } from "./records.ts";
+
+const subject = { topic: "t", partition: 0 };
+
+function batch(baseOffset: number, values: readonly string[], producer = -1): Buffer {
+  const builder = new BatchBuilder({
+    baseOffset,
+    ...(producer < 0
+      ? {}
+      : { producerId: producer, producerEpoch: 0, baseSequence: 0, isTransactional: true }),
+  });
+  for (const value of values) builder.append(1_000, null, value);
+  return builder.build();
+}
+
+function marker(baseOffset: number, producer: number, type: "abort" | "commit"): Buffer {
+  const bytes = buildEndMarker({
+    type,
+    producerId: producer,
+    producerEpoch: 0,
+    coordinatorEpoch: 0,
+    timestampMs: 0,
+  });
+  bytes.writeBigInt64BE(BigInt(baseOffset), 0);
+  return bytes;
+}
+
+/** The values a reader gets from one answer. */
+function read(records: Buffer, fetchOffset: number, aborted: AbortedTransactions | null) {
+  const decoded = decodeBatches(subject, records, fetchOffset, aborted, true);
+  const view = new PartitionRecords({
+    ...subject,
+    startOffset: fetchOffset,
+    nextOffset: decoded.nextOffset,
+    endOffset: decoded.nextOffset,
+    leaderEpoch: decoded.leaderEpoch,
+    buffer: records,
+    batches: decoded.batches,
+  });
+  const values = view.toArray().map((record) => record.valueText());
+  assert.deepEqual(
+    [...view].map((record) => record.valueText()),
+    values,
+  );
+  return { values, nextOffset: decoded.nextOffset };
+}
+
+test("TX11: a producer that aborts twice in one answer and commits in between keeps only what it committed", () => {
+  const aborted = new AbortedTransactions();
+  const records = Buffer.concat([
+    batch(0, ["a"], 7),
+    marker(1, 7, "abort"),
+    batch(2, ["b"], 7),
+    marker(3, 7, "commit"),
+    batch(4, ["c"], 7),
+    batch(5, ["other"], 8),
+    marker(6, 7, "abort"),
+    batch(7, ["d"], 7),
+    marker(8, 8, "commit"),
+    batch(9, ["plain"]),
+  ]);
+  aborted.add([
+    { producerId: 7, firstOffset: 0 },
+    { producerId: 7, firstOffset: 4 },
+  ]);
+  assert.deepEqual(read(records, 0, aborted), {
+    values: ["b", "other", "d", "plain"],
+    nextOffset: 10,
+  });
+  assert.equal(aborted.size, 0);
+  assert.deepEqual(read(records, 0, null).values.length, 6);
+});
+
+test("TX11: an abort whose marker comes in a later answer, listed there again, hides both parts and nothing after", () => {
+  const aborted = new AbortedTransactions();
+  const listed = [{ producerId: 7, firstOffset: 0 }];
+  aborted.add(listed);
+  assert.deepEqual(read(batch(0, ["a", "b"], 7), 0, aborted), { values: [], nextOffset: 2 });
+  aborted.add(listed);
+  const later = Buffer.concat([
+    batch(2, ["c"], 7),
+    marker(3, 7, "abort"),
+    batch(4, ["next transaction"], 7),
+  ]);
+  assert.deepEqual(read(later, 2, aborted).values, ["next transaction"]);
+});
+
+test("an answer that begins before the asked offset shows only what was asked for", () => {
+  const records = Buffer.concat([batch(10, ["a", "b", "c"]), batch(13, ["d"])]);
+  assert.deepEqual(read(records, 12, null), { values: ["c", "d"], nextOffset: 14 });
+});
+
+test("an answer of markers only moves on without records", () => {
+  assert.deepEqual(read(marker(5, 7, "commit"), 5, new AbortedTransactions()), {
+    values: [],
+    nextOffset: 6,
+  });
+});
+
+test("a wrong checksum is reported with its offset; sound batches before it come first", () => {
+  const sound = batch(0, ["a"]);
+  const broken = batch(1, ["b"]);
+  broken[broken.length - 1]! ^= 1;
+  const both = Buffer.concat([sound, broken]);
+  assert.deepEqual(read(both, 0, null), { values: ["a"], nextOffset: 1 });
+  assert.throws(
+    () => read(Buffer.from(broken), 1, null),
+    (error: unknown) => error instanceof CorruptBatchError && error.offset === 1,
+  );
+  assert.deepEqual(decodeBatches(subject, broken, 1, null, false).batches, [0]);
+});
+
+test("an answer without one whole batch is an error, not an endless repetition", () => {
+  assert.throws(() => read(batch(0, ["abc"]).subarray(0, 70), 0, null), CorruptBatchError);
+});
+
+test("headers, keys and timestamps of a record are there when looked at, also from compressed batches", () => {
+  for (const compression of ["none", "gzip"] as const) {
+    const builder = new BatchBuilder({ baseOffset: 3, compression });
+    builder.append(5, "k", null, [
+      { key: "a", value: "1" },
+      { key: "b", value: null },
+    ]);
+    const [records, decoded] = [builder.build(), [0]];
+    const view = new PartitionRecords({
+      ...subject,
+      startOffset: 0,
+      nextOffset: 4,
+      endOffset: 10,
+      leaderEpoch: -1,
+      buffer: records,
+      batches: decoded,
+    });
+    const [record] = view.toArray();
+    assert.deepEqual(
+      [record!.offset, record!.timestampMs, record!.keyText(), record!.valueText(), record!.value],
+      [3, 5, "k", null, null],
+    );
+    assert.deepEqual(record!.headers, [
+      { key: "a", value: Buffer.from("1") },
+      { key: "b", value: null },
+    ]);
+    assert.equal(view.lag, 6);
+    assert.deepEqual(view.rawBatches(), [records]);
+  }
+});
