@@ -1,0 +1,232 @@
+/** `ottla consume`: records out, from where the user says to the end, or on and on. */
+import type { Client, Consumer, PartitionRecords, TopicPartition } from "@ottla/client";
+import { clusterOptions } from "../cluster/options.ts";
+import {
+  PartitionMap,
+  type PartitionSelection,
+  partitionSelection,
+  selectedPartitions,
+} from "../cluster/partitions.ts";
+import { type StartPoint, startOffsets, startPoint } from "../cluster/start-point.ts";
+import { withClient } from "../cluster/with-client.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { flag, optional, someArguments, withDefault } from "../command-line/option.ts";
+import { integer, list, oneOf, type Parse, text } from "../command-line/value.ts";
+import type { Context } from "../context.ts";
+import { UsageFailure } from "../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { Progress } from "../output/progress.ts";
+import { recordToJson } from "../records/record-json.ts";
+import { appendRecordText, type RecordField, recordFields } from "../records/record-text.ts";
+
+const AUTO_COMMIT_MS = 5_000;
+/** While waiting for the end: how soon positions that moved without a record, over transaction markers, are noticed. */
+const LOOK_EVERY_MS = 100;
+const FOLLOW_POLL_MS = 1_000;
+
+const shown: Parse<readonly RecordField[]> = (raw) =>
+  raw === "all" ? recordFields : list(oneOf(...recordFields))(raw);
+
+export const consume = defineCommand({
+  description:
+    "Prints what the partitions hold when it starts, and ends; with --follow it goes on with what comes. With --group it starts where the " +
+    "group has committed, shares partitions with the group's other members, and commits what it has printed.",
+  arguments: [
+    someArguments("TOPIC[:PARTITIONS]", "Topics, or some of their partitions: orders:0,2"),
+  ],
+  options: {
+    from: withDefault(startPoint, { kind: "beginning" } as StartPoint, {
+      about:
+        "Where to start: beginning, end, an offset, -N for the last N of each partition, or a time such as 2026-01-31T10:00:00Z",
+      placeholder: "WHERE",
+      defaultText: "beginning",
+    }),
+    follow: flag({ about: "Wait for new records at the end, until Ctrl-C", short: "f" }),
+    max: optional(integer({ min: 1 }), {
+      about: "End after so many records",
+      placeholder: "N",
+      short: "n",
+    }),
+    group: optional(text, { about: "Be a member of this group", placeholder: "GROUP", short: "g" }),
+    readCommitted: flag({ about: "Leave out records of open and aborted transactions" }),
+    show: withDefault(shown, [] as readonly RecordField[], {
+      about: `Print more than values: all, or some of ${recordFields.join(",")}`,
+      placeholder: "FIELDS",
+      defaultText: "only values",
+    }),
+    separator: withDefault(text, "\t", {
+      about: "What stands between the fields of a line",
+      placeholder: "TEXT",
+      defaultText: "a tab",
+    }),
+    ...clusterOptions,
+  },
+  examples: [
+    { about: "Everything in a topic, with keys", line: "consume orders --show key" },
+    {
+      about: "The last ten records of each partition, and what comes",
+      line: "consume orders --from -10 --follow",
+    },
+    { about: "JSON, one record a line", line: "consume orders --output json | jq .value" },
+  ],
+  async run({ arguments: [words], options }, context) {
+    const selections = words.map(partitionSelection);
+    if (options.group !== null) checkGroupOptions(selections, options.from);
+    return await withClient(options, context, async (client) => {
+      const partitions = await selectedPartitions(client, selections);
+      const isolationLevel = options.readCommitted ? "read_committed" : "read_uncommitted";
+      const ends = options.follow ? null : await endOffsets(client, partitions, isolationLevel);
+      const isFile = !context.stdout.isTerminal;
+      const progress = new Progress(context.stderr, context.clock, isFile);
+      const reading = new Reading(context, progress, { ...options, ends });
+      const consumer = client.consumer({
+        isolationLevel,
+        autoOffsetReset:
+          options.from.kind === "end"
+            ? "latest"
+            : options.from.kind === "offset"
+              ? "none"
+              : "earliest",
+        ...(options.group === null
+          ? {}
+          : { groupId: options.group, autoCommitIntervalMs: AUTO_COMMIT_MS }),
+      });
+      try {
+        if (options.group === null) {
+          const starts = await startOffsets(client, partitions, options.from, isolationLevel);
+          // What is at its end already would be waited for in vain.
+          const open = starts.filter((start) => ends === null || start.offset < ends.get(start)!);
+          if (open.length > 0) {
+            consumer.assign(open);
+            await reading.run(consumer, context.interruption());
+          }
+        } else {
+          const topics = [...new Set(partitions.map(({ topic }) => topic))];
+          consumer.subscribe(topics, { onAssigned: () => reading.onAssigned() });
+          await reading.run(consumer, context.interruption());
+        }
+      } finally {
+        progress.end();
+        await consumer.close();
+      }
+      await context.stderr.write(`${progress.summary()}\n`);
+      return EXIT.ok;
+    });
+  },
+});
+
+function checkGroupOptions(selections: readonly PartitionSelection[], from: StartPoint): void {
+  if (selections.some(({ partitions }) => partitions !== null)) {
+    throw new UsageFailure("a group shares out partitions by itself: name topics only");
+  }
+  if (from.kind !== "beginning" && from.kind !== "end") {
+    throw new UsageFailure(
+      "with --group, --from takes beginning or end: it counts only where the group has committed nothing",
+      ['To move a group to an offset or a time, use "group reset".'],
+    );
+  }
+}
+
+async function endOffsets(
+  client: Client,
+  partitions: readonly TopicPartition[],
+  isolationLevel: "read_committed" | "read_uncommitted",
+): Promise<PartitionMap<number>> {
+  const { orThrow } = await import("@ottla/client");
+  const listed = orThrow(
+    await client.admin.listOffsets(
+      partitions.map((partition) => ({ ...partition, at: "latest" })),
+      { isolationLevel },
+    ),
+  );
+  return new PartitionMap(listed.map((each) => [each, each.offset]));
+}
+
+interface ReadingOptions {
+  readonly output: "text" | "json";
+  readonly show: readonly RecordField[];
+  readonly separator: string;
+  readonly max: number | null;
+  /** Where to end, or null to go on. */
+  readonly ends: PartitionMap<number> | null;
+}
+
+/** Takes records from a consumer and prints them; positions end up behind what was printed, so that a commit says just that. */
+class Reading {
+  readonly #context: Context;
+  readonly #progress: Progress;
+  readonly #ends: PartitionMap<number> | null;
+  readonly #isJson: boolean;
+  readonly #fields: ReadonlySet<RecordField>;
+  readonly #separator: Buffer;
+  #left: number;
+  #isAssigned = true;
+
+  constructor(context: Context, progress: Progress, options: ReadingOptions) {
+    this.#context = context;
+    this.#progress = progress;
+    this.#ends = options.ends;
+    this.#isJson = options.output === "json";
+    this.#fields = new Set(options.show);
+    this.#separator = Buffer.from(options.separator);
+    this.#left = options.max ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** A member may be given nothing: it is at its end then, too, but not before it was told so. */
+  onAssigned(): void {
+    this.#isAssigned = true;
+  }
+
+  async run(consumer: Consumer, signal: AbortSignal): Promise<void> {
+    this.#isAssigned = consumer.assignment.length > 0;
+    const timeoutMs = this.#ends === null ? FOLLOW_POLL_MS : LOOK_EVERY_MS;
+    while (this.#left > 0 && !signal.aborted && !this.#isAtEnd(consumer)) {
+      let polled: readonly PartitionRecords[];
+      try {
+        polled = await consumer.poll({ timeoutMs, signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      const stopped = new PartitionMap<true>();
+      for (const records of polled) await this.#print(consumer, records, stopped);
+    }
+  }
+
+  #isAtEnd(consumer: Consumer): boolean {
+    const ends = this.#ends;
+    if (ends === null || !this.#isAssigned) return false;
+    return consumer.assignment.every((partition) => {
+      const position = consumer.position(partition);
+      return position >= 0 && position >= (ends.get(partition) ?? 0);
+    });
+  }
+
+  /** `stopped` has the partitions whose first record not to print came before, in the same poll. */
+  async #print(
+    consumer: Consumer,
+    records: PartitionRecords,
+    stopped: PartitionMap<true>,
+  ): Promise<void> {
+    if (stopped.get(records)) return;
+    const end = this.#ends?.get(records) ?? Number.POSITIVE_INFINITY;
+    const chunks: Uint8Array[] = [];
+    let printed = 0;
+    let printedBytes = 0;
+    for (const record of records) {
+      if (this.#left === 0 || record.offset >= end) {
+        consumer.seek(records, record.offset);
+        consumer.pause([records]);
+        stopped.set(records, true);
+        break;
+      }
+      if (this.#isJson) chunks.push(Buffer.from(`${recordToJson(record)}\n`));
+      else appendRecordText(chunks, record, this.#fields, this.#separator);
+      this.#left -= 1;
+      printed += 1;
+      printedBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+    }
+    this.#progress.add(printed, printedBytes);
+    if (chunks.length > 0) await this.#context.stdout.write(Buffer.concat(chunks));
+  }
+}

@@ -1,0 +1,32 @@
+import { clusterOptions } from "../../cluster/options.ts";
+import { withClient } from "../../cluster/with-client.ts";
+import { defineCommand } from "../../command-line/command.ts";
+import { flag, someArguments } from "../../command-line/option.ts";
+import { print } from "../../output/document.ts";
+
+export const deleteTopics = defineCommand({
+  arguments: [someArguments("TOPIC", "Name of a topic")],
+  options: {
+    ifExists: flag({ about: "A topic that does not exist is not a failure" }),
+    ...clusterOptions,
+  },
+  examples: [{ about: "Delete two topics", line: "topic delete orders payments" }],
+  async run({ arguments: [names], options }, context) {
+    return await withClient(options, context, async (client) => {
+      const { orThrow } = await import("@ottla/client");
+      const results = await client.admin.deleteTopics([...new Set(names)]);
+      const isMissing = (error: { readonly error: string } | null) =>
+        options.ifExists && error?.error === "UNKNOWN_TOPIC_OR_PARTITION";
+      const topics = results
+        .filter(({ error }) => error === null || isMissing(error))
+        .map(({ name, error }) => ({ name, deleted: error === null }));
+      await print(context, options.output, { topics }, () =>
+        topics
+          .map(({ name, deleted }) => (deleted ? `deleted ${name}\n` : `${name} does not exist\n`))
+          .join(""),
+      );
+      orThrow(results.filter(({ error }) => !isMissing(error)));
+      return undefined;
+    });
+  },
+});

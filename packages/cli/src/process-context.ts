@@ -1,0 +1,80 @@
+/** The real process as a {@link Context}. */
+import { once } from "node:events";
+import type { ReadStream } from "node:tty";
+import { SystemClock } from "@ottla/platform";
+import type { Context, Input, Output } from "./context.ts";
+import { EXIT } from "./exit-codes.ts";
+
+export function processContext(): Context {
+  const interruption = new AbortController();
+  let isListening = false;
+  const onBrokenPipe = (): void => interruption.abort(new Error("nobody reads the output"));
+  return {
+    stdout: outputOf(process.stdout, onBrokenPipe),
+    stderr: outputOf(process.stderr, () => {}),
+    stdin: inputOf(process.stdin),
+    environment: process.env,
+    clock: new SystemClock(),
+    program: programName(process.env),
+    interruption() {
+      if (!isListening) {
+        isListening = true;
+        for (const name of ["SIGINT", "SIGTERM"] as const) {
+          process.on(name, () => {
+            if (interruption.signal.aborted) process.exit(EXIT.failure);
+            interruption.abort(new Error(name));
+          });
+        }
+      }
+      return interruption.signal;
+    },
+  };
+}
+
+function outputOf(stream: NodeJS.WriteStream, onBrokenPipe: () => void): Output {
+  let isBroken = false;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    // As `ottla consume | head` does: not a failure, but there is no point in going on.
+    isBroken = true;
+    onBrokenPipe();
+  });
+  return {
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.isTTY === true ? stream.columns : 80;
+    },
+    async write(chunk) {
+      if (isBroken) return;
+      if (stream.write(chunk)) return;
+      await Promise.race([once(stream, "drain"), once(stream, "close")]).catch(() => {});
+    },
+  };
+}
+
+function inputOf(stream: ReadStream): Input {
+  return {
+    isTerminal: stream.isTTY === true,
+    async *read(signal) {
+      const stop = (): void => {
+        stream.destroy();
+      };
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        if (!signal.aborted) yield* stream as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    },
+  };
+}
+
+/** The words that bring the user back here: under `npm start` and `npm run ottla` there is no `ottla` on the path. */
+export function programName(environment: Readonly<Record<string, string | undefined>>): string {
+  const isScript = environment.npm_package_name === "ottla";
+  const isOurs =
+    environment.npm_lifecycle_event === "start" || environment.npm_lifecycle_event === "ottla";
+  return isScript && isOurs ? "npm run -s ottla --" : "ottla";
+}

@@ -1,0 +1,86 @@
+/**
+ * Records as JSON, one object a line. `consume --output json` writes what `produce --input json` reads:
+ *
+ *   {"topic":"orders","partition":0,"offset":17,"timestampMs":1769853600000,"key":"a","value":"b","headers":[{"key":"h","value":"v"}]}
+ *
+ * Keys, values and header values are strings when their bytes are UTF-8, else `{"base64":"…"}`, or null. Reading needs none of the
+ * fields, ignores `topic` and `offset`, and takes any other JSON as a value: its text is what is sent.
+ */
+import { isUtf8 } from "node:buffer";
+import type { ConsumerRecord, ProducerRecord } from "@ottla/client";
+
+type JsonBytes = string | { readonly base64: string } | null;
+
+export function recordToJson(record: ConsumerRecord): string {
+  const { topic, partition, offset, timestampMs } = record;
+  return JSON.stringify({
+    topic,
+    partition,
+    offset,
+    timestampMs,
+    key: toJson(record.key),
+    value: toJson(record.value),
+    headers: record.headers.map(({ key, value }) => ({ key, value: toJson(value) })),
+  });
+}
+
+function toJson(bytes: Buffer | null): JsonBytes {
+  if (bytes === null) return null;
+  return isUtf8(bytes) ? bytes.toString("utf8") : { base64: bytes.toString("base64") };
+}
+
+/** Thrown for a line that is not a record; the message completes "line 3 …". */
+export class InvalidRecord extends Error {
+  override readonly name = "InvalidRecord";
+}
+
+export type PlainRecord = Omit<ProducerRecord, "topic">;
+
+/** @throws {InvalidRecord} */
+export function recordFromJson(line: string): PlainRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (error) {
+    throw new InvalidRecord(`is not JSON: ${(error as Error).message}`);
+  }
+  if (!isObject(json)) throw new InvalidRecord("is not a JSON object");
+  const { partition, timestampMs } = json;
+  return {
+    key: fromJson(json.key),
+    value: fromJson(json.value),
+    ...(partition === undefined ? {} : { partition: whole(partition, "partition") }),
+    ...(timestampMs === undefined || timestampMs === -1
+      ? {}
+      : { timestampMs: whole(timestampMs, "timestampMs") }),
+    ...(json.headers === undefined ? {} : { headers: headersFromJson(json.headers) }),
+  };
+}
+
+function headersFromJson(json: unknown) {
+  if (!Array.isArray(json)) throw new InvalidRecord('has "headers" that are not a list');
+  return json.map((header: unknown) => {
+    if (!isObject(header) || typeof header.key !== "string") {
+      throw new InvalidRecord("has a header without a key");
+    }
+    return { key: header.key, value: fromJson(header.value) };
+  });
+}
+
+function fromJson(json: unknown): string | Uint8Array | null {
+  if (json === undefined || json === null) return null;
+  if (typeof json === "string") return json;
+  if (isObject(json) && typeof json.base64 === "string" && Object.keys(json).length === 1) {
+    return Buffer.from(json.base64, "base64");
+  }
+  return JSON.stringify(json);
+}
+
+function whole(json: unknown, name: string): number {
+  if (typeof json === "number" && Number.isSafeInteger(json) && json >= 0) return json;
+  throw new InvalidRecord(`has a "${name}" that is not a whole number`);
+}
+
+function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
