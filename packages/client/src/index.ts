@@ -99,3 +99,4 @@ export {
 export type { BrokerAddress } from "./transport/brokers.ts";
 export type { Dial } from "./transport/connection.ts";
 export type { PartitionMetadata, TopicMetadata } from "./transport/metadata.ts";
+export type { SaslConversation, SaslMechanism } from "./transport/sasl.ts";

@@ -2,6 +2,7 @@ import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { type Clock, type Random, SystemClock, SystemRandom } from "@ottla/platform";
 import { UsageError } from "./errors.ts";
 import type { Dial } from "./transport/connection.ts";
+import type { SaslMechanism } from "./transport/sasl.ts";
 
 /** How to reach a cluster and how patient to be. Only `bootstrapServers` is required. */
 export interface ClientOptions {
@@ -11,6 +12,8 @@ export interface ClientOptions {
   readonly clientId?: string;
   /** TLS for all connections: true, or what `node:tls` takes. */
   readonly tls?: boolean | TlsOptions;
+  /** How to authenticate every connection. */
+  readonly sasl?: SaslMechanism;
   /** For a connection to be usable. Default: 10,000. */
   readonly connectTimeoutMs?: number;
   /** For one request to be answered. Default: 30,000. */
@@ -36,6 +39,7 @@ export interface ResolvedOptions {
   readonly bootstrap: readonly Address[];
   readonly clientId: string;
   readonly tls: TlsOptions | null;
+  readonly sasl: SaslMechanism | null;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly callTimeoutMs: number;
@@ -63,6 +67,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     bootstrap: bootstrap.map(parseAddress),
     clientId: options.clientId ?? "ottla",
     tls: options.tls === true ? {} : options.tls || null,
+    sasl: options.sasl ?? null,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     callTimeoutMs: options.callTimeoutMs ?? 60_000,

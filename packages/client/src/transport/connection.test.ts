@@ -5,10 +5,13 @@ import { SystemClock } from "@ottla/platform";
 import {
   type Api,
   apiVersions,
+  decodeRequest,
   decodeRequestHeader,
   encodeResponse,
   heartbeat,
   metadata,
+  saslAuthenticate,
+  saslHandshake,
 } from "@ottla/protocol";
 import {
   ConnectionError,
@@ -26,10 +29,11 @@ const options: ConnectionOptions = {
   requestTimeoutMs: 5_000,
   maxResponseBytes: 10_000,
   tls: null,
+  sasl: null,
   dial: null,
 };
 
-type Received = { apiKey: number; apiVersion: number; correlationId: number };
+type Received = { apiKey: number; apiVersion: number; correlationId: number; body: Buffer };
 
 /** A peer that answers ApiVersions by itself and leaves every other request to `onRequest`. */
 async function withPeer(
@@ -41,8 +45,11 @@ async function withPeer(
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     const reader = new FrameReader(1 << 20, (frame) => {
-      const apis = new Map<number, Api>([apiVersions, heartbeat, metadata].map((a) => [a.key, a]));
-      const header = decodeRequestHeader(frame, (key) => apis.get(key));
+      const apis = new Map<number, Api>(
+        [apiVersions, heartbeat, metadata, saslHandshake, saslAuthenticate].map((a) => [a.key, a]),
+      );
+      const decoded = decodeRequestHeader(frame, (key) => apis.get(key));
+      const header = { ...decoded, body: Buffer.from(frame.subarray(decoded.bodyOffset)) };
       if (header.apiKey !== apiVersions.key) onRequest(header, socket);
       else if (onVersions?.(header, socket) !== true) answerVersions(header, socket);
     });
@@ -62,6 +69,8 @@ function answerVersions({ apiVersion, correlationId }: Received, socket: Socket)
   const apiKeys = [
     { apiKey: 18, minVersion: 0, maxVersion: 4 },
     { apiKey: 12, minVersion: 0, maxVersion: 2 },
+    { apiKey: 17, minVersion: 0, maxVersion: 1 },
+    { apiKey: 36, minVersion: 0, maxVersion: 2 },
     { apiKey: 3, minVersion: 100, maxVersion: 101 },
   ];
   socket.write(
@@ -214,4 +223,48 @@ test("nobody there fails with the address in the error", async () => {
     assert.equal(error.port, 1);
     return true;
   });
+});
+
+test("a SASL mechanism's conversation is carried before anything else, and a refusal is told", async () => {
+  const heard: string[] = [];
+  let refusal = 0;
+  await withPeer(
+    ({ apiKey, apiVersion, correlationId, body }, socket) => {
+      if (apiKey === saslHandshake.key) {
+        const response = { errorCode: refusal, mechanisms: ["OTHER"] };
+        socket.write(
+          Buffer.concat(encodeResponse(saslHandshake, apiVersion, correlationId, response)),
+        );
+        return;
+      }
+      const { authBytes } = decodeRequest(saslAuthenticate, apiVersion, body, 0);
+      heard.push(String(authBytes));
+      const isWrong = String(authBytes) === "wrong";
+      const response = {
+        errorCode: isWrong ? 58 : 0,
+        errorMessage: isWrong ? "no such user" : null,
+        authBytes: Buffer.from(`challenge ${heard.length}`),
+      };
+      socket.write(
+        Buffer.concat(encodeResponse(saslAuthenticate, apiVersion, correlationId, response)),
+      );
+    },
+    async (port) => {
+      const mechanism = (first: string) => ({
+        name: "TEST",
+        start: () => ({
+          first: () => Buffer.from(first),
+          next: (challenge: Buffer) =>
+            String(challenge) === "challenge 1" ? Buffer.from("second") : null,
+        }),
+      });
+      const open = (first: string) =>
+        Connection.open("127.0.0.1", port, { ...options, sasl: mechanism(first) });
+      await (await open("first")).close();
+      assert.deepEqual(heard, ["first", "second"]);
+      await assert.rejects(open("wrong"), /SASL_AUTHENTICATION_FAILED: no such user/);
+      refusal = 33;
+      await assert.rejects(open("first"), /the broker offers OTHER, not SASL TEST/);
+    },
+  );
 });

@@ -21,7 +21,9 @@ import {
 } from "@ottla/protocol";
 import { throwIfError } from "../broker-error.ts";
 import { ClosedError, ConnectionError, MalformedResponseError, TimeoutError } from "../errors.ts";
+import { authenticate } from "./authenticate.ts";
 import { FrameReader } from "./frame-reader.ts";
+import type { SaslMechanism } from "./sasl.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
 
 /** Opens a byte stream to a broker; for tests and proxies. It must connect or fail on its own. */
@@ -34,6 +36,7 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;
   readonly tls: TlsOptions | null;
+  readonly sasl: SaslMechanism | null;
   readonly dial: Dial | null;
 }
 
@@ -119,7 +122,7 @@ export class Connection {
   }
 
   /**
-   * Connects and learns the broker's versions. The first request is on its way with the first packet.
+   * Connects, learns the broker's versions and authenticates. The first request is on its way with the first packet.
    * @throws {ConnectionError} {@link TimeoutError} or the signal's reason
    */
   static async open(
@@ -138,6 +141,7 @@ export class Connection {
     );
     try {
       await connection.#negotiate();
+      if (options.sasl !== null) await authenticate(connection, options.sasl);
       return connection;
     } catch (error) {
       connection.destroy(error as Error);
