@@ -82,7 +82,9 @@ export class JournalFiles {
     return total;
   }
 
-  byNumber(number: number): JournalFile | null {
+  /** The file that the journal goes on in after a start; it is free for nobody else. */
+  claim(number: number): JournalFile | null {
+    this.#free = this.#free.filter((file) => file.number !== number);
     return this.#files.find((file) => file.number === number) ?? null;
   }
 

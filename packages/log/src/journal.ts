@@ -136,7 +136,7 @@ export class Journal {
   async open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
     await this.#files.open(lastLsns);
     if (at !== null) {
-      this.#current = this.#files.byNumber(at.fileNumber);
+      this.#current = this.#files.claim(at.fileNumber);
       this.#position = at.position;
     }
   }
@@ -372,7 +372,7 @@ export class Journal {
       this.#inFlight = group;
       try {
         const startMs = this.#options.clock.monotonic();
-        await this.#write(group, base, sizeBytes);
+        await this.#write(base, sizeBytes);
         this.#failedUntil = 0;
         this.#options.probe.journalWritten(
           sizeBytes,
@@ -384,8 +384,7 @@ export class Journal {
         this.#fail(group, cause);
         continue;
       }
-      this.#inFlight = null;
-      this.#handler.durable(group);
+      this.#complete(group, sizeBytes);
       for (const waiter of group.waiters) waiter.settle(null);
       this.#offerRoom();
     }
@@ -419,17 +418,24 @@ export class Journal {
     return sizeBytes;
   }
 
-  async #write(group: Group, base: number, sizeBytes: number): Promise<void> {
+  async #write(base: number, sizeBytes: number): Promise<void> {
     if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
       this.#current = await this.#nextFile(sizeBytes);
       this.#position = 0;
     }
     const file = this.#current;
     await file.handle.write([this.#bytes.subarray(base, base + sizeBytes)], this.#position);
+  }
+
+  /** The group counts from here on: in one step with what its partitions make of it, as {@link cut} may be called at any time. */
+  #complete(group: Group, sizeBytes: number): void {
+    const file = this.#current!;
     file.lastLsn = group.lsn;
     this.#position += sizeBytes;
     this.#durableLsn = group.lsn;
     this.#bytesSinceCut += sizeBytes;
+    this.#inFlight = null;
+    this.#handler.durable(group);
     // Allocating ahead keeps writers from waiting for it.
     if (this.#position > file.sizeBytes / 2) this.#files.prepare();
     if (this.#bytesSinceCut > this.#options.maxBytes / 2) this.#handler.full();

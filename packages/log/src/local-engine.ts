@@ -286,6 +286,7 @@ export class LocalLogEngine implements LogEngine {
       this.#checkpoints.start();
       this.#maintenance.start();
       waiters.flush();
+      if (this.#appender.waiting > 0 && !tail.isFull) this.#appender.resume();
     }
   }
 

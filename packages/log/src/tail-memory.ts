@@ -44,6 +44,8 @@ export class TailMemory {
       const batch = this.#slots[this.#first & mask]!;
       if (batch.buffer !== null) {
         const { log } = batch;
+        // What is not durable yet cannot be written; the group commit that makes it so trims again.
+        if (batch.baseOffset >= log.highWatermark) return;
         if (batch.lastOffset >= log.writtenOffset) {
           this.#write(log);
           return;
