@@ -13,7 +13,74 @@ export interface AllowedDifference {
   readonly reason: string;
 }
 
+/** APIs that Kafka's broker listener advertises and Ottla does not, or not yet. */
+const ABSENT_APIS: Readonly<Record<string, readonly number[]>> = {
+  "Transactions come with the exactly-once milestone.": [24, 25, 26, 27, 28, 61, 65, 66],
+  "Access control comes with the security milestone.": [29, 30, 31],
+  "Delegation tokens come with the security milestone.": [38, 39, 40, 41],
+  "SCRAM credentials and quotas come with the security milestone.": [48, 49, 50, 51],
+  "Moving replicas has no meaning with one copy; clients do not depend on it.": [34, 43, 45],
+  "There is no quorum and no other broker to manage.": [55, 57, 64, 80, 81],
+  "The new consumer group protocol comes with its milestone.": [68, 69],
+  "Resources other than topics and brokers come with their milestones.": [74],
+  "Share groups come with their milestone.": [76, 77, 78, 79, 90, 91, 92],
+  "Between brokers only; Kafka keeps the state of share groups with it.": [83, 84, 85, 86, 87],
+  "Streams groups come with their milestone.": [88, 89],
+};
+
+const absentApis = Object.entries(ABSENT_APIS).flatMap(([reason, keys]) =>
+  keys.map((key) => ({
+    scenario: "api-versions",
+    label: "ranges and features",
+    path: `apiKeys[${key}]`,
+    reason,
+  })),
+);
+
+const absentFeatures = [
+  "eligible.leader.replicas",
+  "group",
+  "share",
+  "streams",
+  "transaction",
+  "kraft",
+].map((feature) => ({
+  scenario: "api-versions",
+  label: "ranges and features",
+  path: new RegExp(`Features\\[${feature}\\.version\\]$`),
+  reason: "A feature is announced when what it promises is there.",
+}));
+
+const MIN_INSYNC_REPLICAS =
+  "Kafka stores min.insync.replicas as a setting of the cluster for its eligible leader replicas; with one copy it is a plain default.";
+
 export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
+  ...absentApis,
+  ...absentFeatures,
+  {
+    scenario: "metadata",
+    label: "auto-creation, first answer",
+    reason:
+      "Kafka answers before the topic exists and clients ask again; Ottla creates it first and answers with it.",
+  },
+  {
+    scenario: "topics",
+    label: /./,
+    path: /\[min\.insync\.replicas\]/,
+    reason: MIN_INSYNC_REPLICAS,
+  },
+  {
+    scenario: "configs",
+    label: /./,
+    path: /\[min\.insync\.replicas\]\.(configSource|synonyms)/,
+    reason: MIN_INSYNC_REPLICAS,
+  },
+  {
+    scenario: "configs",
+    label: "a topic",
+    path: /\.documentation$/,
+    reason: "Descriptions of settings are not served.",
+  },
   {
     scenario: "produce",
     label: "null records",

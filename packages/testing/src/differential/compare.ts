@@ -23,7 +23,18 @@ export function compareTranscripts(
   const actualBySteps = new Map(actual.map((step) => [stepKey(step), step]));
   const add = (step: Step, { path, expected, actual }: FieldDifference): void => {
     const { scenario, label, api, version } = step;
-    const first = { scenario, label, api, versions: [], path, expected, actual };
+    // Scenarios name what they make for one version after it.
+    const general = (text: string): string =>
+      version === null ? text : text.replace(new RegExp(`-${version}(?=[\\]"])`, "g"), "-N");
+    const first = {
+      scenario,
+      label,
+      api,
+      versions: [],
+      path: general(path),
+      expected: general(expected),
+      actual: general(actual),
+    };
     const key = JSON.stringify(first);
     const row = rows.get(key) ?? { first, versions: [] };
     if (version !== null) row.versions.push(version);

@@ -41,8 +41,19 @@ export class Normaliser {
       return name === "records" ? this.#value("", readBatches(value)) : value.toString("latin1");
     }
     if (Array.isArray(value)) return sortByKey(value.map((each) => this.#value(name, each)));
+    this.#nameTopic(value as { readonly [name: string]: unknown });
     const entries = Object.entries(value).map(([key, each]) => [key, this.#value(key, each)]);
     return Object.fromEntries(entries);
+  }
+
+  /** An id that comes with its name is called by it. */
+  #nameTopic(value: { readonly [name: string]: unknown }): void {
+    const { topicId, name } = value;
+    if (typeof topicId !== "string" || topicId === ZERO_UUID || typeof name !== "string") return;
+    if (name === "" || this.#tokens.has(`topic ${topicId}`)) return;
+    const count = (this.#counts.get(`named ${name}`) ?? 0) + 1;
+    this.#counts.set(`named ${name}`, count);
+    this.name("topic", topicId, count === 1 ? name : `${name}, number ${count}`);
   }
 
   #number(name: string, value: number): Json {
@@ -103,12 +114,11 @@ const KEYS = [
 export function elementKey(element: Json): string | null {
   if (element === null || typeof element !== "object" || Array.isArray(element)) return null;
   const object = element as { readonly [name: string]: Json };
-  const parts = KEYS.filter((key) => {
-    const value = object[key];
-    return typeof value === "number" || (typeof value === "string" && value !== "");
-  }).map((key) => String(object[key]));
-  if (typeof object.topicId === "string" && parts.length === 0) return object.topicId;
-  return parts.length === 0 ? null : parts[0]!;
+  const named = KEYS.filter((key) => ["number", "string"].includes(typeof object[key]));
+  const telling = named.find((key) => object[key] !== "");
+  if (telling !== undefined) return String(object[telling]);
+  if (typeof object.topicId === "string") return object.topicId;
+  return named.length === 0 ? null : "";
 }
 
 function sortByKey(elements: Json[]): Json[] {

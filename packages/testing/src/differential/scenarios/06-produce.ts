@@ -54,7 +54,7 @@ export const produceScenario: Scenario = {
       );
     }
     await withoutAnswer(session, log, good);
-    await badBatches(session, log);
+    await badBatches(session);
     await badTimes(session);
     await limits(session);
     await appendTime(session);
@@ -82,7 +82,7 @@ async function withoutAnswer(session: Session, log: NamedTopic, good: Buffer): P
   }
 }
 
-async function badBatches(session: Session, log: NamedTopic): Promise<void> {
+async function badBatches(session: Session): Promise<void> {
   const one = [{ key: "k", value: "v" }];
   const two = [...one, { key: "k2", value: "v2" }];
   const changed = (bytes: Buffer, at: number, value: number, reseal: boolean): Buffer => {
@@ -159,10 +159,15 @@ async function badBatches(session: Session, log: NamedTopic): Promise<void> {
       },
     ]),
   };
-  for (const [label, bytes] of Object.entries(bad)) {
+  // Each case has a partition of its own, so that one that is taken for good does not shift the offsets of the others.
+  const cases = Object.entries(bad);
+  const name = session.named("bad");
+  const count = cases.length + 2;
+  const log: NamedTopic = { name, id: await session.topic(name, count) };
+  for (const [index, [label, bytes]] of cases.entries()) {
     for (const version of [3, 7, 9, 13]) {
       const request = produceRequest(version, [
-        { ...log, partitions: [{ index: 1, records: bytes }] },
+        { ...log, partitions: [{ index, records: bytes }] },
       ]);
       await session.send(label, produce, version, request);
     }
@@ -171,7 +176,7 @@ async function badBatches(session: Session, log: NamedTopic): Promise<void> {
     "null records",
     produce,
     9,
-    produceRequest(9, [{ ...log, partitions: [{ index: 1, records: null }] }]),
+    produceRequest(9, [{ ...log, partitions: [{ index: count - 1, records: null }] }]),
     { withinMs: 1_000 },
   );
   // Duplicate entries of one partition in a request.
@@ -179,8 +184,8 @@ async function badBatches(session: Session, log: NamedTopic): Promise<void> {
     {
       ...log,
       partitions: [
-        { index: 0, records: good },
-        { index: 0, records: good },
+        { index: count - 2, records: good },
+        { index: count - 2, records: good },
       ],
     },
   ]);

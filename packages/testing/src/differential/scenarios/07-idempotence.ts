@@ -1,4 +1,5 @@
 import { initProducerId, produce } from "@ottla/protocol";
+import { waitFor } from "../../wait.ts";
 import type { Scenario } from "../session.ts";
 import { type NamedTopic, produceRequest } from "./requests.ts";
 
@@ -7,6 +8,15 @@ const INT32_MAX = 0x7fff_ffff;
 export const idempotence: Scenario = {
   name: "idempotence",
   async run(session) {
+    // Apache Kafka has no block of ids at hand when the first is asked for.
+    await waitFor(
+      async () => {
+        const body = { transactionalId: null, transactionTimeoutMs: 60_000 };
+        const { errorCode } = await session.quietly(initProducerId, 4, body);
+        return errorCode === 0 ? true : null;
+      },
+      { what: "producer id" },
+    );
     await session.every("init without a transactional id", initProducerId, () => ({
       transactionalId: null,
       transactionTimeoutMs: 60_000,

@@ -7,6 +7,7 @@ import {
   type ResponseOf,
   syncGroup,
 } from "@ottla/protocol";
+import { waitFor } from "../../wait.ts";
 import type { Line, Scenario, Session } from "../session.ts";
 
 /** A consumer's subscription to one topic: version 0, the topic, no user data. */
@@ -302,11 +303,13 @@ async function untilRebalancing(
   memberId: string,
   generationId: number,
 ): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const beat = await session.quietly(heartbeat, 3, { groupId, generationId, memberId });
-    if (beat.errorCode === 27) return;
-  }
-  throw new Error(`${groupId} does not rebalance`);
+  await waitFor(
+    async () => {
+      const beat = await session.quietly(heartbeat, 3, { groupId, generationId, memberId });
+      return beat.errorCode === 27 ? true : null;
+    },
+    { what: `rebalance of ${groupId}`, timeoutMs: 10_000, everyMs: 5 },
+  );
 }
 
 /** CG10: the same instance comes back as another member without a rebalance; the old one is fenced. */
@@ -401,15 +404,13 @@ async function leaving(session: Session): Promise<void> {
     memberId: lost?.memberId ?? "",
     assignments: [{ memberId: lost?.memberId ?? "", assignment: ASSIGNMENT }],
   });
-  for (let tries = 0; tries < 500; tries++) {
-    const { groups } = await session.quietly(describeGroups, 5, { groups: [silent] });
-    if (groups[0]?.groupState === "Empty") break;
-    await session.quietly(heartbeat, 3, {
-      groupId: session.named("never"),
-      generationId: 0,
-      memberId: "x",
-    });
-  }
+  await waitFor(
+    async () => {
+      const { groups } = await session.quietly(describeGroups, 5, { groups: [silent] });
+      return groups[0]?.groupState === "Empty" ? true : null;
+    },
+    { what: "end of the session", timeoutMs: 10_000 },
+  ).catch(() => null); // The recorded answers then show it.
   await session.send("silent: heartbeat after its session", heartbeat, 3, {
     groupId: silent,
     generationId: lost?.generationId ?? 0,
