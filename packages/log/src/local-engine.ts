@@ -110,6 +110,9 @@ export class LocalLogEngine implements LogEngine {
     const recovered = await recovery.run();
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
     await this.#openJournal(journalDirectory, recovered);
+    for (const { log, segment } of recovered.removed) {
+      await this.#retention.removeSegment(log, segment);
+    }
     for (const topic of recovered.deleted) await this.#remover.setAside(topic);
     state.tail.trim();
     if (state.dirtyLogs.size > 0) this.#checkpoints.start();

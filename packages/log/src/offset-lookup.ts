@@ -117,7 +117,7 @@ export class OffsetLookup {
     return null;
   }
 
-  /** The first record at `from` or behind it whose timestamp is at least `timestampMs`. */
+  /** The first record, from the batch that holds `from` on, whose timestamp is at least `timestampMs`. */
   async #findInSegment(
     log: PartitionLog,
     segment: Segment,
@@ -126,10 +126,11 @@ export class OffsetLookup {
     timestampMs: number,
   ): Promise<Found | null> {
     let found: Found | null = null;
-    const start = Math.max(from, log.logStart);
+    // `from` names a batch; its records count from the log start on.
+    const start = log.logStart;
     if (from < log.tailOffset) {
       await this.#segments.scan(log, segment, from, (buffer, at) => {
-        if (lastOffset(buffer, at) < start || !matches(maxTimestamp(buffer, at))) return true;
+        if (lastOffset(buffer, at) < from || !matches(maxTimestamp(buffer, at))) return true;
         found = firstRecord(buffer, at, start, timestampMs);
         return found === null;
       });
@@ -138,7 +139,7 @@ export class OffsetLookup {
     for (let index = log.indexOf(Math.max(from, log.tailOffset)); ; index++) {
       const batch = log.at(index);
       if (batch === null || batch.baseOffset >= log.highWatermark) return null;
-      if (batch.lastOffset < start || batch.segment.baseOffset < segment.baseOffset) continue;
+      if (batch.lastOffset < from || batch.segment.baseOffset < segment.baseOffset) continue;
       if (batch.segment !== segment) return null;
       if (!matches(batch.maxTimestamp)) continue;
       found = firstRecord(batch.buffer!, 0, start, timestampMs);

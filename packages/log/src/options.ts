@@ -42,7 +42,7 @@ const MIB = 1_048_576;
 export const defaultOptions = {
   tailBytes: 64 * MIB,
   journalBufferBytes: 4 * MIB,
-  journalFirstFileBytes: 8 * MIB,
+  journalFirstFileBytes: 4 * MIB,
   journalFileBytes: 64 * MIB,
   journalMaxBytes: 320 * MIB,
   segmentWriteBytes: 512 * 1024,

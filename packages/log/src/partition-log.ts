@@ -218,7 +218,10 @@ export class PartitionLog {
   /** Everything below `nextOffset` is in its segment. */
   markWritten(nextOffset: number): void {
     let index = this.firstUnwrittenIndex();
-    while (index < this.#tail.length && this.#tail[index]!.baseOffset < nextOffset) index++;
+    while (index < this.#tail.length && this.#tail[index]!.baseOffset < nextOffset) {
+      this.unwrittenBytes -= this.#tail[index]!.sizeBytes;
+      index++;
+    }
     this.#firstUnwritten = index;
     this.writtenOffset = nextOffset;
   }

@@ -38,6 +38,7 @@ import { JournalReader } from "./journal-reader.ts";
 import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
+import type { Segment } from "./segment.ts";
 
 export interface Recovered {
   readonly isFresh: boolean;
@@ -48,8 +49,10 @@ export interface Recovered {
   /** Per journal file, the last LSN in it that the checkpoint does not cover. */
   readonly lastLsns: ReadonlyMap<number, number>;
   readonly replayedBytes: number;
-  /** Folders of deleted topics that may still be there: name, topic id. */
+  /** Deleted topics whose folders may still be there. */
   readonly deleted: readonly Topic[];
+  /** Segments below a log start whose files may still be there. */
+  readonly removed: readonly { readonly log: PartitionLog; readonly segment: Segment }[];
 }
 
 /** Until a topic is opened its configuration is unknown; replay only needs the index interval. */
@@ -67,6 +70,7 @@ export class Recovery {
   readonly #topicsByRef = new Map<number, Topic>();
   readonly #fragments = new Map<PartitionLog, { position: number; parts: Buffer[] }>();
   readonly #deleted: Topic[] = [];
+  readonly #removed: { readonly log: PartitionLog; readonly segment: Segment }[] = [];
 
   constructor(state: EngineState, journalDirectory: string, writeSegments: () => Promise<void>) {
     this.#state = state;
@@ -107,6 +111,7 @@ export class Recovery {
       lastLsns: reader.lastLsns,
       replayedBytes,
       deleted: this.#deleted,
+      removed: this.#removed,
     };
   }
 
@@ -140,7 +145,7 @@ export class Recovery {
         const log = this.#logOf(entry.topicRef, entry.partition);
         if (log !== null) {
           log.logStart = Math.max(log.logStart, entry.offset);
-          removeSegmentsBelow(log);
+          for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
           state.markDirty(log);
         }
         return;

@@ -86,12 +86,16 @@ export class Retention {
 
   /** Removes the files of segments below the log start. */
   async removeSegments(log: PartitionLog): Promise<void> {
-    for (const segment of removeSegmentsBelow(log)) {
-      await this.#files.track(this.removeFiles(log, segment));
-    }
+    for (const segment of removeSegmentsBelow(log)) await this.removeSegment(log, segment);
   }
 
-  async removeFiles(log: PartitionLog, segment: Segment): Promise<void> {
+  /** Removes the files of a segment that is off its partition. */
+  async removeSegment(log: PartitionLog, segment: Segment): Promise<void> {
+    const removal = this.#writer.exclusively(log, () => this.#removeFiles(log, segment));
+    await this.#files.track(removal);
+  }
+
+  async #removeFiles(log: PartitionLog, segment: Segment): Promise<void> {
     await this.#writer.forgetSegment(log, segment);
     await this.#reader.forgetSegment(log, segment);
     await this.#files.removeSegment(log, segment.baseOffset);
@@ -142,13 +146,10 @@ export class Retention {
   }
 }
 
-/** Takes segments that lie wholly below the log start, and are in their files, off the partition. */
+/** Takes segments that lie wholly below the log start off the partition. */
 export function removeSegmentsBelow(log: PartitionLog): Segment[] {
   let count = 0;
-  while (
-    count + 1 < log.segments.length &&
-    log.segments[count + 1]!.baseOffset <= Math.min(log.logStart, log.writtenOffset)
-  ) {
+  while (count + 1 < log.segments.length && log.segments[count + 1]!.baseOffset <= log.logStart) {
     count++;
   }
   return log.segments.splice(0, count);

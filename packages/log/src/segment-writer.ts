@@ -175,6 +175,11 @@ export class SegmentWriter {
       const first = log.isDeleted ? null : log.firstUnwritten();
       if (first === null) break;
       const { segment } = first;
+      if (!log.segments.includes(segment)) {
+        // Retention took the segment before it was written.
+        log.markWritten(first.lastOffset + 1);
+        continue;
+      }
       await this.#useLog(log, segment, (handle) => this.#writeRun(log, segment, handle));
     }
     await this.finishRolled(log);
@@ -232,7 +237,6 @@ export class SegmentWriter {
       this.#state.probe.segmentWritten(paddedBytes, this.#state.clock.monotonic() - startMs);
       segment.writtenBytes = first.position + run.sizeBytes;
       log.markWritten(run.nextOffset);
-      log.unwrittenBytes = Math.max(0, log.unwrittenBytes - run.sizeBytes);
     } finally {
       this.#release(memory);
     }

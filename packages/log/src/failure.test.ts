@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import {
+  appendOne,
+  config,
+  makeBatch,
+  openEngine,
+  readAll,
+  readRequest,
+  topicId,
+} from "./test-support.ts";
+
+const id = topicId(1);
+const topic = { topicId: id, name: "t", partitions: 2, config };
+const isJournal = (path: string) => path.includes("commit-journal");
+
+function open(fileSystem: SimulatedFileSystem, clock = new SimulatedClock()) {
+  return openEngine({ fileSystem, clock, retryDelayMs: 1000 });
+}
+
+test("LG17: a failed journal write answers storage, loses nothing, and appends go on once writes work", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(1) });
+  const clock = new SimulatedClock();
+  const engine = await open(disk, clock);
+  engine.openTopic(topic);
+  await appendOne(engine, id, 0, makeBatch({ values: ["a"], producerId: 1, sequence: 0 }));
+  disk.inject({ operation: "write", code: "io", path: isJournal });
+  const failed = await Promise.all([
+    appendOne(engine, id, 0, makeBatch({ values: ["b"], producerId: 1, sequence: 1 })),
+    appendOne(engine, id, 1, makeBatch({ values: ["c"] })),
+  ]);
+  assert.deepEqual(
+    failed.map(({ error }) => error),
+    ["storage", "storage"],
+  );
+  assert.equal(engine.describe(id, 0)!.logEndOffset, 1);
+  assert.equal(
+    (await appendOne(engine, id, 0, makeBatch())).error,
+    "storage",
+    "for a while nothing is tried",
+  );
+  assert.equal((await readAll(engine, id, 0)).length, 1, "reads go on");
+  clock.advance(1000);
+  const retried = await appendOne(
+    engine,
+    id,
+    0,
+    makeBatch({ values: ["b"], producerId: 1, sequence: 1 }),
+  );
+  assert.deepEqual([retried.error, retried.baseOffset], [null, 1]);
+  const before = await readAll(engine, id, 0);
+  await using again = await open(disk.crash());
+  again.openTopic(topic);
+  assert.deepEqual(await readAll(again, id, 0), before);
+  assert.equal(again.describe(id, 1)!.logEndOffset, 0);
+});
+
+test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, it goes on", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(2) });
+  const clock = new SimulatedClock();
+  const engine = await open(disk, clock);
+  engine.openTopic(topic);
+  await appendOne(engine, id, 0, makeBatch({ values: ["a"] }));
+  disk.capacityBytes = disk.usedBytes;
+  let refused = 0;
+  const value = "x".repeat(8_000);
+  for (let i = 0; i < 200 && refused < 3; i++) {
+    const result = await appendOne(engine, id, 0, makeBatch({ values: [value] }));
+    if (result.error === "storage") refused++;
+    else assert.equal(result.error, null);
+    await clock.advanceAsync(1000);
+  }
+  assert.equal(refused, 3);
+  const before = await readAll(engine, id, 0);
+  assert.equal(before.length, engine.describe(id, 0)!.logEndOffset);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await clock.advanceAsync(5000);
+  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
+  await using again = await open(disk.crash());
+  again.openTopic(topic);
+  assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
+});
+
+test("LG17: failing flushes of segments free no journal and lose nothing", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({
+    fileSystem: disk,
+    clock,
+    checkpointIntervalMs: 10,
+    segmentWriteBytes: 1000,
+  });
+  engine.openTopic(topic);
+  const cancel = disk.inject({
+    operation: "sync",
+    code: "io",
+    count: Number.POSITIVE_INFINITY,
+    path: (path) => path.endsWith(".log"),
+  });
+  for (let i = 0; i < 30; i++) {
+    assert.equal(
+      (await appendOne(engine, id, 0, makeBatch({ values: [`${i}`.repeat(300)] }))).error,
+      null,
+    );
+    await clock.advanceAsync(20);
+  }
+  const before = await readAll(engine, id, 0);
+  cancel();
+  await using again = await openEngine({ fileSystem: disk.crash(), clock: new SimulatedClock() });
+  again.openTopic(topic);
+  assert.deepEqual(await readAll(again, id, 0), before);
+});
+
+test("corrupt bytes in a segment are reported with file and position, and not skipped", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(4) });
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic(topic);
+  for (let i = 0; i < 50; i++)
+    await appendOne(first, id, 0, makeBatch({ values: ["v".repeat(100)] }));
+  await first.close();
+  const path = "/data/t-0/00000000000000000000.log";
+  const file = await disk.open(path, { access: "write" });
+  await file.write([Buffer.alloc(70, 0xff)], 1000);
+  await file.close();
+  const reports: string[] = [];
+  const { noProbe } = await import("./probe.ts");
+  await using second = await openEngine({
+    fileSystem: disk,
+    probe: {
+      ...noProbe,
+      corrupted: (where, position, detail) => reports.push(`${where} ${position} ${detail}`),
+    },
+  });
+  second.openTopic(topic);
+  let offset = 0;
+  let error: string | null = null;
+  while (error === null && offset < 50) {
+    const [result] = await second.read(readRequest(id, 0, offset, { partitionMaxBytes: 1 }));
+    error = result!.error;
+    offset++;
+  }
+  assert.equal(error, "storage");
+  assert.match(reports[0]!, /00000000000000000000\.log \d+ no record batch starts here/);
+});
+
+test("a damaged checkpoint is reported, not ignored", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(5) });
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic(topic);
+  await appendOne(first, id, 0, makeBatch());
+  await first.close();
+  const file = await disk.open("/data/log-checkpoint", { access: "write" });
+  await file.write([Buffer.from([0xff])], 30);
+  await file.close();
+  await assert.rejects(openEngine({ fileSystem: disk }), {
+    name: "CorruptLog",
+    path: "/data/log-checkpoint",
+  });
+});
+
+test("an index that is missing or wrong is made again", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(6) });
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic({ ...topic, config: { ...config, indexIntervalBytes: 200 } });
+  for (let i = 0; i < 100; i++)
+    await appendOne(first, id, 0, makeBatch({ values: ["v".repeat(100)] }));
+  await first.close();
+  for (const damage of ["remove", "overwrite"] as const) {
+    const path = "/data/t-0/00000000000000000000.index";
+    if (damage === "remove") await disk.remove(path);
+    else {
+      const file = await disk.open(path, { access: "write" });
+      for (let at = 4; at < (await file.size()); at += 8) {
+        const position = Buffer.alloc(4);
+        position.writeInt32BE(at * 3 + 1);
+        await file.write([position], at);
+      }
+      await file.close();
+    }
+    const engine = await openEngine({ fileSystem: disk });
+    engine.openTopic({ ...topic, config: { ...config, indexIntervalBytes: 200 } });
+    for (const offset of [0, 37, 99]) {
+      const [result] = await engine.read(readRequest(id, 0, offset, { partitionMaxBytes: 1 }));
+      assert.equal(result!.records[0]!.readBigInt64BE(0), BigInt(offset));
+    }
+    await engine.close();
+  }
+});

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  MemoryFileSystem,
+  SeededRandom,
+  SimulatedClock,
+  SimulatedFileSystem,
+} from "@ottla/platform";
+import type { LogConfig } from "./engine.ts";
+import type { LocalLogEngine } from "./local-engine.ts";
+import {
+  appendOne,
+  config,
+  makeBatch,
+  openEngine,
+  readAll,
+  readRequest,
+  topicId,
+} from "./test-support.ts";
+
+const id = topicId(1);
+
+function open(engine: LocalLogEngine, change: Partial<LogConfig> = {}) {
+  engine.openTopic({
+    topicId: id,
+    name: "t",
+    partitions: 1,
+    config: { ...config, segmentBytes: 1000, ...change },
+  });
+}
+
+async function fill(engine: LocalLogEngine, count: number, timestampMs: number) {
+  for (let i = 0; i < count; i++) {
+    const result = await appendOne(
+      engine,
+      id,
+      0,
+      makeBatch({ values: ["v".repeat(100)], timestamps: [timestampMs] }),
+    );
+    assert.equal(result.error, null);
+  }
+}
+
+async function logFiles(
+  fileSystem: MemoryFileSystem | SimulatedFileSystem,
+  directory = "/data/t-0",
+) {
+  const entries = await fileSystem.list(directory);
+  return entries
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith(".log"))
+    .sort();
+}
+
+test("LG12: segments older than retention.ms go, the active one too", async () => {
+  const clock = new SimulatedClock();
+  const fileSystem = new MemoryFileSystem();
+  await using engine = await openEngine({ clock, fileSystem });
+  open(engine, { retentionMs: 10_000 });
+  await fill(engine, 20, clock.now() - 11_000);
+  await fill(engine, 10, clock.now());
+  assert.ok(engine.describe(id, 0)!.segments >= 4);
+  await engine.maintain();
+  const start = engine.describe(id, 0)!.logStartOffset;
+  assert.ok(start > 10 && start <= 20, `${start}`);
+  const [below] = await engine.read(readRequest(id, 0, start - 1));
+  assert.deepEqual([below!.error, below!.highWatermark], ["offsetOutOfRange", -1]);
+  clock.advance(10_001);
+  await engine.maintain();
+  const emptied = engine.describe(id, 0)!;
+  assert.deepEqual([emptied.logStartOffset, emptied.logEndOffset, emptied.sizeBytes], [30, 30, 0]);
+  await fill(engine, 1, clock.now());
+  assert.equal(engine.describe(id, 0)!.logEndOffset, 31);
+});
+
+test("LG12: segments beyond retention.bytes go, and their files with them, across a restart", async () => {
+  const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(1) });
+  const engine = await openEngine({ fileSystem, segmentWriteBytes: 500 });
+  open(engine, { retentionBytes: 2000 });
+  await fill(engine, 60, Date.now());
+  await engine.maintain();
+  await engine.maintain();
+  const { logStartOffset, sizeBytes } = engine.describe(id, 0)!;
+  assert.ok(sizeBytes >= 2000 && sizeBytes < 3000, `${sizeBytes}`);
+  const disk = fileSystem.crash();
+  const again = await openEngine({ fileSystem: disk });
+  open(again);
+  assert.equal(again.describe(id, 0)!.logStartOffset, logStartOffset);
+  assert.equal((await readAll(again, id, 0, logStartOffset)).length, 60 - logStartOffset);
+  await again.close();
+  const files = await logFiles(disk);
+  assert.ok(Number(files[0]!.slice(0, 20)) <= logStartOffset);
+});
+
+test("LG12: a segment is rolled by bytes, by time, and by a full index", async () => {
+  const clock = new SimulatedClock();
+  await using engine = await openEngine({ clock });
+  open(engine, {
+    segmentBytes: 1_000_000,
+    segmentMs: 1000,
+    segmentIndexBytes: 32,
+    indexIntervalBytes: 100,
+    retentionMs: -1,
+  });
+  await fill(engine, 1, 5000);
+  await fill(engine, 1, 6000);
+  assert.equal(engine.describe(id, 0)!.segments, 1);
+  await fill(engine, 1, 6001);
+  assert.equal(engine.describe(id, 0)!.segments, 2);
+  await fill(engine, 10, 6001);
+  assert.ok(engine.describe(id, 0)!.segments >= 4);
+});
+
+test("LG14: DeleteRecords moves the log start, for good", async () => {
+  const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(2) });
+  const engine = await openEngine({ fileSystem });
+  open(engine);
+  await fill(engine, 30, Date.now());
+  const ask = (beforeOffset: number) =>
+    engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset }]);
+  assert.deepEqual(await ask(31), [{ error: "offsetOutOfRange", lowWatermark: -1 }]);
+  assert.deepEqual(await ask(17), [{ error: null, lowWatermark: 17 }]);
+  assert.deepEqual(await ask(5), [{ error: null, lowWatermark: 17 }]);
+  const again = await openEngine({ fileSystem: fileSystem.crash() });
+  open(again);
+  assert.equal(again.describe(id, 0)!.logStartOffset, 17);
+  assert.deepEqual(await again.deleteRecords([{ topicId: id, partition: 0, beforeOffset: -1 }]), [
+    { error: null, lowWatermark: 30 },
+  ]);
+  await fill(again, 1, Date.now());
+  assert.equal((await readAll(again, id, 0, 30)).length, 1);
+  await again.close();
+});
+
+test("LG14: records of a topic that is only compacted are not deleted", async () => {
+  await using engine = await openEngine();
+  open(engine, { cleanupPolicy: { delete: false, compact: true } });
+  const [answer] = await engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset: 0 }]);
+  assert.equal(answer!.error, "policyViolation");
+});
+
+test("AD2: a deleted topic answers unknownTopic to all who wait, and does not come back", async () => {
+  const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(4) });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem, clock, segmentWriteBytes: 500 });
+  open(engine, { fileDeleteDelayMs: 1000 });
+  await fill(engine, 20, clock.now());
+  const waiting = engine.read(readRequest(id, 0, 20, { maxWaitMs: 60_000 }));
+  await engine.deleteTopic(id);
+  assert.equal((await waiting)[0]!.error, "unknownTopic");
+  assert.equal(engine.describe(id, 0), null);
+  const other = topicId(2);
+  engine.openTopic({ topicId: other, name: "t", partitions: 1, config });
+  assert.equal((await appendOne(engine, other, 0, makeBatch({ values: ["new"] }))).baseOffset, 0);
+  await clock.advanceAsync(1000);
+  const disk = fileSystem.crash();
+  const again = await openEngine({ fileSystem: disk });
+  open(again);
+  again.openTopic({ topicId: other, name: "t", partitions: 1, config });
+  assert.equal(again.describe(id, 0)!.logEndOffset, 0);
+  assert.equal((await readAll(again, other, 0)).length, 1);
+  await again.close();
+  const metadata = await disk.readFile("/data/t-0/partition.metadata");
+  assert.match(metadata!.toString(), new RegExp(other));
+});
+
+test("topics that nobody opened after a restart are removed with their files", async () => {
+  const fileSystem = new MemoryFileSystem();
+  const engine = await openEngine({ fileSystem });
+  open(engine);
+  await fill(engine, 20, Date.now());
+  await engine.close();
+  const clock = new SimulatedClock();
+  const again = await openEngine({ fileSystem, clock });
+  await again.removeUnknownTopics();
+  await again.close();
+  assert.deepEqual(
+    (await fileSystem.list("/data")).filter(({ name }) => name === "t-0"),
+    [],
+  );
+});
