@@ -23,7 +23,9 @@ import type { PartitionLog, Topic } from "./partition-log.ts";
 import { encodeSnapshot } from "./producer-snapshot.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 
-const CONCURRENT_PARTITIONS = 4;
+/** Few, so that flushes do not take all of libuv's threads while the journal wants one; at a stop nobody waits for it. */
+const CONCURRENT_PARTITIONS = 2;
+const CONCURRENT_PARTITIONS_AT_STOP = 4;
 /** Shortest time between attempts after one failed. */
 const RETRY_MS = 100;
 
@@ -111,7 +113,8 @@ export class Checkpointer {
       }
     };
     const workers: Promise<void>[] = [];
-    for (let i = 0; i < CONCURRENT_PARTITIONS; i++) workers.push(work());
+    const count = isClean ? CONCURRENT_PARTITIONS_AT_STOP : CONCURRENT_PARTITIONS;
+    for (let i = 0; i < count; i++) workers.push(work());
     const outcomes = await Promise.allSettled(workers);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
@@ -128,6 +131,7 @@ export class Checkpointer {
         await writer.finish(log, active);
         await this.#writeCleanFiles(log);
       } else {
+        await writer.cutPadding(log, active);
         await writer.writeIndexes(log, active);
       }
       if (

@@ -78,7 +78,7 @@ export class PartitionFiles {
         }
       }
     };
-    const outcomes = await Promise.allSettled([work(), work(), work(), work()]);
+    const outcomes = await Promise.allSettled([work(), work()]);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 

@@ -4,7 +4,7 @@
  *
  * Direct I/O wants whole blocks. A write that starts within a block starts at the block instead and repeats its first bytes, taken from
  * memory or, when they have left it, from the file; one that ends within a block is padded with zeros, which the next write replaces, and
- * which are cut off when the segment is finished or the engine stops. After a crash they are found behind the size that
+ * which are cut off by the next checkpoint. After a crash they are found behind the size that
  * checkpoint and journal name, and overwritten.
  */
 import { allocateAligned, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
@@ -91,12 +91,16 @@ export class SegmentWriter {
 
   /** Cuts off padding and completes the indexes, at a roll or a clean stop. */
   async finish(log: PartitionLog, segment: Segment): Promise<void> {
-    if (segment.isPadded) {
-      await this.#useLog(log, segment, (handle) => handle.truncate(segment.writtenBytes));
-      segment.isPadded = false;
-      segment.isUnsynced = true;
-    }
+    await this.cutPadding(log, segment);
     await this.writeIndexes(log, segment, 1);
+  }
+
+  /** Zeros behind the last batch look like corruption to other tools, so a checkpoint does not leave them. */
+  async cutPadding(log: PartitionLog, segment: Segment): Promise<void> {
+    if (!segment.isPadded) return;
+    await this.#useLog(log, segment, (handle) => handle.truncate(segment.writtenBytes));
+    segment.isPadded = false;
+    segment.isUnsynced = true;
   }
 
   /** Appends pending index entries to their files when there are at least so many. */
