@@ -9,10 +9,7 @@ export const alterConfigsHandler = handler({
 
   async handle(context, { resources, validateOnly }) {
     const responses = await alterEach(context, resources, validateOnly, (current, { configs }) =>
-      replaceConfigs(
-        current,
-        new Map(configs.map(({ name, value }) => [name, value])) as Map<string, string>,
-      ),
+      replaceConfigs(current, configs),
     );
     return { responses };
   },

@@ -42,17 +42,10 @@ export function applyConfigChanges(
   requested: readonly ConfigChange[],
   broker: BrokerConfig,
 ): AlteredConfigs {
-  const names = requested.map((change) => change.name);
-  if (new Set(names).size < names.length) {
-    throw new InvalidConfig("Error due to duplicate config keys", "request");
-  }
-  const missing = requested.filter(
-    (change) => change.operation !== "delete" && change.value === null,
+  checkNamesAndValues(
+    requested,
+    requested.filter(({ operation }) => operation !== "delete"),
   );
-  if (missing.length > 0) {
-    const list = missing.map((change) => change.name).join(", ");
-    throw new InvalidConfig(`Null value not supported for : ${list}`, "request");
-  }
   const changes = new Map<string, string | null>();
   const after = new Map(current);
   for (const { name, operation, value } of requested) {
@@ -71,11 +64,13 @@ export function applyConfigChanges(
   return { changes, after };
 }
 
-/** AlterConfigs: the resource has exactly `next` afterwards. */
+/** AlterConfigs: the resource has exactly what was requested afterwards. @throws {InvalidConfig} */
 export function replaceConfigs(
   current: ReadonlyMap<string, string>,
-  next: ReadonlyMap<string, string>,
+  requested: readonly NamedValue[],
 ): AlteredConfigs {
+  checkNamesAndValues(requested, requested);
+  const next = new Map(requested.map(({ name, value }) => [name, value!]));
   const changes = new Map<string, string | null>(next);
   for (const name of current.keys()) {
     if (!next.has(name)) {
@@ -83,6 +78,26 @@ export function replaceConfigs(
     }
   }
   return { changes, after: next };
+}
+
+interface NamedValue {
+  readonly name: string;
+  readonly value: string | null;
+}
+
+/** @throws {InvalidConfig} for a name that is there twice, or a missing value. */
+function checkNamesAndValues(
+  requested: readonly NamedValue[],
+  withValues: readonly NamedValue[],
+): void {
+  if (new Set(requested.map(({ name }) => name)).size < requested.length) {
+    throw new InvalidConfig("Error due to duplicate config keys", "request");
+  }
+  const missing = withValues.filter(({ value }) => value === null);
+  if (missing.length > 0) {
+    const list = missing.map(({ name }) => name).join(", ");
+    throw new InvalidConfig(`Null value not supported for : ${list}`, "request");
+  }
 }
 
 function changedList(

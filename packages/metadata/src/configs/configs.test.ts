@@ -503,8 +503,19 @@ describe("applyConfigChanges", () => {
     assert.deepEqual([...apply({}, "delete", "nope", null).changes], [["nope", null]]);
   });
 
+  it("refuses to replace by a missing value or by one name twice", () => {
+    const request = { kind: "request" };
+    assert.throws(() => replaceConfigs(map(), [{ name: "a", value: null }]), request);
+    const twice = [
+      { name: "a", value: "1" },
+      { name: "a", value: "2" },
+    ];
+    assert.throws(() => replaceConfigs(map(), twice), request);
+  });
+
   it("replaces all configs of a resource", () => {
-    const { changes } = replaceConfigs(map({ a: "1", b: "2" }), map({ b: "3" }));
+    const current = map({ a: "1", b: "2" });
+    const { changes } = replaceConfigs(current, [{ name: "b", value: "3" }]);
     assert.deepEqual(
       [...changes],
       [

@@ -139,7 +139,11 @@ export function configSynonyms(
   collect(CONFIG_SOURCE.dynamicBroker, (synonym) => broker.dynamicBroker.get(synonym));
   collect(CONFIG_SOURCE.dynamicDefaultBroker, (synonym) => broker.dynamicDefault.get(synonym));
   collect(CONFIG_SOURCE.staticBroker, (synonym) => broker.given.get(synonym));
-  collect(CONFIG_SOURCE.default, (synonym) => broker.defaultText(synonym));
+  // A key that Kafka gives no default has ours only as long as nobody set it.
+  const isSet = found.length > 0;
+  collect(CONFIG_SOURCE.default, (synonym) =>
+    isSet && broker.definition(synonym)?.defaultValue === null ? null : broker.defaultText(synonym),
+  );
   const first = found.findIndex((synonym) => synonym.name === name);
   return first < 0 ? [] : found.slice(first);
 }
