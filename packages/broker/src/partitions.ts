@@ -6,6 +6,7 @@ import type { RequestContext } from "./handler.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 const NOT_LEADER_OR_FOLLOWER = errorCode("NOT_LEADER_OR_FOLLOWER");
+const FENCED_LEADER_EPOCH = errorCode("FENCED_LEADER_EPOCH");
 
 /** 0, or Kafka's code for why this broker does not serve the partition. */
 export function partitionError(
@@ -21,6 +22,14 @@ export function partitionError(
   return cluster.leader(topic, partition) === context.broker.id ? 0 : NOT_LEADER_OR_FOLLOWER;
 }
 
+/**
+ * Whether a client claims to know a leader epoch that cannot have been: only −1 stands for not knowing one. (Fetch alone takes all negative
+ * ones for −1.)
+ */
+export function isImpossibleEpoch(currentLeaderEpoch: number): boolean {
+  return currentLeaderEpoch < -1;
+}
+
 /** Leaders that a response names because partitions were asked for elsewhere (KIP-951, gotcha 8). */
 export class LeaderHints {
   readonly #context: RequestContext;
@@ -33,9 +42,10 @@ export class LeaderHints {
     this.#isTold = context.version >= since;
   }
 
-  /** The `CurrentLeader` of a partition, remembered for {@link nodeEndpoints}; undefined unless the code says that it is elsewhere. */
+  /** The `CurrentLeader` of a partition, remembered for {@link nodeEndpoints}; undefined unless the code says that the client knows another. */
   currentLeader(code: number, topic: Topic | null, partition: number) {
-    if (!this.#isTold || code !== NOT_LEADER_OR_FOLLOWER || topic === null) return undefined;
+    if (code !== NOT_LEADER_OR_FOLLOWER && code !== FENCED_LEADER_EPOCH) return undefined;
+    if (!this.#isTold || topic === null) return undefined;
     const { cluster, engine } = this.#context.services;
     const leaderId = cluster.leader(topic, partition);
     const broker = cluster.broker(leaderId);

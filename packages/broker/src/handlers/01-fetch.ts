@@ -1,18 +1,28 @@
-/** Reads batches, waiting for them if asked to. v7: sessions (KIP-227); v12: CurrentLeader; v13: topics by id; v16: NodeEndpoints. */
+/** Reads batches, waiting for them if asked to. v7: sessions (KIP-227); v13: topics by id; v16: CurrentLeader and NodeEndpoints (KIP-951). */
 import type { ReadPartition, ReadResult } from "@ottla/log";
 import type { Topic } from "@ottla/metadata";
-import { errorCode, type FetchRequest, type FetchResponseInput, fetch } from "@ottla/protocol";
+import {
+  errorCode,
+  type FetchRequest,
+  type FetchResponseInput,
+  fetch,
+  ZERO_UUID,
+} from "@ottla/protocol";
+import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
 import type { FetchPartition, FetchSession, SessionPartition } from "../fetch-sessions.ts";
 import { type Answer, handler, type RequestContext } from "../handler.ts";
 import { LeaderHints, partitionError } from "../partitions.ts";
 
 const FIRST_VERSION_WITH_ZSTD = 10;
-const FIRST_VERSION_WITH_LEADERS = 12;
+const FIRST_VERSION_WITH_STORAGE_ERROR = 6;
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const FIRST_VERSION_WITH_LEADERS = 16;
 const FINAL_EPOCH = -1;
 const INITIAL_EPOCH = 0;
 const UNKNOWN_SERVER_ERROR = errorCode("UNKNOWN_SERVER_ERROR");
+const KAFKA_STORAGE_ERROR = errorCode("KAFKA_STORAGE_ERROR");
+const NOT_LEADER_OR_FOLLOWER = errorCode("NOT_LEADER_OR_FOLLOWER");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
 const FETCH_SESSION_ID_NOT_FOUND = errorCode("FETCH_SESSION_ID_NOT_FOUND");
 const INVALID_FETCH_SESSION_EPOCH = errorCode("INVALID_FETCH_SESSION_EPOCH");
@@ -21,6 +31,18 @@ const FETCH_SESSION_TOPIC_ID_ERROR = errorCode("FETCH_SESSION_TOPIC_ID_ERROR");
 type PartitionResponse = NonNullable<
   NonNullable<FetchResponseInput["responses"]>[number]["partitions"]
 >[number];
+
+const READ_FAILURES: ReadonlySet<number> = new Set([NOT_LEADER_OR_FOLLOWER, UNKNOWN_SERVER_ERROR]);
+
+type RequestedTopic = FetchRequest["topics"][number];
+
+const SHAPE_BY_NAME: TopicShape<RequestedTopic, RequestedTopic["partitions"][number]> = {
+  topicKey: ({ topic }) => topic,
+  partitions: ({ partitions }) => partitions,
+  index: ({ partition }) => partition,
+  withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+};
+const SHAPE_BY_ID: typeof SHAPE_BY_NAME = { ...SHAPE_BY_NAME, topicKey: ({ topicId }) => topicId };
 
 /** One partition of a fetch: what is asked, what it resolves to, and what the session remembers of it. */
 interface Read {
@@ -41,7 +63,7 @@ export const fetchHandler = handler({
     const opened = openSession(context, request);
     if (typeof opened === "number") return { errorCode: opened, responses: [] };
     const { session, isIncremental } = opened;
-    const reads = opened.partitions.map((entry) => resolve(context, entry));
+    const reads = opened.partitions.map((entry) => resolve(context, request, entry));
     const served: ReadPartition[] = [];
     for (const { request: asked, topic, refusal } of reads) {
       if (refusal === 0) served.push(readPartition(asked, topic!));
@@ -57,7 +79,7 @@ export const fetchHandler = handler({
       signal: context.connection.signal,
     });
     const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
-    const responses = respond(reads, results, hints, isIncremental, session);
+    const responses = respond(context.version, reads, results, hints, opened);
     if (session !== null && isIncremental) fetchSessions.touch(session);
     return {
       errorCode: 0,
@@ -87,7 +109,7 @@ function openSession(context: RequestContext, request: FetchRequest): OpenedFetc
         ? fetchSessions.create(usesTopicIds)
         : null;
     if (session === null) {
-      const partitions = lastOfEach(asked).map((one) => ({ request: one, remembered: null }));
+      const partitions = asked.map((one) => ({ request: one, remembered: null }));
       return { session: null, isIncremental: false, partitions };
     }
     for (const partition of asked) session.put(partition);
@@ -113,7 +135,9 @@ function remembered(session: FetchSession) {
 
 function requested(request: FetchRequest): FetchPartition[] {
   const partitions: FetchPartition[] = [];
-  for (const { topic, topicId, partitions: asked } of request.topics) {
+  const byId = request.topics.some(({ topicId }) => topicId !== ZERO_UUID);
+  const topics = distinctPartitions(request.topics, byId ? SHAPE_BY_ID : SHAPE_BY_NAME);
+  for (const { topic, topicId, partitions: asked } of topics) {
     for (const one of asked) {
       partitions.push({
         topic,
@@ -129,26 +153,20 @@ function requested(request: FetchRequest): FetchPartition[] {
   return partitions;
 }
 
-/** Of a partition named twice the last one counts, in the place of the first. */
-function lastOfEach(partitions: readonly FetchPartition[]): readonly FetchPartition[] {
-  if (partitions.length < 2) return partitions;
-  const byKey = new Map<string, FetchPartition>();
-  for (const one of partitions) byKey.set(`${one.topicId}${one.topic}:${one.partition}`, one);
-  return byKey.size === partitions.length ? partitions : [...byKey.values()];
-}
-
 function resolve(
   context: RequestContext,
+  { maxBytes }: FetchRequest,
   entry: { request: FetchPartition; remembered: SessionPartition | null },
 ): Read {
   const { request, remembered } = entry;
   const { image } = context.services.store;
   const usesTopicIds = context.version >= FIRST_VERSION_WITH_TOPIC_IDS;
   const topic = usesTopicIds ? image.topicById(request.topicId) : image.topic(request.topic);
-  const refusal =
+  let refusal =
     topic === null && usesTopicIds
       ? UNKNOWN_TOPIC_ID
       : partitionError(context, topic, request.partition);
+  if (refusal === 0 && (maxBytes < 0 || request.maxBytes < 0)) refusal = UNKNOWN_SERVER_ERROR;
   return { request, topic, refusal, remembered };
 }
 
@@ -164,24 +182,22 @@ function readPartition(request: FetchPartition, topic: Topic): ReadPartition {
 }
 
 function respond(
+  version: number,
   reads: readonly Read[],
   results: readonly ReadResult[],
   hints: LeaderHints,
-  isIncremental: boolean,
-  session: FetchSession | null,
+  { session, isIncremental }: OpenedFetch,
 ) {
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   let answered = 0;
   for (const { request, topic, refusal, remembered } of reads) {
     const result = refusal === 0 ? results[answered++]! : null;
+    const code = result === null ? refusal : resultCode(version, result);
+    const currentLeader = hints.currentLeader(code, topic, request.partition);
     const response =
       result === null
-        ? refusedPartition(
-            request.partition,
-            refusal,
-            hints.currentLeader(refusal, topic, request.partition),
-          )
-        : partitionResponse(request.partition, result);
+        ? refusedPartition(request.partition, code, currentLeader)
+        : partitionResponse(request.partition, code, result, currentLeader);
     if (remembered !== null && !isNews(remembered, response, result) && isIncremental) continue;
     if (session !== null && remembered !== null && (result?.sizeBytes ?? 0) > 0) {
       session.moveToEnd(remembered);
@@ -216,16 +232,32 @@ function isNews(
   return isChanged || result.sizeBytes > 0 || response.divergingEpoch !== undefined;
 }
 
-function partitionResponse(partitionIndex: number, result: ReadResult): PartitionResponse {
+/** Old clients know no storage error and come again after this one. */
+function resultCode(version: number, { error }: ReadResult): number {
+  const code = logErrorCode(error);
+  return code === KAFKA_STORAGE_ERROR && version < FIRST_VERSION_WITH_STORAGE_ERROR
+    ? NOT_LEADER_OR_FOLLOWER
+    : code;
+}
+
+type CurrentLeader = ReturnType<LeaderHints["currentLeader"]>;
+
+function partitionResponse(
+  partitionIndex: number,
+  code: number,
+  result: ReadResult,
+  currentLeader: CurrentLeader,
+): PartitionResponse {
   const response = {
     partitionIndex,
-    errorCode: logErrorCode(result.error),
+    errorCode: code,
     highWatermark: result.highWatermark,
     lastStableOffset: result.lastStableOffset,
     logStartOffset: result.logStartOffset,
     abortedTransactions: result.abortedTransactions,
     records: result.records,
   };
+  if (currentLeader !== undefined) return { ...response, currentLeader };
   if (result.divergingEpoch === null) return response;
   return { ...response, divergingEpoch: result.divergingEpoch };
 }
@@ -233,7 +265,7 @@ function partitionResponse(partitionIndex: number, result: ReadResult): Partitio
 function refusedPartition(
   partitionIndex: number,
   code: number,
-  currentLeader: { leaderId: number; leaderEpoch: number } | undefined,
+  currentLeader: CurrentLeader,
 ): PartitionResponse {
   const response = {
     partitionIndex,
@@ -241,7 +273,8 @@ function refusedPartition(
     highWatermark: -1,
     lastStableOffset: -1,
     logStartOffset: -1,
-    abortedTransactions: null,
+    // Kafka's two ways to refuse: partitions that are not there, and those whose read fails.
+    abortedTransactions: READ_FAILURES.has(code) ? null : [],
     records: [],
   };
   return currentLeader === undefined ? response : { ...response, currentLeader };
@@ -254,9 +287,10 @@ function unknownIsolation(context: RequestContext, request: FetchRequest): Answe
       ? []
       : request.topics.map(({ topic, partitions }) => ({
           topic,
-          partitions: partitions.map(({ partition }) =>
-            refusedPartition(partition, UNKNOWN_SERVER_ERROR, undefined),
-          ),
+          partitions: partitions.map(({ partition }) => ({
+            ...refusedPartition(partition, UNKNOWN_SERVER_ERROR, undefined),
+            abortedTransactions: [],
+          })),
         }));
   return { errorCode: UNKNOWN_SERVER_ERROR, responses };
 }

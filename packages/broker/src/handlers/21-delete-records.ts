@@ -1,11 +1,21 @@
 /** Deletes records below an offset; −1 is the high watermark (LG14). */
 import type { DeleteRecordsRequest as PartitionRequest } from "@ottla/log";
-import { deleteRecords, errorCode } from "@ottla/protocol";
+import { type DeleteRecordsRequest, deleteRecords, errorCode } from "@ottla/protocol";
+import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
 import { handler } from "../handler.ts";
 import { partitionError } from "../partitions.ts";
 
 const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
+
+type RequestedTopic = DeleteRecordsRequest["topics"][number];
+
+const SHAPE: TopicShape<RequestedTopic, RequestedTopic["partitions"][number]> = {
+  topicKey: ({ name }) => name,
+  partitions: ({ partitions }) => partitions,
+  index: ({ partitionIndex }) => partitionIndex,
+  withPartitions: (topic, partitions) => ({ ...topic, partitions }),
+};
 
 export const deleteRecordsHandler = handler({
   api: deleteRecords,
@@ -13,7 +23,8 @@ export const deleteRecordsHandler = handler({
   async handle(context, request) {
     const refusals: number[] = [];
     const requests: PartitionRequest[] = [];
-    for (const { name, partitions } of request.topics) {
+    const topics = distinctPartitions(request.topics, SHAPE);
+    for (const { name, partitions } of topics) {
       const topic = context.services.store.image.topic(name);
       for (const { partitionIndex, offset } of partitions) {
         let refusal = partitionError(context, topic, partitionIndex);
@@ -31,7 +42,7 @@ export const deleteRecordsHandler = handler({
     let position = 0;
     let answered = 0;
     return {
-      topics: request.topics.map(({ name, partitions }) => ({
+      topics: topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ partitionIndex }) => {
           const refusal = refusals[position++]!;

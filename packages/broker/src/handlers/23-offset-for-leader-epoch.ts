@@ -1,9 +1,11 @@
 /** Finds where a leader epoch ended (KIP-320, LG15). */
 import type { EpochQuery } from "@ottla/log";
-import { offsetForLeaderEpoch } from "@ottla/protocol";
+import { errorCode, offsetForLeaderEpoch } from "@ottla/protocol";
 import { logErrorCode } from "../error-codes.ts";
 import { handler } from "../handler.ts";
-import { partitionError } from "../partitions.ts";
+import { isImpossibleEpoch, partitionError } from "../partitions.ts";
+
+const FENCED_LEADER_EPOCH = errorCode("FENCED_LEADER_EPOCH");
 
 export const offsetForLeaderEpochHandler = handler({
   api: offsetForLeaderEpoch,
@@ -14,7 +16,8 @@ export const offsetForLeaderEpochHandler = handler({
     for (const { topic: name, partitions } of request.topics) {
       const topic = context.services.store.image.topic(name);
       for (const { partition, currentLeaderEpoch, leaderEpoch } of partitions) {
-        const refusal = partitionError(context, topic, partition);
+        let refusal = partitionError(context, topic, partition);
+        if (refusal === 0 && isImpossibleEpoch(currentLeaderEpoch)) refusal = FENCED_LEADER_EPOCH;
         refusals.push(refusal);
         if (refusal !== 0) continue;
         queries.push({ topicId: topic!.topicId, partition, currentLeaderEpoch, leaderEpoch });
