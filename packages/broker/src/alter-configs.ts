@@ -37,7 +37,8 @@ export async function alterEach<R extends WireResource>(
       const { error, message } = metadataError(cause);
       responses.push({
         errorCode: errorCode(error),
-        errorMessage: message,
+        // What nobody foresaw is told by its code alone.
+        errorMessage: error === "UNKNOWN_SERVER_ERROR" ? null : message,
         resourceType,
         resourceName,
       });

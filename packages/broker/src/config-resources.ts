@@ -12,8 +12,9 @@ import { errorMessage } from "@ottla/protocol";
 import { RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
 
+export const TOPIC = 2;
 const TYPES: Readonly<Record<number, ConfigResourceType>> = {
-  2: "topic",
+  [TOPIC]: "topic",
   4: "broker",
   16: "client-metrics",
   32: "group",

@@ -14,5 +14,5 @@ export const FEATURES: readonly Feature[] = [
   { name: "metadata.version", min: 7, max: 30, level: 30 },
 ];
 
-/** Grows with every change of the finalized features; they do not change yet. */
-export const FEATURES_EPOCH = 0;
+/** Grows with every change of the finalized features: the first finalized the levels above, and nothing changes them yet. */
+export const FEATURES_EPOCH = 1;

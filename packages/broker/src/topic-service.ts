@@ -4,7 +4,7 @@
  * Order at creation: the store makes the topic durable, the engine is told, only then anybody hears of it. A crash in between leaves a
  * topic without files, which is what a topic without records looks like anyway.
  */
-import type { LogEngine } from "@ottla/log";
+import type { LogConfig, LogEngine } from "@ottla/log";
 import {
   assignReplicas,
   collisionKey,
@@ -69,7 +69,7 @@ export class TopicService {
         topicId: topic.topicId,
         name: topic.name,
         partitions: topic.replicas.length,
-        config: this.#logConfig(topic.name),
+        config: this.#logConfig(topic),
       });
     }
   }
@@ -173,7 +173,7 @@ export class TopicService {
   configChanged(name: string): void {
     const topic = this.#store.image.topic(name);
     if (topic !== null) {
-      this.#engine.alterTopic(topic.topicId, { config: this.#logConfig(name) });
+      this.#engine.alterTopic(topic.topicId, { config: this.#logConfig(topic) });
     }
   }
 
@@ -189,15 +189,18 @@ export class TopicService {
       topicId: topic.topicId,
       name,
       partitions: topic.replicas.length,
-      config: this.#logConfig(name),
+      config: this.#logConfig(topic),
     });
     this.#names?.set(collisionKey(name), name);
     return topic;
   }
 
-  #logConfig(name: string) {
+  #logConfig({ name, replicas }: Topic): LogConfig {
     const broker = this.#config.broker(this.#cluster.controller.id);
-    return toLogConfig(broker, this.#store.image.configs({ type: "topic", name }));
+    const config = toLogConfig(broker, this.#store.image.configs({ type: "topic", name }));
+    // More replicas in sync than a partition has cannot be meant, so all of them are.
+    const factor = replicas[0]?.length ?? 1;
+    return config.minInsyncReplicas <= factor ? config : { ...config, minInsyncReplicas: factor };
   }
 
   /** @throws {RequestError} for a name that breaks the rules. @throws {TopicExists} */

@@ -4,14 +4,17 @@
  *
  * A topic created on the way is answered at once, complete with leaders (trap F3): nobody has to ask again for a topic that is there.
  */
-import type { Topic } from "@ottla/metadata";
+import { isInternalTopicName, type Topic, topicNameProblem } from "@ottla/metadata";
 import { errorCode, type MetadataRequest, metadata, ZERO_UUID } from "@ottla/protocol";
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
+const INVALID_TOPIC_EXCEPTION = errorCode("INVALID_TOPIC_EXCEPTION");
 const INVALID_REQUEST = errorCode("INVALID_REQUEST");
+const UNKNOWN_SERVER_ERROR = errorCode("UNKNOWN_SERVER_ERROR");
+const FIRST_VERSION_BY_ID = 12;
 /** Operations that a cluster without an authorizer allows on a topic: read, write, create, delete, alter, describe, describe and alter configs. */
 export const ALL_TOPIC_OPERATIONS = 0b1101_1111_1000;
 export const ALL_CLUSTER_OPERATIONS = 0b1_1111_1010_0000;
@@ -23,6 +26,8 @@ export const metadataHandler = handler({
   async handle(context, request) {
     const { services, connection, version } = context;
     const { cluster, store } = services;
+    const refusal = refusalOf(version, request);
+    if (refusal !== 0) return refused(request, refusal);
     const topics = await describeAll(context, request);
     return {
       brokers: cluster.brokers.map((broker) => {
@@ -40,6 +45,25 @@ export const metadataHandler = handler({
   },
 });
 
+/** Kafka fails the whole request for an id before v12, and where a name is missing without an id instead. */
+function refusalOf(version: number, { topics }: MetadataRequest): number {
+  if (topics === null) return 0;
+  const isById = topics.some(({ topicId }) => topicId !== ZERO_UUID);
+  const isNameless = topics.some(({ name }) => name === null);
+  if (version < FIRST_VERSION_BY_ID) return isById || isNameless ? INVALID_REQUEST : 0;
+  return isNameless && !isById ? UNKNOWN_SERVER_ERROR : 0;
+}
+
+function refused({ topics }: MetadataRequest, code: number) {
+  return {
+    errorCode: code,
+    brokers: [],
+    clusterId: null,
+    controllerId: -1,
+    topics: (topics ?? []).map(({ name, topicId }) => failed(code, name ?? "", topicId)),
+  };
+}
+
 async function describeAll(context: RequestContext, request: MetadataRequest) {
   const { image } = context.services.store;
   const operations = request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED;
@@ -47,31 +71,18 @@ async function describeAll(context: RequestContext, request: MetadataRequest) {
   if (topics === null || (context.version === 0 && topics.length === 0)) {
     return Array.from(image.topics(), (topic) => describe(context, topic, operations));
   }
-  // Id and name together, or neither, say nothing that could be looked up.
-  const isById = topics.some(({ topicId }) => topicId !== ZERO_UUID);
-  if (isById && context.version < 12) {
-    return topics.map(({ topicId, name }) => failed(INVALID_REQUEST, name ?? "", topicId));
+  // Ids rule out names: a request with one id is answered by ids alone.
+  const ids = new Set(topics.map(({ topicId }) => topicId).filter((id) => id !== ZERO_UUID));
+  if (ids.size > 0) {
+    return Array.from(ids, (topicId) => {
+      const topic = image.topicById(topicId);
+      return topic === null
+        ? failed(UNKNOWN_TOPIC_ID, null, topicId)
+        : describe(context, topic, operations);
+    });
   }
   const described = [];
-  const seen = new Set<string>();
-  for (const { name, topicId } of topics) {
-    if (topicId !== ZERO_UUID) {
-      if (seen.has(topicId)) continue;
-      seen.add(topicId);
-      const topic = image.topicById(topicId);
-      described.push(
-        topic === null
-          ? failed(UNKNOWN_TOPIC_ID, null, topicId)
-          : describe(context, topic, operations),
-      );
-      continue;
-    }
-    if (name === null) {
-      described.push(failed(INVALID_REQUEST, "", topicId));
-      continue;
-    }
-    if (seen.has(name)) continue;
-    seen.add(name);
+  for (const name of new Set(topics.map((topic) => topic.name!))) {
     described.push(await describeByName(context, name, request.allowAutoTopicCreation, operations));
   }
   return described;
@@ -89,8 +100,9 @@ async function describeByName(
   const creates = allowsCreation && config(context.broker.id).boolean("auto.create.topics.enable");
   try {
     if (!creates) {
-      topics.checkName(name);
-      return failed(UNKNOWN_TOPIC_OR_PARTITION, name, ZERO_UUID);
+      const code =
+        topicNameProblem(name) === null ? UNKNOWN_TOPIC_OR_PARTITION : INVALID_TOPIC_EXCEPTION;
+      return { ...failed(code, name, ZERO_UUID), isInternal: isInternalTopicName(name) };
     }
     return describe(context, await topics.ensure(name), operations);
   } catch (cause) {

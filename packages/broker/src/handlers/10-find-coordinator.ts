@@ -1,5 +1,5 @@
 /** Finds the coordinator of groups. v1: key type; v4: several keys; v6: share partitions, which need share groups. */
-import { errorCode, findCoordinator } from "@ottla/protocol";
+import { errorCode, errorMessage, findCoordinator } from "@ottla/protocol";
 import { metadataError } from "../error-codes.ts";
 import { groupCoordinator } from "../group-coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
@@ -40,7 +40,7 @@ async function find(context: RequestContext, keyType: number, key: string) {
     const known = keyType === SHARE && context.version >= 6;
     return known
       ? notFound(COORDINATOR_NOT_AVAILABLE, "This broker does not serve share groups yet.")
-      : notFound(INVALID_REQUEST, "");
+      : notFound(INVALID_REQUEST, errorMessage("INVALID_REQUEST"));
   }
   const { services, connection } = context;
   try {
@@ -50,9 +50,11 @@ async function find(context: RequestContext, keyType: number, key: string) {
   }
   const broker = groupCoordinator(services, key);
   const { host, port } = services.cluster.endpoint(broker, connection.listenerName);
-  return { errorCode: 0, errorMessage: "", nodeId: broker.id, host, port };
+  // Without an error the single answer of old versions says so in words.
+  const words = context.version >= FIRST_VERSION_WITH_KEYS ? "" : "NONE";
+  return { errorCode: 0, errorMessage: words, nodeId: broker.id, host, port };
 }
 
-function notFound(code: number, errorMessage: string) {
-  return { errorCode: code, errorMessage, nodeId: -1, host: "", port: -1 };
+function notFound(code: number, words: string) {
+  return { errorCode: code, errorMessage: words, nodeId: -1, host: "", port: -1 };
 }

@@ -13,7 +13,7 @@ export const joinGroupHandler = handler({
       const { memberId } = request;
       return {
         errorCode: refusal,
-        protocolName: version >= 7 ? null : "",
+        protocolName: protocolName(version, null),
         leader: "",
         memberId,
         members: [],
@@ -37,7 +37,7 @@ export const joinGroupHandler = handler({
       errorCode: errorCode(result.error),
       generationId: result.generationId,
       protocolType: result.protocolType,
-      protocolName: result.protocolName ?? (version >= 7 ? null : ""),
+      protocolName: protocolName(version, result.protocolName),
       leader: result.leader,
       skipAssignment: version >= 9 && result.skipAssignment,
       memberId: result.memberId,
@@ -45,3 +45,9 @@ export const joinGroupHandler = handler({
     };
   },
 });
+
+/** No protocol is null since v7 and empty before. */
+function protocolName(version: number, name: string | null): string | null {
+  if (version >= 7) return name === "" ? null : name;
+  return name ?? "";
+}

@@ -1,6 +1,6 @@
 /** Creates topics. v4: −1 for defaults; v5: returns the configuration; v7: topic ids. AD1: each topic stands and fails alone. */
-import { describeTopicConfigs } from "@ottla/metadata";
-import { type CreateTopicsRequest, createTopics, errorCode, ZERO_UUID } from "@ottla/protocol";
+import { describeTopicConfigs, newUuid } from "@ottla/metadata";
+import { type CreateTopicsRequest, createTopics, errorCode } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import {
@@ -41,7 +41,7 @@ async function create(
   { validateOnly }: CreateTopicsRequest,
 ) {
   const { name } = topic;
-  const { topics, config, cluster } = context.services;
+  const { topics, config, cluster, random } = context.services;
   const request: TopicRequest = {
     name,
     partitions: topic.numPartitions,
@@ -51,11 +51,14 @@ async function create(
   };
   try {
     const plan = topics.plan(request);
-    const created = validateOnly ? null : await topics.create(name, plan);
+    // An id is drawn also when nothing is created, as Kafka does.
+    const { topicId } = validateOnly
+      ? { topicId: newUuid(random) }
+      : await topics.create(name, plan);
     const configs = describeTopicConfigs(config(cluster.controller.id), plan.configs);
     return {
       name,
-      topicId: created?.topicId ?? ZERO_UUID,
+      topicId,
       errorCode: 0,
       errorMessage: null,
       numPartitions: plan.replicas.length,

@@ -21,16 +21,14 @@ export const deleteTopicsHandler = handler({
   async handle(context, request) {
     const targets = targetsOf(context.version, request);
     const isEnabled = context.services.config(context.broker.id).boolean("delete.topic.enable");
-    const seen = new Map<string, number>();
-    for (const target of targets) {
-      const key = keyOf(context, target);
-      seen.set(key, (seen.get(key) ?? 0) + 1);
-    }
+    const sameTarget = Map.groupBy(targets, targetKey);
+    const sameTopic = Map.groupBy(targets, (target) => topicOf(context, target)?.topicId ?? null);
     const responses = [];
-    for (const target of targets) {
-      responses.push(
-        await remove(context, target, isEnabled, seen.get(keyOf(context, target))! > 1),
-      );
+    for (const [target, ...others] of sameTarget.values()) {
+      const topicId = topicOf(context, target!)?.topicId;
+      const isDuplicate =
+        others.length > 0 || (topicId !== undefined && sameTopic.get(topicId)!.length > 1);
+      responses.push(await remove(context, target!, isEnabled, isDuplicate));
     }
     return { responses };
   },
@@ -46,8 +44,9 @@ function topicOf(context: RequestContext, { name, topicId }: Target): Topic | nu
   return name === null ? image.topicById(topicId) : image.topic(name);
 }
 
-function keyOf(context: RequestContext, target: Target): string {
-  return topicOf(context, target)?.topicId ?? target.name ?? target.topicId;
+/** Equal for targets that say the same; one that is said twice is answered once. */
+function targetKey({ name, topicId }: Target): string {
+  return JSON.stringify([name, topicId]);
 }
 
 async function remove(

@@ -1,16 +1,26 @@
 /** Describes configurations (AD4). v3: types and documentation, of which we have none. */
 import {
   type ConfigEntry,
+  type ConfigResource,
   describeBrokerConfigs,
   describeBrokerDefaults,
   describeClientMetricsConfigs,
   describeGroupConfigs,
   describeTopicConfigs,
+  topicNameProblem,
 } from "@ottla/metadata";
 import { type DescribeConfigsRequest, describeConfigs, errorCode } from "@ottla/protocol";
-import { BROKER_LOGGER, brokerIdOf, configResource, currentConfigs } from "../config-resources.ts";
-import { metadataError } from "../error-codes.ts";
+import {
+  BROKER_LOGGER,
+  brokerIdOf,
+  configResource,
+  currentConfigs,
+  TOPIC,
+} from "../config-resources.ts";
+import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
+
+const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 
 type Resource = DescribeConfigsRequest["resources"][number];
 
@@ -20,6 +30,10 @@ export const describeConfigsHandler = handler({
   handle(context, { resources, includeSynonyms }) {
     const results = resources.map((resource) => {
       const { resourceType, resourceName } = resource;
+      if (isUnknownTopic(context, resource)) {
+        const unknown = { errorCode: UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "", configs: [] };
+        return { ...unknown, resourceType, resourceName };
+      }
       try {
         const configs = entriesOf(context, resource).map((entry) => ({
           name: entry.name,
@@ -47,14 +61,34 @@ export const describeConfigsHandler = handler({
   },
 });
 
+/** @throws {RequestError} for a name that no such resource can have. */
+function checkName({ type, name }: ConfigResource): void {
+  const problem = type === "topic" ? topicNameProblem(name) : null;
+  if (problem !== null) throw new RequestError("INVALID_TOPIC_EXCEPTION", problem);
+  if (name !== "") return;
+  if (type === "group") throw new RequestError("INVALID_REQUEST", "Group name must not be empty");
+  if (type === "client-metrics") {
+    throw new RequestError("INVALID_REQUEST", "Client metrics subscription name must not be empty");
+  }
+}
+
+/** A topic that could be but is not: an error without words in Kafka. */
+function isUnknownTopic(context: RequestContext, resource: Resource): boolean {
+  const { resourceType, resourceName } = resource;
+  if (resourceType !== TOPIC || topicNameProblem(resourceName) !== null) return false;
+  return context.services.store.image.topic(resourceName) === null;
+}
+
 function entriesOf(context: RequestContext, resource: Resource): readonly ConfigEntry[] {
   const { config } = context.services;
-  const keys = resource.configurationKeys;
+  const { configurationKeys } = resource;
+  const keys = configurationKeys?.length === 0 ? null : configurationKeys;
   if (resource.resourceType === BROKER_LOGGER) {
     brokerIdOf(context, resource.resourceName);
     return [];
   }
   const named = configResource(resource);
+  checkName(named);
   const current = currentConfigs(context, named);
   const broker = config(context.broker.id);
   switch (named.type) {

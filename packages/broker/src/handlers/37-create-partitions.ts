@@ -1,10 +1,5 @@
 /** Gives topics more partitions (AD3). */
-import {
-  type CreatePartitionsRequest,
-  createPartitions,
-  errorCode,
-  errorMessage,
-} from "@ottla/protocol";
+import { type CreatePartitionsRequest, createPartitions, errorCode } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
@@ -34,10 +29,7 @@ async function grow(
     if (isDuplicate) throw new RequestError("INVALID_REQUEST", "Duplicate topic name.");
     const topic = store.image.topic(name);
     if (topic === null) {
-      throw new RequestError(
-        "UNKNOWN_TOPIC_OR_PARTITION",
-        errorMessage("UNKNOWN_TOPIC_OR_PARTITION"),
-      );
+      return { name, errorCode: errorCode("UNKNOWN_TOPIC_OR_PARTITION"), errorMessage: null };
     }
     const manual = assignments?.map(({ brokerIds }) => brokerIds) ?? null;
     const replicas = topics.planGrowth(topic, count, manual);

@@ -7,10 +7,11 @@ import {
   errorCode,
   ZERO_UUID,
 } from "@ottla/protocol";
-import { CloseConnection, handler, type RequestContext } from "../handler.ts";
+import { handler, type RequestContext } from "../handler.ts";
 import { ALL_TOPIC_OPERATIONS } from "./03-metadata.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
+const INVALID_REQUEST = errorCode("INVALID_REQUEST");
 const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
 
 export const describeTopicPartitionsHandler = handler({
@@ -19,8 +20,8 @@ export const describeTopicPartitionsHandler = handler({
   handle(context, request) {
     const { config } = context.services;
     const { cursor } = request;
-    if (cursor !== null && cursor.partitionIndex < 0) {
-      throw new CloseConnection(`cursor at partition ${cursor.partitionIndex}`);
+    if (!isCursorValid(request)) {
+      return { topics: request.topics.map(({ name }) => failed(INVALID_REQUEST, name)) };
     }
     const limit = config(context.broker.id).number("max.request.partition.size.limit");
     let room = Math.max(1, Math.min(limit, request.responsePartitionLimit));
@@ -44,6 +45,17 @@ export const describeTopicPartitionsHandler = handler({
   },
 });
 
+/** A cursor points into one of the topics asked for. */
+function isCursorValid({ cursor, topics }: DescribeTopicPartitionsRequest): boolean {
+  if (cursor === null) return true;
+  if (cursor.partitionIndex < 0) return false;
+  return topics.length === 0 || topics.some(({ name }) => name === cursor.topicName);
+}
+
+function failed(code: number, name: string) {
+  return { errorCode: code, name, topicId: ZERO_UUID, partitions: [] };
+}
+
 /** All topics when none are named; from the cursor's on. */
 function namesOf(context: RequestContext, request: DescribeTopicPartitionsRequest): string[] {
   const { store } = context.services;
@@ -61,7 +73,8 @@ function describe(context: RequestContext, name: string, from: number, room: num
   const topic = store.image.topic(name);
   if (topic === null) {
     const code = topicNameProblem(name) === null ? UNKNOWN_TOPIC_OR_PARTITION : INVALID_TOPIC;
-    return { topic: { errorCode: code, name, topicId: ZERO_UUID, partitions: [] }, next: null };
+    const topicAuthorizedOperations = ALL_TOPIC_OPERATIONS;
+    return { topic: { ...failed(code, name), topicAuthorizedOperations }, next: null };
   }
   const end = Math.min(topic.replicas.length, from + room);
   const partitions = [];
