@@ -32,6 +32,10 @@ export interface FoundRecords {
 
 const NOTHING: FoundRecords = { records: [], sizeBytes: 0 };
 
+/** From more batches than this, below this average size, a result is copied into one buffer. */
+const MERGED_BATCHES = 8;
+const SMALL_BATCH_BYTES = 1024;
+
 interface Pass {
   readonly request: ReadRequest;
   readonly results: ReadResult[];
@@ -271,6 +275,10 @@ function readTail(
     if (sizeBytes + batch.sizeBytes > maxBytes && !(isFirst && mustReturn)) break;
     records.push(batch.buffer!);
     sizeBytes += batch.sizeBytes;
+  }
+  // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
+  if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {
+    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes };
   }
   return { records, sizeBytes };
 }
