@@ -44,7 +44,7 @@ export class Checkpointer {
 
   /** Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. */
   request(): void {
-    if (this.#running !== null || this.#isRetrying) return;
+    if (this.#running !== null || (this.#isRetrying && !this.#state.isClosed)) return;
     this.#running = this.#run(false)
       .catch((error: Error) => this.#retryLater(error))
       .finally(() => {
@@ -56,7 +56,10 @@ export class Checkpointer {
   #retryLater(error: Error): void {
     const { probe, clock, options } = this.#state;
     probe.storageFailed(error);
-    if (this.#state.isClosed) return;
+    if (this.#state.isClosed) {
+      void this.#state.journal.giveUp();
+      return;
+    }
     this.#isRetrying = true;
     clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
       this.#isRetrying = false;

@@ -70,6 +70,11 @@ export class EngineState implements AppendContext {
     return topic;
   }
 
+  /** Resolves once an entry of any kind fits the gathering group. @throws {JournalFailed} */
+  async roomForEntry(): Promise<void> {
+    while (!this.journal.hasRoom(0)) await this.whenDurable();
+  }
+
   /** Resolves once everything staged so far is durable. */
   whenDurable(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -94,16 +99,6 @@ export class EngineState implements AppendContext {
     for (const topic of this.allTopics()) {
       for (const log of topic.logs) {
         if (log !== undefined && log.logEnd > 0) yield log;
-      }
-    }
-  }
-
-  /** Every partition that has been used or recovered, made when it has to be. */
-  *allLogs(): Iterable<PartitionLog> {
-    for (const topic of this.topics.values()) {
-      for (const partition of this.recovered.partitionsOf(topic.id)) this.findLog(topic, partition);
-      for (const log of topic.logs) {
-        if (log !== undefined) yield log;
       }
     }
   }

@@ -25,6 +25,7 @@
  * A failed write fails its group and everything gathered behind it, and the engine takes all of it back. The same LSN is then written
  * to the same place again, by the next append after `retryDelayMs`, so at most one version of a group can ever be found.
  */
+import assert from "node:assert/strict";
 import { allocateAligned, type Clock } from "@ottla/platform";
 import { createCrc32c } from "@ottla/protocol";
 import { JournalFailed } from "./errors.ts";
@@ -115,6 +116,7 @@ export class Journal {
   #scheduled = false;
   #writing: Promise<void> | null = null;
   #wasFull = false;
+  #isWaiting = false;
   #failedUntil = 0;
   #closed = false;
 
@@ -148,10 +150,6 @@ export class Journal {
   /** Bytes that replay would read if the process ended now. */
   get bytesSinceCut(): number {
     return this.#bytesSinceCut;
-  }
-
-  get hasFailed(): boolean {
-    return this.#failedUntil > 0;
   }
 
   /** Whether appends are refused for now: the last write failed a short time ago. */
@@ -249,9 +247,11 @@ export class Journal {
     );
   }
 
-  /** Adds an entry of the rare kinds, encoded by journal-format.ts. The caller checked {@link hasRoom}. */
+  /** Adds an entry of the rare kinds, encoded by journal-format.ts. The caller made sure that {@link hasRoom}. */
   addEntry(entry: Buffer): void {
     const group = this.#group;
+    const end = directoryStart(group.payloadBytes) + group.directoryBytes + entry.length;
+    assert(end <= this.#capacity, "the group has no room for an entry");
     this.#reserveDirectory(entry.length);
     entry.copy(this.#directory, group.directoryBytes);
     group.directoryBytes += entry.length;
@@ -286,6 +286,16 @@ export class Journal {
     this.#bytesSinceCut += bytes;
   }
 
+  /** Whether a group waits for a file, which a checkpoint may free. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** No checkpoint will free a file any more: what waits for one fails. */
+  giveUp(): Promise<void> {
+    return this.#files.close();
+  }
+
   /** Waits until nothing is staged or being written. */
   async drain(): Promise<void> {
     while (this.#writing !== null || this.#group.entries > 0) {
@@ -297,9 +307,7 @@ export class Journal {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const drained = this.drain();
-    if (this.hasFailed) await this.#files.close();
-    await drained;
+    await this.drain();
     await this.#files.close();
   }
 
@@ -446,7 +454,12 @@ export class Journal {
       const file = this.#files.take(sizeBytes);
       if (file !== null) return file;
       if (!this.#files.mayGrow) this.#handler.full();
-      await this.#files.waitForFree();
+      this.#isWaiting = true;
+      try {
+        await this.#files.waitForFree();
+      } finally {
+        this.#isWaiting = false;
+      }
     }
   }
 

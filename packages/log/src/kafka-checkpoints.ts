@@ -9,7 +9,7 @@ export async function writeKafkaCheckpoints(state: EngineState): Promise<void> {
   const flushed: string[] = [];
   const starts: string[] = [];
   const watermarks: string[] = [];
-  for (const log of state.allLogs()) {
+  for (const log of everyLog(state)) {
     if (log.logEnd === 0) continue;
     flushed.push(line(log, log.writtenOffset));
     watermarks.push(line(log, log.highWatermark));
@@ -19,6 +19,16 @@ export async function writeKafkaCheckpoints(state: EngineState): Promise<void> {
   await write(state, "recovery-point-offset-checkpoint", flushed);
   await write(state, "log-start-offset-checkpoint", starts);
   await write(state, "replication-offset-checkpoint", watermarks);
+}
+
+function* everyLog(state: EngineState): Iterable<PartitionLog> {
+  for (const topic of state.allTopics()) {
+    for (const partition of state.recovered.partitionsOf(topic.id)) {
+      const log = state.recovered.peek(topic, partition);
+      if (log !== null) yield log;
+    }
+    for (const log of topic.logs) if (log !== undefined) yield log;
+  }
 }
 
 function line(log: PartitionLog, offset: number): string {

@@ -109,6 +109,7 @@ export class LocalLogEngine implements LogEngine {
     });
     const recovered = await recovery.run();
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
+    for (const log of state.usedLogs()) log.epochs.assign(state.leaderEpoch, log.logEnd);
     await this.#openJournal(journalDirectory, recovered);
     for (const { log, segment } of recovered.removed) {
       await this.#retention.removeSegment(log, segment);
@@ -245,6 +246,7 @@ export class LocalLogEngine implements LogEngine {
     state.waiters.finishAll("closed");
     this.#appender.resume();
     try {
+      if (state.journal.isWaiting) this.#checkpointer.request();
       await state.journal.drain();
       for (const log of state.usedLogs()) state.markDirty(log);
       await this.#checkpointer.run(true);

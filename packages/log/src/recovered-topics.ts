@@ -31,6 +31,15 @@ export class RecoveredTopics {
     return log;
   }
 
+  /** A copy of the partition as it was, to look at and throw away. */
+  peek(topic: Topic, partition: number): PartitionLog | null {
+    const bytes = this.#topics.get(topic.id)?.partitions.get(partition);
+    if (bytes === undefined) return null;
+    const log = new PartitionLog(topic, partition);
+    decodePartition(bytes, log, () => 0);
+    return log;
+  }
+
   /** Numbers of the partitions not taken yet. */
   partitionsOf(topicId: string): readonly number[] {
     const partitions = this.#topics.get(topicId)?.partitions;

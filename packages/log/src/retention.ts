@@ -32,16 +32,18 @@ export class Retention {
     this.#reader = reader;
   }
 
-  /** One round over all partitions. */
+  /** One round over all partitions. @throws {JournalFailed} */
   async maintain(): Promise<void> {
     const { clock, options } = this.#state;
     const shortened: PartitionLog[] = [];
-    for (const log of this.#state.allLogs()) {
+    for (const log of this.#logsToLookAt()) {
       const expired = log.producers?.expire(clock.now() - options.producerExpirationMs) ?? 0;
       if (expired > 0) this.#state.markDirty(log);
-      const start = this.#retainedStart(log);
+      const start = retainedStart(log, clock.now());
       if (start > log.logStart) {
-        if (!this.#state.journal.hasRoom(0)) await this.#state.whenDurable();
+        await this.#state.roomForEntry();
+        if (log.isDeleted) continue;
+        if (start === log.logEnd && log.active.sizeBytes > 0) this.#roll(log);
         this.#moveStart(log, start);
         shortened.push(log);
       } else if (log.segments.length > 1 && log.segments[1]!.baseOffset <= log.logStart) {
@@ -57,31 +59,57 @@ export class Retention {
     requests: readonly DeleteRecordsRequest[],
   ): Promise<readonly DeleteRecordsResult[]> {
     const moved: PartitionLog[] = [];
-    const results = requests.map((request): DeleteRecordsResult => {
-      const topic = this.#state.findTopic(request.topicId);
-      if (topic === null) return { error: "unknownTopic", lowWatermark: -1 };
-      const log = this.#state.findLog(topic, request.partition);
-      if (log === null) return { error: "unknownPartition", lowWatermark: -1 };
-      if (!topic.config.cleanupPolicy.delete) return { error: "policyViolation", lowWatermark: -1 };
-      const before = request.beforeOffset === -1 ? log.highWatermark : request.beforeOffset;
-      if (before < 0 || before > log.highWatermark) {
-        return { error: "offsetOutOfRange", lowWatermark: -1 };
-      }
-      if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
-      if (before > log.logStart) {
-        this.#moveStart(log, before);
-        moved.push(log);
-      }
-      return { error: null, lowWatermark: log.logStart };
-    });
-    if (moved.length === 0) return results;
+    const results: DeleteRecordsResult[] = [];
     try {
+      for (const request of requests) {
+        await this.#state.roomForEntry();
+        results.push(this.#deleteBelow(request, moved));
+      }
+      if (moved.length === 0) return results;
       await this.#state.whenDurable();
     } catch {
-      return results.map(({ error }) => ({ error: error ?? "storage", lowWatermark: -1 }));
+      return requests.map((_, i) => ({ error: results[i]?.error ?? "storage", lowWatermark: -1 }));
     }
     for (const log of moved) await this.removeSegments(log);
     return results;
+  }
+
+  #deleteBelow(request: DeleteRecordsRequest, moved: PartitionLog[]): DeleteRecordsResult {
+    const topic = this.#state.findTopic(request.topicId);
+    if (topic === null) return { error: "unknownTopic", lowWatermark: -1 };
+    const log = this.#state.findLog(topic, request.partition);
+    if (log === null) return { error: "unknownPartition", lowWatermark: -1 };
+    if (!topic.config.cleanupPolicy.delete) return { error: "policyViolation", lowWatermark: -1 };
+    const before = request.beforeOffset === -1 ? log.highWatermark : request.beforeOffset;
+    if (before < 0 || before > log.highWatermark) {
+      return { error: "offsetOutOfRange", lowWatermark: -1 };
+    }
+    if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
+    if (before > log.logStart) {
+      this.#moveStart(log, before);
+      moved.push(log);
+    }
+    return { error: null, lowWatermark: log.logStart };
+  }
+
+  /** All partitions in use, and of the others those that retention would shorten. */
+  *#logsToLookAt(): Iterable<PartitionLog> {
+    const { recovered, topics, clock } = this.#state;
+    for (const topic of [...topics.values()]) {
+      for (const partition of recovered.partitionsOf(topic.id)) {
+        const seen = recovered.peek(topic, partition);
+        if (seen !== null && retainedStart(seen, clock.now()) > seen.logStart) {
+          this.#state.findLog(topic, partition);
+        }
+      }
+      for (const log of topic.logs) if (log !== undefined) yield log;
+    }
+  }
+
+  #roll(log: PartitionLog): void {
+    const { segmentMs, segmentJitterMs } = log.topic.config;
+    const jitterMs = drawJitter(this.#state.random, segmentMs, segmentJitterMs);
+    rollSegment(log, this.#state.clock.now(), jitterMs);
   }
 
   /** Removes the files of segments below the log start. */
@@ -101,36 +129,6 @@ export class Retention {
     await this.#files.removeSegment(log, segment.baseOffset);
   }
 
-  /** Where the log would start after retention; rolls the active segment when all of it has to go. */
-  #retainedStart(log: PartitionLog): number {
-    const { config } = log.topic;
-    const { segments } = log;
-    if (!config.cleanupPolicy.delete || segments.length === 0 || log.isDeleted) return log.logStart;
-    const now = this.#state.clock.now();
-    let start = log.logStart;
-    let excess = config.retentionBytes < 0 ? -1 : log.sizeBytes - config.retentionBytes;
-    for (let i = 0; i < segments.length; i++) {
-      const segment = segments[i]!;
-      if (segment.sizeBytes === 0) break;
-      const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.createdMs;
-      const isOld = config.retentionMs >= 0 && now - newest > config.retentionMs;
-      const isExcess = excess - segment.sizeBytes >= 0 && config.retentionBytes >= 0;
-      if (!isOld && !isExcess) break;
-      const end = segments[i + 1]?.baseOffset ?? log.logEnd;
-      if (end > log.highWatermark) break;
-      if (isExcess) excess -= segment.sizeBytes;
-      if (segment === log.active) {
-        rollSegment(
-          log,
-          now,
-          drawJitter(this.#state.random, config.segmentMs, config.segmentJitterMs),
-        );
-      }
-      start = Math.max(start, end);
-    }
-    return start;
-  }
-
   #moveStart(log: PartitionLog, start: number): void {
     const { journal } = this.#state;
     const { topic } = log;
@@ -144,6 +142,27 @@ export class Retention {
     journal.addEntry(encodeLogStartEntry(topic.ref, log.partition, start));
     this.#state.markDirty(log);
   }
+}
+
+/** Where the log would start after retention by time and size (LG12). */
+function retainedStart(log: PartitionLog, now: number): number {
+  const { config } = log.topic;
+  const { segments } = log;
+  if (!config.cleanupPolicy.delete || log.isDeleted) return log.logStart;
+  let start = log.logStart;
+  let excess = config.retentionBytes < 0 ? -1 : log.sizeBytes - config.retentionBytes;
+  for (let i = 0; i < segments.length; i++) {
+    const segment = segments[i]!;
+    if (segment.sizeBytes === 0) break;
+    const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.createdMs;
+    const isOld = config.retentionMs >= 0 && now - newest > config.retentionMs;
+    const isExcess = config.retentionBytes >= 0 && excess - segment.sizeBytes >= 0;
+    const end = segments[i + 1]?.baseOffset ?? log.logEnd;
+    if ((!isOld && !isExcess) || end > log.highWatermark) break;
+    if (isExcess) excess -= segment.sizeBytes;
+    start = Math.max(start, end);
+  }
+  return start;
 }
 
 /** Takes segments that lie wholly below the log start off the partition. */

@@ -54,6 +54,7 @@ export class TopicRemover {
       logs.push(log);
     }
     if (!topic.isAnnounced && logs.every(({ hasDirectory }) => !hasDirectory)) return;
+    await state.roomForEntry();
     state.journal.addEntry(encodeDeleteTopicEntry(topic.id));
     await state.whenDurable();
     // The folders leave their names behind the answer; nobody can tell, as a new topic of the name waits for it.
