@@ -3,6 +3,7 @@
  * recognized by their names, so that a broker that cannot start does not load the client first.
  */
 import type { BrokerError } from "@ottla/client";
+import type { FileSystemError, FileSystemErrorCode } from "@ottla/platform";
 import type { Context } from "./context.ts";
 import type { ClusterUnreachable, CommandFailure, UsageFailure } from "./errors.ts";
 
@@ -89,6 +90,16 @@ function brokerAnswer({ subject, error, message }: BrokerError): Explanation {
   };
 }
 
+const FILE_SYSTEM: Readonly<Record<FileSystemErrorCode, string>> = {
+  "not-found": "there is no such folder, and none can be made",
+  exists: "something else is in its place",
+  "no-space": "the disk is full",
+  io: "the disk fails",
+  locked: "another process has it",
+  access: "permission denied",
+  "too-many-open": "too many files are open",
+};
+
 /** Failures of the operating system and of what a broker starts from. */
 function local(error: Error): Explanation | null {
   for (const each of causes(error)) {
@@ -96,13 +107,17 @@ function local(error: Error): Explanation | null {
       const hints = ["Choose another folder with --data-dir."];
       return { code: each.name, message: each.message, hints };
     }
+    if (each.name === "FileSystemError") {
+      const { code, path } = each as FileSystemError;
+      return { code, message: `cannot use ${path}: ${FILE_SYSTEM[code]}`, hints: [] };
+    }
     const { code, syscall } = each as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") {
       const { address, port } = each as Error & { address?: string; port?: number };
       return {
         code,
         message: `port ${port ?? ""} on ${address ?? "this address"} is taken by another process`,
-        hints: ["Choose another port with --port."],
+        hints: ["Choose another one with --port, or --metrics-port if it is that one."],
       };
     }
     if (code === "EACCES" && syscall === "listen") {

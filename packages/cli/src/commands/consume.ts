@@ -13,7 +13,7 @@ import { defineCommand } from "../command-line/command.ts";
 import { flag, optional, someArguments, withDefault } from "../command-line/option.ts";
 import { integer, list, oneOf, type Parse, text } from "../command-line/value.ts";
 import type { Context } from "../context.ts";
-import { UsageFailure } from "../errors.ts";
+import { CommandFailure, UsageFailure } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Progress } from "../output/progress.ts";
 import { recordToJson } from "../records/record-json.ts";
@@ -94,6 +94,7 @@ export const consume = defineCommand({
       try {
         if (options.group === null) {
           const starts = await startOffsets(client, partitions, options.from, isolationLevel);
+          if (ends !== null) checkStart(options.from, ends, partitions);
           // What is at its end already would be waited for in vain.
           const open = starts.filter((start) => ends === null || start.offset < ends.get(start)!);
           if (open.length > 0) {
@@ -125,6 +126,20 @@ function checkGroupOptions(selections: readonly PartitionSelection[], from: Star
       ['To move a group to an offset or a time, use "group reset".'],
     );
   }
+}
+
+/** An offset beyond every end is rather a mistake than a wish for nothing. */
+function checkStart(
+  from: StartPoint,
+  ends: PartitionMap<number>,
+  partitions: readonly TopicPartition[],
+): void {
+  if (from.kind !== "offset") return;
+  const furthest = Math.max(...partitions.map((partition) => ends.get(partition)!));
+  if (from.offset <= furthest) return;
+  throw new CommandFailure(`offset ${from.offset} is beyond the end, which is ${furthest}`, {
+    hints: ['"topic describe" shows the offsets there are.'],
+  });
 }
 
 async function endOffsets(
