@@ -33,6 +33,16 @@ async function missingTopic(client: Client, name: string): Promise<CommandFailur
   });
 }
 
+/** Results in the order of the names; some brokers answer in an order of their own. */
+export function inOrderOf<R extends { readonly name: string }>(
+  names: readonly string[],
+  results: readonly R[],
+): readonly R[] {
+  const places = new Map(names.map((name, index) => [name, index]));
+  const place = ({ name }: R) => places.get(name) ?? names.length;
+  return [...results].sort((a, b) => place(a) - place(b));
+}
+
 const LEADERS_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 

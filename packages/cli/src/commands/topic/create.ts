@@ -1,5 +1,5 @@
 import { clusterOptions, partitionCount, replicationFactor } from "../../cluster/options.ts";
-import { awaitLeaders } from "../../cluster/topics.ts";
+import { awaitLeaders, inOrderOf } from "../../cluster/topics.ts";
 import { withClient } from "../../cluster/with-client.ts";
 import { defineCommand } from "../../command-line/command.ts";
 import { flag, optional, repeated, someArguments } from "../../command-line/option.ts";
@@ -41,7 +41,7 @@ export const createTopic = defineCommand({
   async run({ arguments: [names], options }, context) {
     return await withClient(options, context, async (client) => {
       const { orThrow } = await import("@ottla/client");
-      const results = await client.admin.createTopics(
+      const answers = await client.admin.createTopics(
         names.map((name) => ({
           name,
           ...(options.partitions === null ? {} : { partitions: options.partitions }),
@@ -52,6 +52,7 @@ export const createTopic = defineCommand({
         })),
         { validateOnly: options.dryRun },
       );
+      const results = inOrderOf(names, answers);
       const isThere = (error: { readonly error: string } | null) =>
         options.ifNotExists && error?.error === "TOPIC_ALREADY_EXISTS";
       const topics = results

@@ -1,4 +1,5 @@
 import { clusterOptions } from "../../cluster/options.ts";
+import { inOrderOf } from "../../cluster/topics.ts";
 import { withClient } from "../../cluster/with-client.ts";
 import { defineCommand } from "../../command-line/command.ts";
 import { flag, someArguments } from "../../command-line/option.ts";
@@ -14,7 +15,7 @@ export const deleteTopics = defineCommand({
   async run({ arguments: [names], options }, context) {
     return await withClient(options, context, async (client) => {
       const { orThrow } = await import("@ottla/client");
-      const results = await client.admin.deleteTopics([...new Set(names)]);
+      const results = inOrderOf(names, await client.admin.deleteTopics([...new Set(names)]));
       const isMissing = (error: { readonly error: string } | null) =>
         options.ifExists && error?.error === "UNKNOWN_TOPIC_OR_PARTITION";
       const topics = results
