@@ -8,6 +8,11 @@
  * Memory: a request holds its share of the budget from its size prefix until its response has been handed to the operating system.
  * Reading stops while the budget is exhausted, while {@link MAX_QUEUED_FRAMES} requests wait to be started, and while the peer does
  * not read what it asked for. Responses that become ready in one turn of the event loop leave in one `writev`.
+ *
+ * Ends: a request that cannot be served closes the connection once everything before it is answered. A peer that has said all it will
+ * (a producer with acks=0, say) has all its requests started; then the connection closes, since nobody waits for the answers. In a
+ * drain nothing more is started, what is in flight is answered, then our side is closed and the peer's awaited, so that no answer
+ * is lost to a reset. Whatever the way, every share of the budget goes back.
  */
 import type { Socket } from "node:net";
 import { FrameReader } from "./frame-reader.ts";
@@ -40,6 +45,8 @@ interface Slot {
   readonly shareBytes: number;
   isReady: boolean;
   response: readonly Buffer[] | null;
+  /** Set when the request cannot be answered: why the connection closes at this place. */
+  failure: { readonly cause: unknown } | null;
 }
 
 export class Connection {
@@ -69,6 +76,13 @@ export class Connection {
   #exclusive = false;
   #isPaused = false;
   #isPeerSlow = false;
+  /** The peer sends nothing more. */
+  #isPeerDone = false;
+  /** Why the bytes behind the queued frames are not a frame. */
+  #readFailure: { readonly cause: unknown } | null = null;
+  /** A request failed: none is started after it, and none after it is answered. */
+  #isFailing = false;
+  #isEnding = false;
   #withdrawWait: (() => void) | null = null;
   #isClosed = false;
   #isDraining = false;
@@ -96,11 +110,11 @@ export class Connection {
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("error", (cause) => this.#onClosed(cause));
-    socket.on("end", () => this.close());
+    socket.on("end", () => this.#onEnd());
     socket.on("close", () => this.#onClosed(null));
   }
 
-  /** Aborted when the connection is gone: what waits on behalf of the peer need not. */
+  /** Aborted when the connection is going or gone: what waits on behalf of the peer should come back with what is there. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -110,17 +124,43 @@ export class Connection {
     return this.#slots.length > 0 || this.#queued.length > 0;
   }
 
+  /** Whether nothing is in flight and the operating system has all responses. */
+  get isSettled(): boolean {
+    return (
+      !this.isBusy &&
+      this.#outShareBytes === 0 &&
+      this.#unwrittenShareBytes === 0 &&
+      !this.#isPeerSlow
+    );
+  }
+
   /** Closes at once; what was not written is lost. Idempotent. */
   close(cause: unknown = null): void {
     this.#onClosed(cause);
   }
 
-  /** Starts no further request and closes when those in flight are answered. */
+  /** Starts no further request, tells those that wait to come back, and closes when those in flight are answered. */
   drain(): void {
+    if (this.#isDraining || this.#isClosed) return;
     this.#isDraining = true;
-    for (const frame of this.#queued) this.#budget.give(frame.length);
+    this.#stopReading();
+    if (this.isSettled) {
+      this.close();
+      return;
+    }
+    this.#abort.abort();
+    this.#pauseOrResume();
+    if (this.#slots.length === 0 && this.#outShareBytes === 0) this.#socket.end();
+  }
+
+  /** Gives back what requests hold that will not be started. Bytes that still arrive are thrown away. */
+  #stopReading(): void {
+    this.#withdrawWait?.();
+    this.#withdrawWait = null;
+    let bytes = 0;
+    for (const frame of this.#queued) bytes += frame.length;
     this.#queued.length = 0;
-    if (this.#slots.length === 0 && this.#out.length === 0) this.close();
+    this.#budget.give(bytes);
   }
 
   #admit(bytes: number): boolean {
@@ -133,6 +173,8 @@ export class Connection {
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#isClosed || this.#isDraining || this.#isFailing) return;
+    if (this.#readFailure !== null) return;
     this.lastActiveMs = this.#monotonic();
     this.#guard(() => this.#reader.push(chunk));
   }
@@ -141,9 +183,14 @@ export class Connection {
     try {
       read();
     } catch (cause) {
-      this.close(cause);
-      return;
+      this.#readFailure = { cause };
     }
+    this.#startQueued();
+  }
+
+  #onEnd(): void {
+    this.#isPeerDone = true;
+    this.#abort.abort();
     this.#startQueued();
   }
 
@@ -151,24 +198,33 @@ export class Connection {
     while (!this.#isClosed && this.#queued.length > 0 && this.#mayStart(this.#queued[0]!)) {
       this.#start(this.#queued.shift()!);
     }
+    if (this.#queued.length === 0 && this.#withdrawWait === null && !this.#isFailing) {
+      if (this.#isPeerDone) this.close();
+      else if (this.#readFailure !== null) this.#fail(this.#newSlot(0), this.#readFailure.cause);
+    }
     this.#pauseOrResume();
   }
 
+  #newSlot(shareBytes: number): Slot {
+    const slot = { shareBytes, isReady: false, response: null, failure: null };
+    this.#slots.push(slot);
+    return slot;
+  }
+
   #mayStart(frame: Buffer): boolean {
-    if (this.#exclusive || this.#isPeerSlow || this.#isDraining) return false;
+    if (this.#exclusive || this.#isPeerSlow || this.#isDraining || this.#isFailing) return false;
     if (this.#overlapping === 0) return true;
     return this.#overlapping < MAX_OVERLAPPING && this.#server.mayOverlap(frame);
   }
 
   #start(frame: Buffer): void {
-    const slot: Slot = { shareBytes: frame.length, isReady: false, response: null };
-    this.#slots.push(slot);
+    const slot = this.#newSlot(frame.length);
     let served: Served;
     const mayOverlap = this.#server.mayOverlap(frame);
     try {
       served = this.#server.serve(this, frame);
     } catch (cause) {
-      this.close(cause);
+      this.#fail(slot, cause);
       return;
     }
     if (!(served instanceof Promise)) {
@@ -184,16 +240,40 @@ export class Connection {
         this.#answer(slot, response);
         this.#startQueued();
       },
-      (cause) => this.close(cause),
+      (cause) => this.#fail(slot, cause),
     );
   }
 
+  /** Closes the connection in the request's place in the order of responses. */
+  #fail(slot: Slot, cause: unknown): void {
+    if (this.#isClosed || this.#isEnding) return;
+    this.#isFailing = true;
+    this.#stopReading();
+    slot.failure = { cause };
+    this.#answer(slot, null);
+  }
+
+  /** Writes what is answered and closes when the operating system has it. */
+  #end(cause: unknown): void {
+    this.#isEnding = true;
+    for (const slot of this.#slots) this.#outShareBytes += slot.shareBytes;
+    this.#slots.length = 0;
+    this.#flush();
+    if (this.#unwrittenShareBytes === 0) this.close(cause);
+    else this.#socket.end(() => this.close(cause));
+  }
+
   #answer(slot: Slot, response: readonly Buffer[] | null): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isEnding) return;
     slot.isReady = true;
     slot.response = response;
     while (this.#slots.length > 0 && this.#slots[0]!.isReady) {
-      const first = this.#slots.shift()!;
+      const first = this.#slots[0]!;
+      if (first.failure !== null) {
+        this.#end(first.failure.cause);
+        return;
+      }
+      this.#slots.shift();
       this.#outShareBytes += first.shareBytes;
       if (first.response !== null) for (const part of first.response) this.#out.push(part);
     }
@@ -224,9 +304,12 @@ export class Connection {
         this.#budget.give(shareBytes);
       });
       this.#socket.uncork();
-      if (this.#socket.writableNeedDrain) this.#isPeerSlow = true;
+      if (this.#socket.writableNeedDrain) {
+        this.#isPeerSlow = true;
+        this.#pauseOrResume();
+      }
     }
-    if (this.#isDraining && this.#slots.length === 0) this.#socket.end();
+    if (this.#isDraining && this.#slots.length === 0 && !this.#isClosed) this.#socket.end();
   }
 
   #onDrain(): void {
@@ -237,7 +320,8 @@ export class Connection {
   #pauseOrResume(): void {
     if (this.#isClosed) return;
     const shouldPause =
-      this.#withdrawWait !== null || this.#isPeerSlow || this.#queued.length >= MAX_QUEUED_FRAMES;
+      !this.#isDraining &&
+      (this.#withdrawWait !== null || this.#isPeerSlow || this.#queued.length >= MAX_QUEUED_FRAMES);
     if (shouldPause === this.#isPaused) return;
     this.#isPaused = shouldPause;
     if (shouldPause) this.#socket.pause();

@@ -28,6 +28,8 @@ export interface ListenerProbe {
 }
 
 const BACKLOG = 511;
+/** How long a peer has to close its side after it was given all its answers. */
+const LINGER_MS = 250;
 const IDLE_CHECKS_PER_LIMIT = 4;
 
 export class Listener {
@@ -84,15 +86,22 @@ export class Listener {
     this.stopAccepting();
     for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return;
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonic() + timeoutMs;
     await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.schedule(timeoutMs, () => {
-        for (const connection of this.#connections) connection.close();
-        resolve();
-      });
+      let cancel: Cancel = () => {};
       this.#onEmpty = () => {
         cancel();
         resolve();
       };
+      const check = () => {
+        const isLate = clock.monotonic() >= deadlineMs;
+        for (const connection of this.#connections) {
+          if (isLate || connection.isSettled) connection.close();
+        }
+        if (this.#connections.size > 0) cancel = clock.schedule(LINGER_MS, check);
+      };
+      cancel = clock.schedule(LINGER_MS, check);
     });
   }
 

@@ -1,0 +1,317 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { Connection, type FrameServer, type Served } from "./connection.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+
+test("responses leave in the order of requests however late they are ready", async () => {
+  const peer = new Peer();
+  peer.send("P1", "P2", "P3");
+  assert.deepEqual(peer.started, ["P1", "P2", "P3"], "produces overlap");
+  await peer.answer("P3", "three");
+  await peer.answer("P2", "two");
+  assert.equal(peer.received, "");
+  await peer.answer("P1", "one");
+  assert.equal(peer.received, "onetwothree");
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("a request that may not overlap waits for all before it and holds up all behind it", async () => {
+  const peer = new Peer();
+  peer.send("P1", "F2", "P3");
+  assert.deepEqual(peer.started, ["P1"]);
+  await peer.answer("P1", "one");
+  assert.deepEqual(peer.started, ["P1", "F2"]);
+  await peer.answer("F2", "two");
+  assert.deepEqual(peer.started, ["P1", "F2", "P3"]);
+});
+
+test("a request without response gives its share back and leaves no gap", async () => {
+  const peer = new Peer();
+  peer.send("P1", "P2");
+  await peer.answer("P1", null);
+  await peer.answer("P2", "two");
+  assert.equal(peer.received, "two");
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("nothing is started and nothing read while the peer does not read its answers", async () => {
+  const peer = new Peer();
+  peer.socket.isFull = true;
+  peer.send("P1");
+  await peer.answer("P1", "one");
+  assert.equal(peer.socket.isPaused, true);
+  peer.send("P2");
+  assert.deepEqual(peer.started, ["P1"]);
+  assert.equal(peer.budget.usedBytes, 4, "an unwritten response and a waiting request");
+  peer.socket.drain();
+  assert.equal(peer.socket.isPaused, false);
+  assert.deepEqual(peer.started, ["P1", "P2"]);
+});
+
+test("reading stops at a bound of requests that wait, and goes on below it", async () => {
+  const peer = new Peer();
+  peer.send("F0");
+  for (let index = 0; index < 20; index++) peer.send(`X${index}`);
+  assert.equal(peer.socket.isPaused, true);
+  await peer.answer("F0", "");
+  for (let index = 0; index < 6; index++) await peer.answer(`X${index}`, "");
+  assert.equal(peer.socket.isPaused, false);
+});
+
+test("reading stops while the budget has no share and goes on when others gave back theirs", async () => {
+  const budget = new MemoryBudget(10);
+  const first = new Peer(budget);
+  const second = new Peer(budget);
+  first.send("P1234567");
+  second.send("P1234567");
+  assert.deepEqual(second.started, []);
+  assert.equal(second.socket.isPaused, true);
+  await first.answer("P1234567", "done");
+  assert.deepEqual(second.started, ["P1234567"]);
+  assert.equal(second.socket.isPaused, false);
+  assert.equal(budget.usedBytes, 8);
+});
+
+test("a close at any point gives all shares back, once, and aborts what waits", async () => {
+  for (const close of ["close", "error", "destroy"] as const) {
+    const budget = new MemoryBudget(1000);
+    const peer = new Peer(budget);
+    peer.socket.isFull = true;
+    peer.send("P1", "P2", "F3", "X4");
+    await peer.answer("P1", "one");
+    peer.socket.emit("data", Buffer.concat([prefix(50), Buffer.from("half a frame")]));
+    assert.ok(budget.usedBytes >= 58);
+    if (close === "close") peer.socket.emit("close");
+    else if (close === "error") peer.socket.emit("error", new Error("reset"));
+    else peer.connection.close();
+    assert.equal(budget.usedBytes, 0, close);
+    await peer.answer("P2", "two");
+    peer.connection.close();
+    assert.equal(budget.usedBytes, 0, "an answer that comes later changes nothing");
+    assert.equal(peer.connection.signal.aborted, true);
+    assert.equal(peer.closedWith.length, 1);
+  }
+});
+
+test("a close while waiting for a share lets the next in line pass", async () => {
+  const budget = new MemoryBudget(10);
+  const [first, second, third] = [new Peer(budget), new Peer(budget), new Peer(budget)];
+  first.send("P12345");
+  second.send("P1234567");
+  third.send("P3");
+  assert.deepEqual(third.started, []);
+  second.connection.close();
+  assert.deepEqual(third.started, ["P3"]);
+  first.connection.close();
+  third.connection.close();
+  assert.equal(budget.usedBytes, 0);
+});
+
+test("NW: a request that cannot be served closes the connection after the answers before it", async () => {
+  const peer = new Peer();
+  peer.send("P1", "P2", "P3");
+  await peer.refuse("P2");
+  assert.equal(peer.socket.isEnded, false);
+  await peer.answer("P3", "three");
+  await peer.answer("P1", "one");
+  assert.equal(peer.received, "one");
+  assert.equal(peer.socket.isEnded, true);
+  peer.socket.finish();
+  assert.equal(peer.socket.isDestroyed, true);
+  assert.match(String(peer.closedWith[0]), /refused/);
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("NW: bytes that are no frame close the connection after the requests before them", async () => {
+  const peer = new Peer();
+  peer.send("P1", "F2");
+  peer.socket.emit("data", prefix(-1));
+  assert.equal(peer.socket.isDestroyed, false);
+  await peer.answer("P1", "one");
+  await peer.answer("F2", "two");
+  assert.equal(peer.received, "onetwo");
+  peer.socket.finish();
+  assert.equal(peer.socket.isDestroyed, true);
+  assert.match(String(peer.closedWith[0]), /frame of -1 bytes/);
+});
+
+test("NW: all requests of a peer that then closes are started before the connection is", async () => {
+  const peer = new Peer();
+  peer.send("F1", "P2", "P3");
+  peer.socket.emit("end");
+  assert.equal(peer.connection.signal.aborted, true, "the fetch need not wait any longer");
+  assert.equal(peer.socket.isDestroyed, false);
+  await peer.answer("F1", "");
+  assert.deepEqual(peer.started, ["F1", "P2", "P3"]);
+  assert.equal(peer.socket.isDestroyed, true);
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("a drain answers what is in flight, starts nothing more and then closes our side", async () => {
+  const peer = new Peer();
+  peer.send("F1", "P2");
+  peer.connection.drain();
+  assert.equal(peer.connection.signal.aborted, true);
+  peer.send("P3");
+  assert.equal(peer.budget.usedBytes, 2, "only the request in flight holds a share");
+  await peer.answer("F1", "one");
+  assert.deepEqual(peer.started, ["F1"]);
+  assert.equal(peer.received, "one");
+  assert.equal(peer.socket.isEnded, true);
+  assert.equal(peer.connection.isSettled, true);
+  peer.socket.emit("end");
+  assert.equal(peer.socket.isDestroyed, true);
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("a drain closes an idle connection at once", () => {
+  const peer = new Peer();
+  peer.connection.drain();
+  assert.equal(peer.socket.isDestroyed, true);
+});
+
+test("a drain waits for a slow peer to take its answers", async () => {
+  const peer = new Peer();
+  peer.socket.isFull = true;
+  peer.send("P1");
+  await peer.answer("P1", "one");
+  peer.connection.drain();
+  assert.equal(peer.socket.isEnded, true);
+  assert.equal(peer.socket.isDestroyed, false);
+  assert.equal(peer.connection.isSettled, false);
+  peer.socket.drain();
+  await turn();
+  assert.equal(peer.connection.isSettled, true);
+});
+
+/** A connection with a client on one side, and on the other a server whose answers the test gives. `P…` requests may overlap. */
+class Peer implements FrameServer {
+  readonly socket = new FakeSocket();
+  readonly budget: MemoryBudget;
+  readonly connection: Connection;
+  readonly started: string[] = [];
+  readonly closedWith: unknown[] = [];
+  readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
+
+  constructor(budget = new MemoryBudget(1000)) {
+    this.budget = budget;
+    const limits = { maxFrameBytes: 100, budget };
+    this.connection = new Connection(
+      this.socket as unknown as Socket,
+      "PLAINTEXT",
+      this,
+      limits,
+      () => 0,
+    );
+  }
+
+  get received(): string {
+    return this.socket.written;
+  }
+
+  /** All in one chunk. */
+  send(...requests: string[]): void {
+    const frames = requests.flatMap((text) => [prefix(text.length), Buffer.from(text)]);
+    this.socket.emit("data", Buffer.concat(frames));
+  }
+
+  async answer(request: string, response: string | null): Promise<void> {
+    this.#take(request).resolve(response === null ? null : [Buffer.from(response)]);
+    await turn();
+  }
+
+  async refuse(request: string): Promise<void> {
+    this.#take(request).reject(new Error("refused"));
+    await turn();
+  }
+
+  serve(_connection: Connection, frame: Buffer): Served {
+    const text = frame.toString();
+    this.started.push(text);
+    const pending = Promise.withResolvers<readonly Buffer[] | null>();
+    this.#pending.set(text, pending);
+    return pending.promise;
+  }
+
+  mayOverlap(frame: Buffer): boolean {
+    return frame[0] === "P".charCodeAt(0);
+  }
+
+  closed(_connection: Connection, cause: unknown): void {
+    this.closedWith.push(cause);
+  }
+
+  #take(request: string): PromiseWithResolvers<readonly Buffer[] | null> {
+    const pending = this.#pending.get(request);
+    assert.ok(pending, `${request} was not started`);
+    return pending;
+  }
+}
+
+/** What a connection uses of a socket. While it is full, writes are kept until {@link drain}. */
+class FakeSocket extends EventEmitter {
+  readonly remoteAddress = "127.0.0.1";
+  written = "";
+  isFull = false;
+  isPaused = false;
+  isEnded = false;
+  isDestroyed = false;
+  #unwritten: (() => void)[] = [];
+  #onFinished: (() => void)[] = [];
+
+  get writableNeedDrain(): boolean {
+    return this.isFull;
+  }
+
+  setNoDelay(): void {}
+  cork(): void {}
+  uncork(): void {}
+
+  write(bytes: Buffer, done: () => void = () => {}): void {
+    const complete = () => {
+      this.written += bytes.toString();
+      process.nextTick(done);
+    };
+    if (this.isFull) this.#unwritten.push(complete);
+    else complete();
+  }
+
+  end(onFinished: () => void = () => {}): void {
+    this.isEnded = true;
+    this.#onFinished.push(onFinished);
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  drain(): void {
+    this.isFull = false;
+    for (const complete of this.#unwritten.splice(0)) complete();
+    this.emit("drain");
+  }
+
+  finish(): void {
+    for (const finished of this.#onFinished.splice(0)) finished();
+  }
+}
+
+function prefix(size: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(size);
+  return bytes;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
