@@ -167,7 +167,10 @@ class RunningBroker implements Broker {
       probe: metrics.groups,
     });
     this.#closers.push(() => groups.close());
-    topics.onDeleted((deleted) => groups.onTopicsDeleted(deleted));
+    topics.onDeleted((deleted) => {
+      for (const { name } of deleted) metrics.forgetTopic(name);
+      return groups.onTopicsDeleted(deleted);
+    });
     const services: Services = {
       clock,
       random,

@@ -1,6 +1,7 @@
 /** Counts what the broker's parts tell of themselves, and renders it when somebody scrapes. */
 import type { GroupCoordinatorProbe } from "@ottla/coordinator";
 import type { LogProbe } from "@ottla/log";
+import { METADATA_TOPIC_NAME } from "@ottla/metadata";
 import type { Clock } from "@ottla/platform";
 import type { Handler } from "../handler.ts";
 import { CloseConnection } from "../handler.ts";
@@ -40,6 +41,8 @@ export class BrokerMetrics {
   readonly clock: Clock;
   readonly apis: (ApiCounts | undefined)[] = [];
   readonly topics = new Map<string, TopicCounts>();
+  /** Over all topics, those included that are gone by now. */
+  readonly allTopics: TopicCounts = noTraffic();
   readonly flushes = new Histogram();
   connectionsOpened = 0;
   connectionsClosed = 0;
@@ -49,6 +52,7 @@ export class BrokerMetrics {
   readonly log: LogProbe;
   readonly groups: GroupCoordinatorProbe;
   #services: Services | null = null;
+  #utilization = performance.eventLoopUtilization();
   #listeners: readonly Listener[] = [];
 
   constructor({ clock, handlers, report }: BrokerMetricsOptions) {
@@ -78,12 +82,17 @@ export class BrokerMetrics {
     };
     this.log = {
       appended: (topic, bytes, records) => {
+        if (topic === METADATA_TOPIC_NAME) return;
         const counts = this.#topic(topic);
         counts.bytesIn += bytes;
         counts.messagesIn += records;
+        this.allTopics.bytesIn += bytes;
+        this.allTopics.messagesIn += records;
       },
       served: (topic, bytes) => {
+        if (topic === METADATA_TOPIC_NAME) return;
         this.#topic(topic).bytesOut += bytes;
+        this.allTopics.bytesOut += bytes;
       },
       journalWritten: (_bytes, _batches, elapsedMs) =>
         this.flushes.record(elapsedMs, clock.monotonic()),
@@ -109,6 +118,14 @@ export class BrokerMetrics {
   observe(services: Services, listeners: readonly Listener[]): void {
     this.#services = services;
     this.#listeners = listeners;
+  }
+
+  /** Share of the time since it was last asked in which the event loop had nothing to do. */
+  idleShare(): number {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
+    this.#utilization = now;
+    return 1 - utilization;
   }
 
   get connectionCount(): number {
@@ -147,11 +164,15 @@ export class BrokerMetrics {
   #topic(name: string): TopicCounts {
     let counts = this.topics.get(name);
     if (counts === undefined) {
-      counts = { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
+      counts = noTraffic();
       this.topics.set(name, counts);
     }
     return counts;
   }
+}
+
+function noTraffic(): TopicCounts {
+  return { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
 }
 
 /** Whether a connection was closed because of what it sent, which its owner wants to know. */

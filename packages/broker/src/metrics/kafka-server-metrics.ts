@@ -3,7 +3,7 @@
  * there and says what one copy means: alerts want to see 0, not nothing.
  */
 import type { Services } from "../services.ts";
-import type { BrokerMetrics } from "./broker-metrics.ts";
+import type { ApiCounts, BrokerMetrics } from "./broker-metrics.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Labels, PrometheusText } from "./prometheus-text.ts";
 
@@ -21,18 +21,16 @@ export function kafkaServerMetrics(
   coordinator(text, metrics, services);
   connections(text, metrics, services);
   runtime(text);
+  // One thread reads, serves and writes.
+  const idle = metrics.idleShare();
+  text.gauge("kafka_network_socketserver_networkprocessoravgidle_percent", idle);
+  text.gauge("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", idle);
 }
 
 /** Each family twice: per topic, and over all topics without the label, as dashboards filter on `topic!=""`. */
 function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
-  const total = { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
-  for (const [topic, counts] of metrics.topics) {
-    traffic(text, counts, { topic });
-    total.bytesIn += counts.bytesIn;
-    total.messagesIn += counts.messagesIn;
-    total.bytesOut += counts.bytesOut;
-  }
-  traffic(text, total, {});
+  for (const [topic, counts] of metrics.topics) traffic(text, counts, { topic });
+  traffic(text, metrics.allTopics, {});
   const produce = metrics.apis[0];
   const fetch = metrics.apis[1];
   const prefix = "kafka_server_brokertopicmetrics";
@@ -40,7 +38,12 @@ function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
   text.counter(`${prefix}_totalfetchrequests_total`, fetch?.totalMs.count ?? 0);
   text.counter(`${prefix}_failedproducerequests_total`, produce?.failures ?? 0);
   text.counter(`${prefix}_failedfetchrequests_total`, fetch?.failures ?? 0);
-  for (const name of ["replicationbytesin", "replicationbytesout"]) {
+  for (const name of [
+    "replicationbytesin",
+    "replicationbytesout",
+    "producemessageconversions",
+    "fetchmessageconversions",
+  ]) {
     text.counter(`${prefix}_${name}_total`, 0);
   }
 }
@@ -59,21 +62,29 @@ function traffic(
 function requests(text: PrometheusText, metrics: BrokerMetrics): void {
   for (const counts of metrics.apis) {
     if (counts === undefined) continue;
-    const request = counts.name;
-    for (const [version, count] of counts.byVersion.entries()) {
-      if (count === 0) continue;
-      text.counter("kafka_network_requestmetrics_requests_total", count, { request, version });
-    }
-    text.counter("kafka_network_requestmetrics_errors_total", counts.failures, {
-      request,
-      error: "UNKNOWN_SERVER_ERROR",
-    });
-    summary(text, metrics, "kafka_network_requestmetrics_totaltimems", counts.totalMs, { request });
-    text.counter("kafka_network_requestmetrics_requestbytes", counts.requestBytes, { request });
-    text.counter("kafka_network_requestmetrics_responsebytes", counts.responseBytes, { request });
+    requestsOf(text, metrics, counts, counts.name);
+    // Kafka tells consumers' fetches from followers', of which there are none.
+    if (counts.name === "Fetch") requestsOf(text, metrics, counts, "FetchConsumer");
   }
   const name = "kafka_log_logflushstats_logflushrateandtimems";
   summary(text, metrics, name, metrics.flushes, {});
+}
+
+function requestsOf(
+  text: PrometheusText,
+  metrics: BrokerMetrics,
+  counts: ApiCounts,
+  request: string,
+): void {
+  const prefix = "kafka_network_requestmetrics";
+  for (const [version, count] of counts.byVersion.entries()) {
+    if (count > 0) text.counter(`${prefix}_requests_total`, count, { request, version });
+  }
+  const error = "UNKNOWN_SERVER_ERROR";
+  text.counter(`${prefix}_errors_total`, counts.failures, { request, error });
+  summary(text, metrics, `${prefix}_totaltimems`, counts.totalMs, { request });
+  text.counter(`${prefix}_requestbytes`, counts.requestBytes, { request });
+  text.counter(`${prefix}_responsebytes`, counts.responseBytes, { request });
 }
 
 function summary(
@@ -104,7 +115,9 @@ function partitions(text: PrometheusText, { cluster, engine, store }: Services):
       text.gauge("kafka_log_log_numlogsegments", description.segments, labels);
       text.gauge("kafka_cluster_partition_underminisr", 0, labels);
       text.gauge("kafka_cluster_partition_underreplicated", 0, labels);
-      text.gauge("kafka_cluster_partition_replicascount", replicas[partition]!.length, labels);
+      const replicaCount = replicas[partition]!.length;
+      text.gauge("kafka_cluster_partition_replicascount", replicaCount, labels);
+      text.gauge("kafka_cluster_partition_insyncreplicascount", replicaCount, labels);
     }
   }
   const manager = "kafka_server_replicamanager";
@@ -136,6 +149,7 @@ function partitions(text: PrometheusText, { cluster, engine, store }: Services):
   }
   text.counter("kafka_controller_controllerstats_uncleanleaderelections_total", 0);
   text.gauge("kafka_server_kafkaserver_brokerstate", RUNNING);
+  text.gauge("kafka_log_logmanager_offlinelogdirectorycount", 0);
 }
 
 function coordinator(text: PrometheusText, metrics: BrokerMetrics, { groups }: Services): void {
@@ -172,6 +186,15 @@ function connections(
   for (const [listener, count] of counts) {
     text.gauge(`${prefix}_connection_count`, count, { listener, networkProcessor: 0 });
   }
+  let [requestTotal, incomingBytes, outgoingBytes] = [0, 0, 0];
+  for (const api of metrics.apis) {
+    requestTotal += api?.totalMs.count ?? 0;
+    incomingBytes += api?.requestBytes ?? 0;
+    outgoingBytes += api?.responseBytes ?? 0;
+  }
+  text.counter(`${prefix}_request_total`, requestTotal);
+  text.counter(`${prefix}_incoming_byte_total`, incomingBytes);
+  text.counter(`${prefix}_outgoing_byte_total`, outgoingBytes);
   text.counter(`${prefix}_connection_creation_total`, metrics.connectionsOpened);
   text.counter(`${prefix}_connection_close_total`, metrics.connectionsClosed);
   for (const { labels, count } of software.values()) {
