@@ -4,26 +4,31 @@ import type { ReadStream } from "node:tty";
 import { SystemClock } from "@ottla/platform";
 import type { Context, Input, Output } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
+import { Interruption } from "./interruption.ts";
 
 export function processContext(): Context {
-  const interruption = new AbortController();
+  const clock = new SystemClock();
+  const interruption = new Interruption({
+    clock,
+    isUnderNpm: process.env.npm_lifecycle_event !== undefined,
+    onInsist: () => process.exit(EXIT.failure),
+  });
   let isListening = false;
-  const onBrokenPipe = (): void => interruption.abort(new Error("nobody reads the output"));
+  const onBrokenPipe = (): void => {
+    if (!interruption.signal.aborted) interruption.receive("nobody reads the output");
+  };
   return {
     stdout: outputOf(process.stdout, onBrokenPipe),
     stderr: outputOf(process.stderr, () => {}),
     stdin: inputOf(process.stdin),
     environment: process.env,
-    clock: new SystemClock(),
+    clock,
     program: programName(process.env),
     interruption() {
       if (!isListening) {
         isListening = true;
         for (const name of ["SIGINT", "SIGTERM"] as const) {
-          process.on(name, () => {
-            if (interruption.signal.aborted) process.exit(EXIT.failure);
-            interruption.abort(new Error(name));
-          });
+          process.on(name, () => interruption.receive(name));
         }
       }
       return interruption.signal;

@@ -54,7 +54,7 @@ export function startOttla(args: readonly string[], options: OttlaOptions = {}):
 
 export function startNode(
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string | undefined>> = {},
 ): OttlaProcess {
   const child = spawnChild(process.execPath, args, { env });
   let out = "";
