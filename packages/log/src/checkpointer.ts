@@ -49,6 +49,8 @@ export class Checkpointer {
       .catch((error: Error) => this.#retryLater(error))
       .finally(() => {
         this.#running = null;
+        // The one that ran may have begun before the journal filled up, and so have freed nothing.
+        if (this.#state.journal.isWaiting) this.request();
       });
   }
 
@@ -112,7 +114,13 @@ export class Checkpointer {
     const work = async () => {
       while (next < logs.length) {
         const log = logs[next++]!;
-        if (!log.isDeleted) await this.#writeLog(log, isClean);
+        if (log.isDeleted) continue;
+        try {
+          await this.#writeLog(log, isClean);
+        } catch (error) {
+          // Deleted meanwhile: its files went from under the write.
+          if (!log.isDeleted) throw error;
+        }
       }
     };
     const workers: Promise<void>[] = [];

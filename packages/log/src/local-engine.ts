@@ -103,9 +103,16 @@ export class LocalLogEngine implements LogEngine {
     await options.fileSystem.makeDirectory(journalDirectory);
     await options.fileSystem.syncDirectory(options.directory);
     await options.fileSystem.syncDirectory(dirname(options.directory));
-    const recovery = new Recovery(state, journalDirectory, async () => {
-      for (const log of state.dirtyLogs) await this.#writer.write(log);
-      state.tail.trim();
+    const recovery = new Recovery(state, journalDirectory, {
+      writeSegments: async () => {
+        for (const log of state.dirtyLogs) {
+          // A failure keeps the batches in memory. The folder may be gone because a later group deletes the topic; else
+          // the background writes meet the failure again.
+          await this.#writer.write(log).catch(() => {});
+        }
+        state.tail.trim();
+      },
+      setAside: (topic) => this.#remover.setAside(topic),
     });
     const recovered = await recovery.run();
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
@@ -114,7 +121,6 @@ export class LocalLogEngine implements LogEngine {
     for (const { log, segment } of recovered.removed) {
       await this.#retention.removeSegment(log, segment);
     }
-    for (const topic of recovered.deleted) await this.#remover.setAside(topic);
     state.tail.trim();
     if (state.dirtyLogs.size > 0) this.#checkpoints.start();
     if (!recovered.isFresh) {

@@ -2,7 +2,7 @@
  * Names and folders of partitions on disk, as Kafka has them: `<topic>-<partition>/` with `%020d.log`, `.index`, `.timeindex`, `.snapshot`,
  * `leader-epoch-checkpoint` and `partition.metadata`. Folders are made when the first segment is written, not when a topic is created.
  */
-import type { FileSystem } from "@ottla/platform";
+import { type FileSystem, FileSystemError } from "@ottla/platform";
 import type { PartitionLog } from "./partition-log.ts";
 import { segmentName } from "./segment.ts";
 
@@ -11,8 +11,8 @@ export class PartitionFiles {
   readonly #root: string;
   /** Folders with names that a flush of the folder has not made durable yet. */
   readonly #unsynced = new Set<string>();
-  /** Folders of deleted topics on their way to another name; a new one of that name waits. */
-  readonly #renaming = new Map<string, Promise<void>>();
+  /** Folders that are being made or renamed. */
+  readonly #busy = new Map<string, Promise<void>>();
   readonly #removing = new Set<Promise<void>>();
 
   constructor(fileSystem: FileSystem, root: string) {
@@ -32,14 +32,19 @@ export class PartitionFiles {
   async ensureDirectory(log: PartitionLog): Promise<void> {
     if (log.hasDirectory) return;
     const path = this.directory(log);
-    await this.#renaming.get(path);
-    await this.#setAsideStranger(log, path);
-    await this.#fileSystem.makeDirectory(path);
-    const text = `version: 0\ntopic_id: ${log.topic.id}\n`;
-    await this.#writePlain(`${path}/partition.metadata`, Buffer.from(text));
-    this.noteNewName(path);
-    this.noteNewName(this.#root);
-    log.hasDirectory = true;
+    await this.#alone(path, async () => {
+      if (log.hasDirectory || log.isDeleted) return;
+      // A folder of an earlier topic of the same name must not be mistaken for this one's.
+      const owner = await this.#ownerOf(log);
+      if (owner !== null && owner !== log.topic.id)
+        await this.#rename(log, `stray${log.topic.ref}`);
+      await this.#fileSystem.makeDirectory(path);
+      const text = `version: 0\ntopic_id: ${log.topic.id}\n`;
+      await this.#writePlain(`${path}/partition.metadata`, Buffer.from(text));
+      this.noteNewName(path);
+      this.noteNewName(this.#root);
+      log.hasDirectory = true;
+    });
   }
 
   /** A removal that a checkpoint has to wait for. */
@@ -54,7 +59,7 @@ export class PartitionFiles {
 
   /** Resolves once folders that were to leave their names have done so. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#renaming.values(), ...this.#removing]);
+    await Promise.allSettled([...this.#busy.values(), ...this.#removing]);
   }
 
   /** A file was made in this folder; {@link syncDirectories} follows. */
@@ -98,39 +103,49 @@ export class PartitionFiles {
   }
 
   /**
-   * Gives a folder that is no longer wanted a name that ends in `-delete`, so that a new partition may take its own.
-   * @returns the new path, or null when there was no folder.
+   * Gives the folder of a deleted partition a name that ends in `-delete`, so that a new partition may take its own.
+   * @returns the new path, or null when there was no folder, or one that belongs to another topic by now.
    */
-  async setAside(directoryName: string, unique: string): Promise<string | null> {
-    const from = `${this.#root}/${directoryName}`;
-    const to = `${this.#root}/${directoryName.slice(0, 200)}.${unique}-delete`;
-    const renamed = this.#rename(from, to);
-    const settled = renamed.then(
+  setAside(log: PartitionLog, unique: string): Promise<string | null> {
+    return this.#alone(this.directory(log), async () => {
+      const owner = await this.#ownerOf(log);
+      return owner !== null && owner !== log.topic.id ? null : this.#rename(log, unique);
+    });
+  }
+
+  async #rename(log: PartitionLog, unique: string): Promise<string | null> {
+    const from = this.directory(log);
+    const to = `${from.slice(0, this.#root.length + 200)}.${unique}-delete`;
+    try {
+      await this.#fileSystem.rename(from, to);
+    } catch (error) {
+      if (error instanceof FileSystemError && error.code === "not-found") return null;
+      throw error;
+    }
+    await this.#fileSystem.syncDirectory(this.#root);
+    this.#unsynced.delete(from);
+    return to;
+  }
+
+  /** The id of the topic whose folder has the name of this partition's, as far as the folder says. */
+  async #ownerOf(log: PartitionLog): Promise<string | null> {
+    const metadata = await this.#fileSystem.readFile(`${this.directory(log)}/partition.metadata`);
+    return /^topic_id: (\S{22})$/m.exec(metadata?.toString() ?? "")?.[1] ?? null;
+  }
+
+  /** What makes a folder and what renames it happens one after the other, in the order of the calls. */
+  async #alone<T>(path: string, task: () => Promise<T>): Promise<T> {
+    const result = (this.#busy.get(path) ?? Promise.resolve()).then(task);
+    const settled = result.then(
       () => {},
       () => {},
     );
-    this.#renaming.set(from, settled);
+    this.#busy.set(path, settled);
     try {
-      return (await renamed) ? to : null;
+      return await result;
     } finally {
-      if (this.#renaming.get(from) === settled) this.#renaming.delete(from);
+      if (this.#busy.get(path) === settled) this.#busy.delete(path);
     }
-  }
-
-  /** A folder of an earlier topic of the same name must not be mistaken for this one's. */
-  async #setAsideStranger(log: PartitionLog, path: string): Promise<void> {
-    const metadata = await this.#fileSystem.readFile(`${path}/partition.metadata`);
-    if (metadata === null || metadata.includes(`topic_id: ${log.topic.id}\n`)) return;
-    await this.setAside(`${log.topic.name}-${log.partition}`, `stray${log.topic.ref}`);
-  }
-
-  async #rename(from: string, to: string): Promise<boolean> {
-    const entries = await this.#fileSystem.list(this.#root);
-    const name = from.slice(this.#root.length + 1);
-    if (!entries.some((entry) => entry.isDirectory && entry.name === name)) return false;
-    await this.#fileSystem.rename(from, to);
-    await this.#fileSystem.syncDirectory(this.#root);
-    return true;
   }
 
   async #writeSmall(log: PartitionLog, name: string, bytes: Buffer): Promise<void> {

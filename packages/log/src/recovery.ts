@@ -49,10 +49,16 @@ export interface Recovered {
   /** Per journal file, the last LSN in it that the checkpoint does not cover. */
   readonly lastLsns: ReadonlyMap<number, number>;
   readonly replayedBytes: number;
-  /** Deleted topics whose folders may still be there. */
-  readonly deleted: readonly Topic[];
   /** Segments below a log start whose files may still be there. */
   readonly removed: readonly { readonly log: PartitionLog; readonly segment: Segment }[];
+}
+
+/** What replay has others do on the way. */
+export interface RecoveryActions {
+  /** Called when the tail memory is over its budget. */
+  writeSegments(): Promise<void>;
+  /** The topic was deleted; its folders may still be there. */
+  setAside(topic: Topic): Promise<void>;
 }
 
 /** Until a topic is opened its configuration is unknown; replay only needs the index interval. */
@@ -65,17 +71,17 @@ const RECOVERY_CONFIG = {
 export class Recovery {
   readonly #state: EngineState;
   readonly #journalDirectory: string;
-  /** Called when the tail memory is over its budget. */
-  readonly #writeSegments: () => Promise<void>;
+  readonly #actions: RecoveryActions;
   readonly #topicsByRef = new Map<number, Topic>();
   readonly #fragments = new Map<PartitionLog, { position: number; parts: Buffer[] }>();
-  readonly #deleted: Topic[] = [];
+  /** Deleted by the group just replayed. */
+  #deleted: Topic[] = [];
   readonly #removed: { readonly log: PartitionLog; readonly segment: Segment }[] = [];
 
-  constructor(state: EngineState, journalDirectory: string, writeSegments: () => Promise<void>) {
+  constructor(state: EngineState, journalDirectory: string, actions: RecoveryActions) {
     this.#state = state;
     this.#journalDirectory = journalDirectory;
-    this.#writeSegments = writeSegments;
+    this.#actions = actions;
   }
 
   async run(): Promise<Recovered> {
@@ -96,9 +102,13 @@ export class Recovery {
     try {
       for (let group = await reader.next(); group !== null; group = await reader.next()) {
         for (const entry of group.entries) this.#apply(entry, group.path, group.position);
+        // At once: a later group may belong to a new topic of the same name.
+        for (const topic of this.#deleted) await this.#actions.setAside(topic);
+        this.#deleted = [];
         groups++;
         replayedBytes += group.sizeBytes;
-        if (this.#state.tail.bytes > this.#state.options.tailBytes) await this.#writeSegments();
+        if (this.#state.tail.bytes > this.#state.options.tailBytes)
+          await this.#actions.writeSegments();
       }
     } finally {
       await reader.close();
@@ -110,7 +120,6 @@ export class Recovery {
       end: reader.end,
       lastLsns: reader.lastLsns,
       replayedBytes,
-      deleted: this.#deleted,
       removed: this.#removed,
     };
   }

@@ -154,7 +154,7 @@ export class SegmentWriter {
           await this.write(log);
           this.#state.onSegmentsWritten();
         } catch (error) {
-          this.#pause(error as Error);
+          if (!log.isDeleted) this.#pause(error as Error);
         }
       }
     } finally {

@@ -90,7 +90,7 @@ export class TopicRemover {
     await this.#writer.forget(log);
     for (const segment of log.segments) await this.#reader.forgetSegment(log, segment);
     const unique = random.bytes(16).toString("hex");
-    const path = await this.#files.setAside(`${log.topic.name}-${log.partition}`, unique);
+    const path = await this.#files.setAside(log, unique);
     if (path === null) return;
     const cancel = clock.schedule(log.topic.config.fileDeleteDelayMs ?? 0, () => {
       this.#pending.delete(cancel);

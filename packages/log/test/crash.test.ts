@@ -127,7 +127,7 @@ async function load(
 
 for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
   test(`LG10 LG17: nothing acknowledged is lost in crashes, seed ${seed}`, {
-    timeout: 20_000,
+    timeout: 5_000,
   }, async () => {
     const random = new SeededRandom(seed);
     const history = new History();
