@@ -1,28 +1,58 @@
 /**
- * The broker these tests run against: Apache Kafka, started for the test file, or the one at `OTTLA_TEST_BOOTSTRAP` (such as
- * `127.0.0.1:9092`), which saves its start-up while working on a test.
+ * The brokers these tests run against: Apache Kafka as the reference and our own, one after the other, each started for the test file;
+ * or the one at `OTTLA_TEST_BOOTSTRAP` (such as `127.0.0.1:9092`), which saves its start-up while working on a test.
  */
+import { describe } from "node:test";
 import { type Client, type NewTopic, orThrow } from "@ottla/client";
-import { startReferenceKafka, waitFor } from "@ottla/testing";
+import { startBrokerProcess, startReferenceKafka, waitFor } from "@ottla/testing";
 
 export interface Broker extends AsyncDisposable {
   readonly bootstrap: string;
   readonly port: number;
 }
 
-export async function startBroker(): Promise<Broker> {
-  const running = process.env.OTTLA_TEST_BOOTSTRAP;
-  if (running !== undefined) {
-    return {
-      bootstrap: running,
-      port: Number(running.split(":").at(-1)),
+/** A kind of broker to test against. */
+export interface Target {
+  readonly name: string;
+  /** Why tests of transactions are left out, or false when the broker has them. */
+  readonly skipTransactions: string | false;
+  start(): Promise<Broker>;
+}
+
+const properties = { "group.initial.rebalance.delay.ms": "0" };
+
+const kafka: Target = {
+  name: "Apache Kafka",
+  skipTransactions: false,
+  start: () => startReferenceKafka({ heap: "512M", properties }),
+};
+
+const ottla: Target = {
+  name: "Ottla",
+  skipTransactions: "this broker has no transactions yet",
+  start: () => startBrokerProcess({ properties }),
+};
+
+const running = process.env.OTTLA_TEST_BOOTSTRAP;
+
+const targets: readonly Target[] =
+  running === undefined ? [kafka, ottla] : [runningBroker(running)];
+
+function runningBroker(bootstrap: string): Target {
+  return {
+    name: `the broker at ${bootstrap}`,
+    skipTransactions: false,
+    start: async () => ({
+      bootstrap,
+      port: Number(bootstrap.split(":").at(-1)),
       [Symbol.asyncDispose]: async () => {},
-    };
-  }
-  return await startReferenceKafka({
-    heap: "512M",
-    properties: { "group.initial.rebalance.delay.ms": "0" },
-  });
+    }),
+  };
+}
+
+/** Declares the same tests for every target. */
+export function forEachBroker(declare: (target: Target) => void): void {
+  for (const target of targets) describe(target.name, () => declare(target));
 }
 
 /** Creates a topic and waits until every partition has a leader that answers: Kafka spreads the news after it answered. */

@@ -1,4 +1,4 @@
-/** Classic group members against Apache Kafka. */
+/** Classic group members against every broker. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
@@ -12,218 +12,220 @@ import {
   roundRobinAssignor,
   type TopicPartition,
 } from "@ottla/client";
-import { type Broker, createTopic, eventually, startBroker } from "./broker.ts";
+import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
 
-let broker: Broker;
-let client: Client;
+forEachBroker((target) => {
+  let broker: Broker;
+  let client: Client;
 
-before(async () => {
-  broker = await startBroker();
-  client = new Client({ bootstrapServers: broker.bootstrap });
-});
+  before(async () => {
+    broker = await target.start();
+    client = new Client({ bootstrapServers: broker.bootstrap });
+  });
 
-after(async () => {
-  await client.close();
-  await broker[Symbol.asyncDispose]();
-});
+  after(async () => {
+    await client.close();
+    await broker[Symbol.asyncDispose]();
+  });
 
-let names = 0;
-const unique = (what: string) => `${what}-${process.pid}-${names++}`;
+  let names = 0;
+  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
 
-async function newTopic(partitions: number): Promise<string> {
-  const name = unique("group-topic");
-  await createTopic(client, { name, partitions });
-  return name;
-}
-
-/** A member that polls all the time and remembers what happened to it. */
-class Member implements AsyncDisposable {
-  readonly consumer: Consumer;
-  readonly events: string[] = [];
-  readonly values: string[] = [];
-  readonly #abort = new AbortController();
-  readonly #done: Promise<void>;
-  failure: unknown = null;
-
-  constructor(groupId: string, topics: readonly string[], options: ConsumerOptions = {}) {
-    this.consumer = client.consumer({
-      groupId,
-      heartbeatIntervalMs: 100,
-      autoOffsetReset: "earliest",
-      ...options,
-    });
-    const note = (event: string) => (partitions: readonly TopicPartition[]) => {
-      this.events.push(`${event} ${partitions.map(({ partition }) => partition).join(",")}`);
-    };
-    this.consumer.subscribe(topics, {
-      onAssigned: note("assigned"),
-      onRevoked: note("revoked"),
-      onLost: note("lost"),
-    });
-    this.#done = this.#run();
+  async function newTopic(partitions: number): Promise<string> {
+    const name = unique("group-topic");
+    await createTopic(client, { name, partitions });
+    return name;
   }
 
-  get owned(): number[] {
-    return this.consumer.assignment.map(({ partition }) => partition).sort((a, b) => a - b);
-  }
+  /** A member that polls all the time and remembers what happened to it. */
+  class Member implements AsyncDisposable {
+    readonly consumer: Consumer;
+    readonly events: string[] = [];
+    readonly values: string[] = [];
+    readonly #abort = new AbortController();
+    readonly #done: Promise<void>;
+    failure: unknown = null;
 
-  async #run(): Promise<void> {
-    try {
-      for await (const batch of this.consumer.batches({ signal: this.#abort.signal })) {
-        batch.forEach((record) => {
-          this.values.push(record.valueText() ?? "");
-        });
+    constructor(groupId: string, topics: readonly string[], options: ConsumerOptions = {}) {
+      this.consumer = client.consumer({
+        groupId,
+        heartbeatIntervalMs: 100,
+        autoOffsetReset: "earliest",
+        ...options,
+      });
+      const note = (event: string) => (partitions: readonly TopicPartition[]) => {
+        this.events.push(`${event} ${partitions.map(({ partition }) => partition).join(",")}`);
+      };
+      this.consumer.subscribe(topics, {
+        onAssigned: note("assigned"),
+        onRevoked: note("revoked"),
+        onLost: note("lost"),
+      });
+      this.#done = this.#run();
+    }
+
+    get owned(): number[] {
+      return this.consumer.assignment.map(({ partition }) => partition).sort((a, b) => a - b);
+    }
+
+    async #run(): Promise<void> {
+      try {
+        for await (const batch of this.consumer.batches({ signal: this.#abort.signal })) {
+          batch.forEach((record) => {
+            this.values.push(record.valueText() ?? "");
+          });
+        }
+      } catch (error) {
+        this.failure = error;
       }
-    } catch (error) {
-      this.failure = error;
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      this.#abort.abort();
+      await this.#done;
+      await this.consumer.close();
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort();
-    await this.#done;
-    await this.consumer.close();
-  }
-}
-
-for (const assignor of [rangeAssignor, roundRobinAssignor]) {
-  test(`eager members with the ${assignor.name} assignor share the partitions and hand over on leave`, async () => {
-    const topic = await newTopic(4);
-    const groupId = unique("eager");
-    await using first = new Member(groupId, [topic], { assignors: [assignor] });
-    await eventually(async () => first.owned.length === 4);
-    {
-      await using second = new Member(groupId, [topic], { assignors: [assignor] });
-      await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
-      assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
-      assert.deepEqual(first.events.slice(0, 2), ["assigned 0,1,2,3", "revoked 0,1,2,3"]);
-    }
-    await eventually(async () => first.owned.length === 4);
-    assert.equal(first.failure, null);
-  });
-}
-
-test("cooperative members give up only what moves and never stop on the rest", async () => {
-  const topic = await newTopic(4);
-  const groupId = unique("cooperative");
-  const options = { assignors: [cooperativeStickyAssignor] };
-  await using first = new Member(groupId, [topic], options);
-  await eventually(async () => first.owned.length === 4);
-  await using second = new Member(groupId, [topic], options);
-  await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
-  const revoked = first.events.filter((event) => event.startsWith("revoked"));
-  assert.equal(revoked.length, 1);
-  assert.equal(revoked[0]!.split(",").length, 2, "two of four were given up");
-  assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
-});
-
-test("records are read once by a group that grows while offsets are committed on revocation", async () => {
-  const topic = await newTopic(3);
-  const groupId = unique("once");
-  await using producer = client.producer();
-  const send = (from: number) =>
-    producer.sendMany(
-      Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
-    );
-  await send(0);
-  const options = { autoCommitIntervalMs: 1_000 };
-  await using first = new Member(groupId, [topic], options);
-  await eventually(async () => first.values.length === 300);
-  await using second = new Member(groupId, [topic], options);
-  await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
-  await send(300);
-  await eventually(async () => first.values.length + second.values.length >= 600);
-  const all = [...first.values, ...second.values];
-  assert.equal(all.length, 600);
-  assert.equal(new Set(all).size, 600);
-  assert.ok(second.values.length > 0);
-});
-
-test("a static member that comes back within its session gets its partitions without a rebalance", async () => {
-  const topic = await newTopic(2);
-  const groupId = unique("static");
-  await using other = new Member(groupId, [topic], { groupInstanceId: "other" });
-  const returning = new Member(groupId, [topic], { groupInstanceId: "returning" });
-  await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
-  const owned = returning.owned;
-  const before = other.events.length;
-  await returning[Symbol.asyncDispose]();
-  await using again = new Member(groupId, [topic], { groupInstanceId: "returning" });
-  await eventually(async () => again.owned.length === 1);
-  assert.deepEqual(again.owned, owned);
-  assert.equal(other.events.length, before, "the other member noticed nothing");
-});
-
-test("two members with one instance id: the older one is fenced, for good", async () => {
-  const topic = await newTopic(1);
-  const groupId = unique("fenced");
-  await using older = new Member(groupId, [topic], { groupInstanceId: "same" });
-  await eventually(async () => older.owned.length === 1);
-  await using newer = new Member(groupId, [topic], { groupInstanceId: "same" });
-  await eventually(async () => newer.owned.length === 1 && older.failure !== null);
-  assert.ok(older.failure instanceof FencedError, String(older.failure));
-});
-
-test("an assignor of one's own runs for a single member too and carries user data both ways", async () => {
-  const topic = await newTopic(2);
-  const seen: string[] = [];
-  const assignor: Assignor = {
-    name: "test-own",
-    rebalance: "eager",
-    userData: () => Buffer.from("to the leader"),
-    assign: ({ partitionCounts, members }) => {
-      seen.push(...members.map(({ userData }) => String(userData)));
-      return new Map(
-        members.map(({ memberId }) => [
-          memberId,
-          {
-            partitions: new Map([[topic, [...Array(partitionCounts.get(topic)).keys()]]]),
-            userData: Buffer.from("to the member"),
-          },
-        ]),
-      );
-    },
-    onAssignment: ({ userData }) => seen.push(String(userData)),
-  };
-  await using member = new Member(unique("own"), [topic], { assignors: [assignor] });
-  await eventually(async () => member.owned.length === 2);
-  assert.deepEqual(seen, ["to the leader", "to the member"]);
-});
-
-test("a topic that grows is assigned anew", async () => {
-  const topic = await newTopic(1);
-  const observer = new Client({ bootstrapServers: broker.bootstrap, metadataMaxAgeMs: 200 });
-  try {
-    const consumer = observer.consumer({ groupId: unique("grow"), heartbeatIntervalMs: 100 });
-    consumer.subscribe([topic]);
-    await consumer.poll({ timeoutMs: 3_000 });
-    await client.admin.createPartitions([{ name: topic, count: 3 }]);
-    await eventually(async () => {
-      await consumer.poll({ timeoutMs: 100 });
-      return consumer.assignment.length === 3;
+  for (const assignor of [rangeAssignor, roundRobinAssignor]) {
+    test(`eager members with the ${assignor.name} assignor share the partitions and hand over on leave`, async () => {
+      const topic = await newTopic(4);
+      const groupId = unique("eager");
+      await using first = new Member(groupId, [topic], { assignors: [assignor] });
+      await eventually(async () => first.owned.length === 4);
+      {
+        await using second = new Member(groupId, [topic], { assignors: [assignor] });
+        await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
+        assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
+        assert.deepEqual(first.events.slice(0, 2), ["assigned 0,1,2,3", "revoked 0,1,2,3"]);
+      }
+      await eventually(async () => first.owned.length === 4);
+      assert.equal(first.failure, null);
     });
-  } finally {
-    await observer.close();
   }
-});
 
-test("a member that is not polled leaves, so that others get its partitions, and comes back", async () => {
-  const topic = await newTopic(2);
-  const groupId = unique("slow");
-  const slow = client.consumer({ groupId, maxPollIntervalMs: 600, heartbeatIntervalMs: 100 });
-  const events: string[] = [];
-  slow.subscribe([topic], {
-    onAssigned: () => void events.push("assigned"),
-    onLost: () => void events.push("lost"),
+  test("cooperative members give up only what moves and never stop on the rest", async () => {
+    const topic = await newTopic(4);
+    const groupId = unique("cooperative");
+    const options = { assignors: [cooperativeStickyAssignor] };
+    await using first = new Member(groupId, [topic], options);
+    await eventually(async () => first.owned.length === 4);
+    await using second = new Member(groupId, [topic], options);
+    await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
+    const revoked = first.events.filter((event) => event.startsWith("revoked"));
+    assert.equal(revoked.length, 1);
+    assert.equal(revoked[0]!.split(",").length, 2, "two of four were given up");
+    assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
   });
-  await slow.poll({ timeoutMs: 2_000 });
-  assert.equal(slow.assignment.length, 2);
-  await using other = new Member(groupId, [topic], { maxPollIntervalMs: 10_000 });
-  await eventually(async () => other.owned.length === 2);
-  await eventually(async () => {
-    await slow.poll({ timeoutMs: 100 });
-    return slow.assignment.length === 1 && other.owned.length === 1;
+
+  test("records are read once by a group that grows while offsets are committed on revocation", async () => {
+    const topic = await newTopic(3);
+    const groupId = unique("once");
+    await using producer = client.producer();
+    const send = (from: number) =>
+      producer.sendMany(
+        Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
+      );
+    await send(0);
+    const options = { autoCommitIntervalMs: 1_000 };
+    await using first = new Member(groupId, [topic], options);
+    await eventually(async () => first.values.length === 300);
+    await using second = new Member(groupId, [topic], options);
+    await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
+    await send(300);
+    await eventually(async () => first.values.length + second.values.length >= 600);
+    const all = [...first.values, ...second.values];
+    assert.equal(all.length, 600);
+    assert.equal(new Set(all).size, 600);
+    assert.ok(second.values.length > 0);
   });
-  assert.deepEqual(events.slice(0, 3), ["assigned", "lost", "assigned"]);
-  await slow.close();
+
+  test("a static member that comes back within its session gets its partitions without a rebalance", async () => {
+    const topic = await newTopic(2);
+    const groupId = unique("static");
+    await using other = new Member(groupId, [topic], { groupInstanceId: "other" });
+    const returning = new Member(groupId, [topic], { groupInstanceId: "returning" });
+    await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
+    const owned = returning.owned;
+    const before = other.events.length;
+    await returning[Symbol.asyncDispose]();
+    await using again = new Member(groupId, [topic], { groupInstanceId: "returning" });
+    await eventually(async () => again.owned.length === 1);
+    assert.deepEqual(again.owned, owned);
+    assert.equal(other.events.length, before, "the other member noticed nothing");
+  });
+
+  test("two members with one instance id: the older one is fenced, for good", async () => {
+    const topic = await newTopic(1);
+    const groupId = unique("fenced");
+    await using older = new Member(groupId, [topic], { groupInstanceId: "same" });
+    await eventually(async () => older.owned.length === 1);
+    await using newer = new Member(groupId, [topic], { groupInstanceId: "same" });
+    await eventually(async () => newer.owned.length === 1 && older.failure !== null);
+    assert.ok(older.failure instanceof FencedError, String(older.failure));
+  });
+
+  test("an assignor of one's own runs for a single member too and carries user data both ways", async () => {
+    const topic = await newTopic(2);
+    const seen: string[] = [];
+    const assignor: Assignor = {
+      name: "test-own",
+      rebalance: "eager",
+      userData: () => Buffer.from("to the leader"),
+      assign: ({ partitionCounts, members }) => {
+        seen.push(...members.map(({ userData }) => String(userData)));
+        return new Map(
+          members.map(({ memberId }) => [
+            memberId,
+            {
+              partitions: new Map([[topic, [...Array(partitionCounts.get(topic)).keys()]]]),
+              userData: Buffer.from("to the member"),
+            },
+          ]),
+        );
+      },
+      onAssignment: ({ userData }) => seen.push(String(userData)),
+    };
+    await using member = new Member(unique("own"), [topic], { assignors: [assignor] });
+    await eventually(async () => member.owned.length === 2);
+    assert.deepEqual(seen, ["to the leader", "to the member"]);
+  });
+
+  test("a topic that grows is assigned anew", async () => {
+    const topic = await newTopic(1);
+    const observer = new Client({ bootstrapServers: broker.bootstrap, metadataMaxAgeMs: 200 });
+    try {
+      const consumer = observer.consumer({ groupId: unique("grow"), heartbeatIntervalMs: 100 });
+      consumer.subscribe([topic]);
+      await consumer.poll({ timeoutMs: 3_000 });
+      await client.admin.createPartitions([{ name: topic, count: 3 }]);
+      await eventually(async () => {
+        await consumer.poll({ timeoutMs: 100 });
+        return consumer.assignment.length === 3;
+      });
+    } finally {
+      await observer.close();
+    }
+  });
+
+  test("a member that is not polled leaves, so that others get its partitions, and comes back", async () => {
+    const topic = await newTopic(2);
+    const groupId = unique("slow");
+    const slow = client.consumer({ groupId, maxPollIntervalMs: 600, heartbeatIntervalMs: 100 });
+    const events: string[] = [];
+    slow.subscribe([topic], {
+      onAssigned: () => void events.push("assigned"),
+      onLost: () => void events.push("lost"),
+    });
+    await slow.poll({ timeoutMs: 2_000 });
+    assert.equal(slow.assignment.length, 2);
+    await using other = new Member(groupId, [topic], { maxPollIntervalMs: 10_000 });
+    await eventually(async () => other.owned.length === 2);
+    await eventually(async () => {
+      await slow.poll({ timeoutMs: 100 });
+      return slow.assignment.length === 1 && other.owned.length === 1;
+    });
+    assert.deepEqual(events.slice(0, 3), ["assigned", "lost", "assigned"]);
+    await slow.close();
+  });
 });

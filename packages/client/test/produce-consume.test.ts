@@ -1,4 +1,4 @@
-/** Producer and consumer against Apache Kafka. */
+/** Producer and consumer against every broker. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
@@ -8,230 +8,234 @@ import {
   NoOffsetError,
   partitionForKey,
 } from "@ottla/client";
-import { type Broker, createTopic, startBroker } from "./broker.ts";
+import { type Broker, createTopic, forEachBroker } from "./broker.ts";
 
-let broker: Broker;
-let client: Client;
+forEachBroker((target) => {
+  let broker: Broker;
+  let client: Client;
 
-before(async () => {
-  broker = await startBroker();
-  client = new Client({ bootstrapServers: broker.bootstrap });
-});
+  before(async () => {
+    broker = await target.start();
+    client = new Client({ bootstrapServers: broker.bootstrap });
+  });
 
-after(async () => {
-  await client.close();
-  await broker[Symbol.asyncDispose]();
-});
+  after(async () => {
+    await client.close();
+    await broker[Symbol.asyncDispose]();
+  });
 
-let topics = 0;
-async function newTopic(partitions = 1, configs: Record<string, string> = {}): Promise<string> {
-  const name = `pc-${process.pid}-${topics++}`;
-  await createTopic(client, { name, partitions, configs });
-  return name;
-}
-
-async function readAll(topic: string, partitions: number, count: number, options = {}) {
-  await using consumer = client.consumer({ autoOffsetReset: "earliest", ...options });
-  consumer.assign(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })));
-  const records: ConsumerRecord[] = [];
-  while (records.length < count) {
-    const polled = await consumer.poll({ timeoutMs: 20_000 });
-    assert.ok(polled.length > 0, `only ${records.length} of ${count} records came`);
-    for (const batch of polled) records.push(...batch);
+  let topics = 0;
+  async function newTopic(partitions = 1, configs: Record<string, string> = {}): Promise<string> {
+    const name = `pc-${process.pid}-${topics++}`;
+    await createTopic(client, { name, partitions, configs });
+    return name;
   }
-  return records;
-}
 
-for (const compression of ["none", "gzip", "snappy", "lz4", "zstd"] as const) {
-  test(`records come back as they were sent, with ${compression}`, async () => {
+  async function readAll(topic: string, partitions: number, count: number, options = {}) {
+    await using consumer = client.consumer({ autoOffsetReset: "earliest", ...options });
+    consumer.assign(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })));
+    const records: ConsumerRecord[] = [];
+    while (records.length < count) {
+      const polled = await consumer.poll({ timeoutMs: 20_000 });
+      assert.ok(polled.length > 0, `only ${records.length} of ${count} records came`);
+      for (const batch of polled) records.push(...batch);
+    }
+    return records;
+  }
+
+  for (const compression of ["none", "gzip", "snappy", "lz4", "zstd"] as const) {
+    test(`records come back as they were sent, with ${compression}`, async () => {
+      const topic = await newTopic(1);
+      await using producer = client.producer({ compression });
+      const timestampMs = 1_700_000_000_123;
+      const sent = await producer.sendMany([
+        { topic, key: "k", value: "v", headers: [{ key: "h", value: "1" }], timestampMs },
+        { topic, key: null, value: Buffer.from([0, 255]), timestampMs: timestampMs - 5 },
+        { topic, key: Buffer.from("ü"), value: null, headers: [{ key: "n", value: null }] },
+        { topic, value: "x".repeat(5_000) },
+      ]);
+      assert.deepEqual(
+        sent.map(({ offset }) => offset),
+        [0, 1, 2, 3],
+      );
+      assert.equal(sent[0]!.timestampMs, timestampMs);
+      const read = await readAll(topic, 1, 4);
+      assert.deepEqual(
+        read.map(({ offset }) => offset),
+        [0, 1, 2, 3],
+      );
+      assert.equal(read[0]!.keyText(), "k");
+      assert.equal(read[0]!.valueText(), "v");
+      assert.equal(read[0]!.timestampMs, timestampMs);
+      assert.deepEqual(read[0]!.headers, [{ key: "h", value: Buffer.from("1") }]);
+      assert.equal(read[1]!.key, null);
+      assert.deepEqual(read[1]!.value, Buffer.from([0, 255]));
+      assert.equal(read[2]!.keyText(), "ü");
+      assert.equal(read[2]!.value, null);
+      assert.deepEqual(read[2]!.headers, [{ key: "n", value: null }]);
+      assert.equal(read[3]!.value!.length, 5_000);
+    });
+  }
+
+  test("order is kept per key and partition over many batches in flight", async () => {
+    const topic = await newTopic(4);
+    await using producer = client.producer({ batchBytes: 2_000, lingerMs: 1 });
+    const count = 20_000;
+    for (let i = 0; i < count; i++) {
+      if (!producer.enqueue({ topic, key: `key-${i % 50}`, value: String(i) }))
+        await producer.ready();
+    }
+    await producer.flush();
+    const read = await readAll(topic, 4, count);
+    assert.equal(read.length, count);
+    const last = new Map<string, number>();
+    for (const record of read) {
+      const key = record.keyText()!;
+      const value = Number(record.valueText());
+      assert.ok(value > (last.get(key) ?? -1), "values of a key ascend");
+      last.set(key, value);
+      assert.equal(record.partition, partitionForKey(Buffer.from(key), 4));
+    }
+  });
+
+  test("a topic that does not exist is created by sending where the broker allows it, else it fails", async () => {
+    const name = `pc-auto-${process.pid}`;
+    await using creating = client.producer();
+    const delivery = await creating.send({ topic: name, value: "first" });
+    assert.equal(delivery.offset, 0);
+    await using refusing = client.producer({ createTopics: false, maxBlockMs: 300 });
+    await assert.rejects(refusing.send({ topic: `${name}-not`, value: "x" }), /no success within/);
+    refusing.enqueue({ topic: `${name}-not`, value: "x" });
+    await assert.rejects(refusing.flush(), /no success within/);
+  });
+
+  test("a batch the broker refuses fails, and those after it are still delivered", async () => {
+    const topic = await newTopic(1, { "max.message.bytes": "2000" });
+    await using producer = client.producer({ batchBytes: 100, lingerMs: 0 });
+    const before = producer.send({ topic, value: "before" });
+    const large = producer.send({ topic, value: "x".repeat(10_000) });
+    const rest = Array.from({ length: 10 }, (_, i) =>
+      producer.send({ topic, value: `after ${i}` }),
+    );
+    await before;
+    await assert.rejects(large, (error) => isBrokerError(error, "MESSAGE_TOO_LARGE"));
+    await Promise.all(rest);
+    const read = await readAll(topic, 1, 11);
+    assert.deepEqual(
+      read.map((record) => record.valueText()),
+      ["before", ...Array.from({ length: 10 }, (_, i) => `after ${i}`)],
+    );
+  });
+
+  test("acks none and leader deliver too", async () => {
+    const topic = await newTopic(2);
+    await using none = client.producer({ acks: "none" });
+    const [delivery] = await none.sendMany([{ topic, value: "a" }]);
+    assert.equal(delivery!.offset, -1);
+    await using leader = client.producer({ acks: "leader" });
+    await leader.send({ topic, value: "b" });
+    assert.equal((await readAll(topic, 2, 2)).length, 2);
+  });
+
+  test("the buffer bound makes sends wait, in order, and then lets them through", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer({ compression });
-    const timestampMs = 1_700_000_000_123;
-    const sent = await producer.sendMany([
-      { topic, key: "k", value: "v", headers: [{ key: "h", value: "1" }], timestampMs },
-      { topic, key: null, value: Buffer.from([0, 255]), timestampMs: timestampMs - 5 },
-      { topic, key: Buffer.from("ü"), value: null, headers: [{ key: "n", value: null }] },
-      { topic, value: "x".repeat(5_000) },
+    await using producer = client.producer({ bufferBytes: 10_000, batchBytes: 2_000, lingerMs: 0 });
+    const value = "y".repeat(900);
+    const deliveries = await producer.sendMany(
+      Array.from({ length: 200 }, (_, i) => ({ topic, key: String(i), value })),
+    );
+    assert.deepEqual(
+      deliveries.map(({ offset }) => offset),
+      Array.from({ length: 200 }, (_, i) => i),
+    );
+  });
+
+  test("seek, pause, position and lag steer what poll hands out", async () => {
+    const topic = await newTopic(2);
+    await using producer = client.producer();
+    for (const partition of [0, 1]) {
+      await producer.sendMany(
+        Array.from({ length: 10 }, (_, i) => ({ topic, partition, value: `${partition}-${i}` })),
+      );
+    }
+    await using consumer = client.consumer();
+    const p0 = { topic, partition: 0 };
+    const p1 = { topic, partition: 1 };
+    consumer.assign([
+      { ...p0, offset: 7 },
+      { ...p1, offset: 0 },
     ]);
-    assert.deepEqual(
-      sent.map(({ offset }) => offset),
-      [0, 1, 2, 3],
-    );
-    assert.equal(sent[0]!.timestampMs, timestampMs);
-    const read = await readAll(topic, 1, 4);
-    assert.deepEqual(
-      read.map(({ offset }) => offset),
-      [0, 1, 2, 3],
-    );
-    assert.equal(read[0]!.keyText(), "k");
-    assert.equal(read[0]!.valueText(), "v");
-    assert.equal(read[0]!.timestampMs, timestampMs);
-    assert.deepEqual(read[0]!.headers, [{ key: "h", value: Buffer.from("1") }]);
-    assert.equal(read[1]!.key, null);
-    assert.deepEqual(read[1]!.value, Buffer.from([0, 255]));
-    assert.equal(read[2]!.keyText(), "ü");
-    assert.equal(read[2]!.value, null);
-    assert.deepEqual(read[2]!.headers, [{ key: "n", value: null }]);
-    assert.equal(read[3]!.value!.length, 5_000);
+    consumer.pause([p1]);
+    const values = async () => {
+      const polled = await consumer.poll({ timeoutMs: 10_000 });
+      return polled.flatMap((batch) => batch.toArray().map((record) => record.valueText()));
+    };
+    assert.deepEqual(await values(), ["0-7", "0-8", "0-9"]);
+    assert.equal(consumer.position(p0), 10);
+    assert.equal(consumer.lag(p0), 0);
+    assert.deepEqual(await consumer.poll({ timeoutMs: 100 }), []);
+    consumer.seek(p0, 9);
+    assert.deepEqual(await values(), ["0-9"]);
+    consumer.resume([p1]);
+    assert.equal((await values()).length, 10);
+    assert.deepEqual(await consumer.poll({ timeoutMs: 0 }), []);
   });
-}
 
-test("order is kept per key and partition over many batches in flight", async () => {
-  const topic = await newTopic(4);
-  await using producer = client.producer({ batchBytes: 2_000, lingerMs: 1 });
-  const count = 20_000;
-  for (let i = 0; i < count; i++) {
-    if (!producer.enqueue({ topic, key: `key-${i % 50}`, value: String(i) }))
-      await producer.ready();
-  }
-  await producer.flush();
-  const read = await readAll(topic, 4, count);
-  assert.equal(read.length, count);
-  const last = new Map<string, number>();
-  for (const record of read) {
-    const key = record.keyText()!;
-    const value = Number(record.valueText());
-    assert.ok(value > (last.get(key) ?? -1), "values of a key ascend");
-    last.set(key, value);
-    assert.equal(record.partition, partitionForKey(Buffer.from(key), 4));
-  }
-});
-
-test("a topic that does not exist is created by sending where the broker allows it, else it fails", async () => {
-  const name = `pc-auto-${process.pid}`;
-  await using creating = client.producer();
-  const delivery = await creating.send({ topic: name, value: "first" });
-  assert.equal(delivery.offset, 0);
-  await using refusing = client.producer({ createTopics: false, maxBlockMs: 300 });
-  await assert.rejects(refusing.send({ topic: `${name}-not`, value: "x" }), /no success within/);
-  refusing.enqueue({ topic: `${name}-not`, value: "x" });
-  await assert.rejects(refusing.flush(), /no success within/);
-});
-
-test("a batch the broker refuses fails, and those after it are still delivered", async () => {
-  const topic = await newTopic(1, { "max.message.bytes": "2000" });
-  await using producer = client.producer({ batchBytes: 100, lingerMs: 0 });
-  const before = producer.send({ topic, value: "before" });
-  const large = producer.send({ topic, value: "x".repeat(10_000) });
-  const rest = Array.from({ length: 10 }, (_, i) => producer.send({ topic, value: `after ${i}` }));
-  await before;
-  await assert.rejects(large, (error) => isBrokerError(error, "MESSAGE_TOO_LARGE"));
-  await Promise.all(rest);
-  const read = await readAll(topic, 1, 11);
-  assert.deepEqual(
-    read.map((record) => record.valueText()),
-    ["before", ...Array.from({ length: 10 }, (_, i) => `after ${i}`)],
-  );
-});
-
-test("acks none and leader deliver too", async () => {
-  const topic = await newTopic(2);
-  await using none = client.producer({ acks: "none" });
-  const [delivery] = await none.sendMany([{ topic, value: "a" }]);
-  assert.equal(delivery!.offset, -1);
-  await using leader = client.producer({ acks: "leader" });
-  await leader.send({ topic, value: "b" });
-  assert.equal((await readAll(topic, 2, 2)).length, 2);
-});
-
-test("the buffer bound makes sends wait, in order, and then lets them through", async () => {
-  const topic = await newTopic(1);
-  await using producer = client.producer({ bufferBytes: 10_000, batchBytes: 2_000, lingerMs: 0 });
-  const value = "y".repeat(900);
-  const deliveries = await producer.sendMany(
-    Array.from({ length: 200 }, (_, i) => ({ topic, key: String(i), value })),
-  );
-  assert.deepEqual(
-    deliveries.map(({ offset }) => offset),
-    Array.from({ length: 200 }, (_, i) => i),
-  );
-});
-
-test("seek, pause, position and lag steer what poll hands out", async () => {
-  const topic = await newTopic(2);
-  await using producer = client.producer();
-  for (const partition of [0, 1]) {
-    await producer.sendMany(
-      Array.from({ length: 10 }, (_, i) => ({ topic, partition, value: `${partition}-${i}` })),
-    );
-  }
-  await using consumer = client.consumer();
-  const p0 = { topic, partition: 0 };
-  const p1 = { topic, partition: 1 };
-  consumer.assign([
-    { ...p0, offset: 7 },
-    { ...p1, offset: 0 },
-  ]);
-  consumer.pause([p1]);
-  const values = async () => {
-    const polled = await consumer.poll({ timeoutMs: 10_000 });
-    return polled.flatMap((batch) => batch.toArray().map((record) => record.valueText()));
-  };
-  assert.deepEqual(await values(), ["0-7", "0-8", "0-9"]);
-  assert.equal(consumer.position(p0), 10);
-  assert.equal(consumer.lag(p0), 0);
-  assert.deepEqual(await consumer.poll({ timeoutMs: 100 }), []);
-  consumer.seek(p0, 9);
-  assert.deepEqual(await values(), ["0-9"]);
-  consumer.resume([p1]);
-  assert.equal((await values()).length, 10);
-  assert.deepEqual(await consumer.poll({ timeoutMs: 0 }), []);
-});
-
-test("without an offset the reset policy decides: earliest, latest or an error", async () => {
-  const topic = await newTopic(1);
-  await using producer = client.producer();
-  await producer.send({ topic, value: "old" });
-  const p = { topic, partition: 0 };
-  await using latest = client.consumer({ autoOffsetReset: "latest" });
-  latest.assign([p]);
-  assert.deepEqual(await latest.poll({ timeoutMs: 300 }), []);
-  assert.equal(latest.position(p), 1);
-  await using none = client.consumer({ autoOffsetReset: "none" });
-  none.assign([p]);
-  await assert.rejects(none.poll(), NoOffsetError);
-  none.seek(p, 0);
-  assert.equal((await none.poll())[0]!.toArray()[0]!.valueText(), "old");
-  none.seek(p, 50);
-  await assert.rejects(none.poll(), (error: unknown) => {
-    assert.ok(error instanceof NoOffsetError);
-    assert.equal(error.offset, 50);
-    return true;
+  test("without an offset the reset policy decides: earliest, latest or an error", async () => {
+    const topic = await newTopic(1);
+    await using producer = client.producer();
+    await producer.send({ topic, value: "old" });
+    const p = { topic, partition: 0 };
+    await using latest = client.consumer({ autoOffsetReset: "latest" });
+    latest.assign([p]);
+    assert.deepEqual(await latest.poll({ timeoutMs: 300 }), []);
+    assert.equal(latest.position(p), 1);
+    await using none = client.consumer({ autoOffsetReset: "none" });
+    none.assign([p]);
+    await assert.rejects(none.poll(), NoOffsetError);
+    none.seek(p, 0);
+    assert.equal((await none.poll())[0]!.toArray()[0]!.valueText(), "old");
+    none.seek(p, 50);
+    await assert.rejects(none.poll(), (error: unknown) => {
+      assert.ok(error instanceof NoOffsetError);
+      assert.equal(error.offset, 50);
+      return true;
+    });
+    await using earliest = client.consumer({ autoOffsetReset: "earliest" });
+    earliest.assign([{ ...p, offset: 50 }]);
+    assert.equal((await earliest.poll())[0]!.toArray()[0]!.valueText(), "old");
   });
-  await using earliest = client.consumer({ autoOffsetReset: "earliest" });
-  earliest.assign([{ ...p, offset: 50 }]);
-  assert.equal((await earliest.poll())[0]!.toArray()[0]!.valueText(), "old");
-});
 
-test("iteration ends with its signal, and records come one by one if wanted", async () => {
-  const topic = await newTopic(1);
-  await using producer = client.producer();
-  await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
-  await using consumer = client.consumer({ autoOffsetReset: "earliest" });
-  consumer.assign([{ topic, partition: 0 }]);
-  const controller = new AbortController();
-  const seen: string[] = [];
-  for await (const record of consumer.records({ signal: controller.signal })) {
-    seen.push(record.valueText()!);
-    if (seen.length === 5) controller.abort();
-  }
-  assert.deepEqual(seen, ["0", "1", "2", "3", "4"]);
-});
+  test("iteration ends with its signal, and records come one by one if wanted", async () => {
+    const topic = await newTopic(1);
+    await using producer = client.producer();
+    await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
+    await using consumer = client.consumer({ autoOffsetReset: "earliest" });
+    consumer.assign([{ topic, partition: 0 }]);
+    const controller = new AbortController();
+    const seen: string[] = [];
+    for await (const record of consumer.records({ signal: controller.signal })) {
+      seen.push(record.valueText()!);
+      if (seen.length === 5) controller.abort();
+    }
+    assert.deepEqual(seen, ["0", "1", "2", "3", "4"]);
+  });
 
-test("offsets committed without membership are where the next consumer of the group starts", async () => {
-  const topic = await newTopic(1);
-  await using producer = client.producer();
-  await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
-  const groupId = `pc-g-${process.pid}`;
-  const p = { topic, partition: 0 };
-  {
-    await using first = client.consumer({ groupId, autoOffsetReset: "earliest" });
-    first.assign([p]);
-    await first.poll();
-    await first.commit([{ ...p, offset: 3, metadata: "m" }]);
-    assert.equal((await first.committed([p]))[0]!.offset, 3);
-  }
-  await using second = client.consumer({ groupId });
-  second.assign([p]);
-  assert.equal((await second.poll())[0]!.toArray()[0]!.valueText(), "3");
+  test("offsets committed without membership are where the next consumer of the group starts", async () => {
+    const topic = await newTopic(1);
+    await using producer = client.producer();
+    await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
+    const groupId = `pc-g-${process.pid}`;
+    const p = { topic, partition: 0 };
+    {
+      await using first = client.consumer({ groupId, autoOffsetReset: "earliest" });
+      first.assign([p]);
+      await first.poll();
+      await first.commit([{ ...p, offset: 3, metadata: "m" }]);
+      assert.equal((await first.committed([p]))[0]!.offset, 3);
+    }
+    await using second = client.consumer({ groupId });
+    second.assign([p]);
+    assert.equal((await second.poll())[0]!.toArray()[0]!.valueText(), "3");
+  });
 });

@@ -1,23 +1,14 @@
-/** The README's examples run, in order, against Apache Kafka. */
+/** The README's examples run, in order, against every broker. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { run, startReferenceKafka } from "@ottla/testing";
+import { run } from "@ottla/testing";
+import { type Broker, forEachBroker } from "./broker.ts";
 
 const directory = join(import.meta.dirname, "..");
 const text = await readFile(join(directory, "README.md"), "utf8");
 const examples = [...text.matchAll(/^## (.+)\n[^#]*?```ts\n([\s\S]*?)```/gm)];
-
-let broker: Awaited<ReturnType<typeof startReferenceKafka>>;
-
-before(async () => {
-  broker = await startReferenceKafka({ heap: "512M" });
-});
-
-after(async () => {
-  await broker[Symbol.asyncDispose]();
-});
 
 test("there are examples", () => {
   assert.deepEqual(
@@ -26,15 +17,28 @@ test("there are examples", () => {
   );
 });
 
-for (const [, title, code] of examples) {
-  test(`the example "${title}" runs`, async () => {
-    const source = code!.replaceAll("localhost:9092", broker.bootstrap);
-    const result = await run(
-      process.execPath,
-      ["-C", "source", "--input-type=module-typescript", "-e", source],
-      { cwd: directory, timeoutMs: 60_000 },
-    );
-    assert.equal(result.code, 0, result.stdout + result.stderr);
-    assert.equal(result.stderr, "");
+forEachBroker((target) => {
+  let broker: Broker;
+
+  before(async () => {
+    broker = await target.start();
   });
-}
+
+  after(async () => {
+    await broker[Symbol.asyncDispose]();
+  });
+
+  for (const [, title, code] of examples) {
+    const skip = title === "Exactly once" ? target.skipTransactions : false;
+    test(`the example "${title}" runs`, { skip }, async () => {
+      const source = code!.replaceAll("localhost:9092", broker.bootstrap);
+      const result = await run(
+        process.execPath,
+        ["-C", "source", "--input-type=module-typescript", "-e", source],
+        { cwd: directory, timeoutMs: 60_000 },
+      );
+      assert.equal(result.code, 0, result.stdout + result.stderr);
+      assert.equal(result.stderr, "");
+    });
+  }
+});
