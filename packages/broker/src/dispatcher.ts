@@ -8,6 +8,7 @@ import {
   type RequestHeader,
   type ResponseInput,
 } from "@ottla/protocol";
+import { checkErrors } from "./allowed-errors.ts";
 import type { LogicalBroker } from "./cluster.ts";
 import { CloseConnection, type Handler, type RequestContext } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
@@ -19,6 +20,8 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
   readonly #overlapping: readonly boolean[];
   readonly #broker: LogicalBroker;
   readonly #services: Services;
+  /** Whether responses are held against the errors that their APIs may answer with. */
+  readonly #isStrict = process.env.OTTLA_STRICT === "1";
 
   constructor(handlers: readonly Handler[], broker: LogicalBroker, services: Services) {
     const byKey: (Handler | undefined)[] = [];
@@ -88,6 +91,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     let responseBytes = 0;
     if (body !== null) {
       try {
+        if (this.#isStrict) checkErrors(api, body);
         response = encodeResponse(
           api,
           header.apiVersion,
