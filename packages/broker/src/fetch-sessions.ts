@@ -10,6 +10,8 @@
  */
 import type { Clock, Random } from "@ottla/platform";
 
+const FINAL_EPOCH = -1;
+const INITIAL_EPOCH = 0;
 const MIN_IDLE_MS_FOR_EVICTION = 120_000;
 const MAX_EPOCH = 0x7fff_ffff;
 
@@ -30,6 +32,37 @@ export interface SessionPartition {
   highWatermark: number;
   logStartOffset: number;
 }
+
+/** What a Fetch says of its session. */
+export interface SessionRequest {
+  readonly sessionId: number;
+  readonly sessionEpoch: number;
+  readonly usesTopicIds: boolean;
+  /** New in the session, or read differently from now on. Each at most once. */
+  readonly partitions: readonly FetchPartition[];
+  readonly forgotten: readonly {
+    readonly topic: string;
+    readonly topicId: string;
+    readonly partition: number;
+  }[];
+}
+
+/** The session that a Fetch belongs to and the partitions it reads. */
+export interface OpenedFetch {
+  readonly session: FetchSession | null;
+  /** Whether the response tells only what is new. */
+  readonly isIncremental: boolean;
+  readonly partitions: readonly {
+    readonly request: FetchPartition;
+    readonly remembered: SessionPartition | null;
+  }[];
+}
+
+/** Why a Fetch is out of turn; Kafka's names. */
+export type SessionError =
+  | "FETCH_SESSION_ID_NOT_FOUND"
+  | "INVALID_FETCH_SESSION_EPOCH"
+  | "FETCH_SESSION_TOPIC_ID_ERROR";
 
 export class FetchSession {
   readonly id: number;
@@ -105,12 +138,35 @@ export class FetchSessionCache {
     return this.#evictions;
   }
 
-  get(id: number): FetchSession | null {
-    return this.#sessions.get(id) ?? null;
+  /** Begins, continues or ends a session as a Fetch asks; a name is Kafka's error for one out of turn (gotcha 6). */
+  open(request: SessionRequest): OpenedFetch | SessionError {
+    const { sessionId, sessionEpoch, usesTopicIds } = request;
+    if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
+      this.#sessions.delete(sessionId);
+      const isNew = sessionEpoch === INITIAL_EPOCH && request.partitions.length > 0;
+      const session = isNew ? this.#create(usesTopicIds) : null;
+      if (session === null) return sessionless(request);
+      for (const partition of request.partitions) session.put(partition);
+      return { session, isIncremental: false, partitions: remembered(session) };
+    }
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return "FETCH_SESSION_ID_NOT_FOUND";
+    if (session.nextEpoch !== sessionEpoch) return "INVALID_FETCH_SESSION_EPOCH";
+    if (session.usesTopicIds !== usesTopicIds) return "FETCH_SESSION_TOPIC_ID_ERROR";
+    for (const partition of request.partitions) session.put(partition);
+    for (const { topic, topicId, partition } of request.forgotten) {
+      session.forget(topic, topicId, partition);
+    }
+    if (session.partitions.size === 0) {
+      this.#sessions.delete(sessionId);
+      return sessionless(request);
+    }
+    this.#touch(session);
+    return { session, isIncremental: true, partitions: remembered(session) };
   }
 
   /** A new session, or null when there is no room for one. */
-  create(usesTopicIds: boolean): FetchSession | null {
+  #create(usesTopicIds: boolean): FetchSession | null {
     if (this.#sessions.size >= this.#slots && !this.#evict()) return null;
     let id: number;
     do id = 1 + this.#random.integer(MAX_EPOCH);
@@ -120,12 +176,8 @@ export class FetchSessionCache {
     return session;
   }
 
-  remove(id: number): void {
-    this.#sessions.delete(id);
-  }
-
   /** Notes that a session was used. */
-  touch(session: FetchSession): void {
+  #touch(session: FetchSession): void {
     session.advance(this.#clock.monotonic());
     this.#sessions.delete(session.id);
     this.#sessions.set(session.id, session);
@@ -139,4 +191,19 @@ export class FetchSessionCache {
     this.#evictions++;
     return true;
   }
+}
+
+function sessionless({ partitions }: SessionRequest): OpenedFetch {
+  return {
+    session: null,
+    isIncremental: false,
+    partitions: partitions.map((request) => ({ request, remembered: null })),
+  };
+}
+
+function remembered(session: FetchSession) {
+  return Array.from(session.partitions.values(), (entry) => ({
+    request: entry.request,
+    remembered: entry,
+  }));
 }

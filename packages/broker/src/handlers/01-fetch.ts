@@ -10,7 +10,7 @@ import {
 } from "@ottla/protocol";
 import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
-import type { FetchPartition, FetchSession, SessionPartition } from "../fetch-sessions.ts";
+import type { FetchPartition, OpenedFetch, SessionPartition } from "../fetch-sessions.ts";
 import { type Answer, handler, type RequestContext } from "../handler.ts";
 import { LeaderHints, partitionError } from "../partitions.ts";
 
@@ -18,15 +18,10 @@ const FIRST_VERSION_WITH_ZSTD = 10;
 const FIRST_VERSION_WITH_STORAGE_ERROR = 6;
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADERS = 16;
-const FINAL_EPOCH = -1;
-const INITIAL_EPOCH = 0;
 const UNKNOWN_SERVER_ERROR = errorCode("UNKNOWN_SERVER_ERROR");
 const KAFKA_STORAGE_ERROR = errorCode("KAFKA_STORAGE_ERROR");
 const NOT_LEADER_OR_FOLLOWER = errorCode("NOT_LEADER_OR_FOLLOWER");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
-const FETCH_SESSION_ID_NOT_FOUND = errorCode("FETCH_SESSION_ID_NOT_FOUND");
-const INVALID_FETCH_SESSION_EPOCH = errorCode("INVALID_FETCH_SESSION_EPOCH");
-const FETCH_SESSION_TOPIC_ID_ERROR = errorCode("FETCH_SESSION_TOPIC_ID_ERROR");
 
 type PartitionResponse = NonNullable<
   NonNullable<FetchResponseInput["responses"]>[number]["partitions"]
@@ -56,13 +51,12 @@ export const fetchHandler = handler({
   api: fetch,
 
   async handle(context, request) {
-    const { engine, fetchSessions, config } = context.services;
+    const { engine, config } = context.services;
     if (request.isolationLevel !== 0 && request.isolationLevel !== 1) {
       return unknownIsolation(context, request);
     }
     const opened = openSession(context, request);
-    if (typeof opened === "number") return { errorCode: opened, responses: [] };
-    const { session, isIncremental } = opened;
+    if (typeof opened === "string") return { errorCode: errorCode(opened), responses: [] };
     const reads = opened.partitions.map((entry) => resolve(context, request, entry));
     const served: ReadPartition[] = [];
     for (const { request: asked, topic, refusal } of reads) {
@@ -80,57 +74,26 @@ export const fetchHandler = handler({
     });
     const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
     const responses = respond(context.version, reads, results, hints, opened);
-    if (session !== null && isIncremental) fetchSessions.touch(session);
     return {
       errorCode: 0,
-      sessionId: session?.id ?? 0,
+      sessionId: opened.session?.id ?? 0,
       responses,
       nodeEndpoints: hints.nodeEndpoints(),
     };
   },
 });
 
-interface OpenedFetch {
-  readonly session: FetchSession | null;
-  readonly isIncremental: boolean;
-  readonly partitions: readonly { request: FetchPartition; remembered: SessionPartition | null }[];
-}
-
-/** The session that a request belongs to and the partitions it reads; a number is Kafka's code for a request out of turn (gotcha 6). */
-function openSession(context: RequestContext, request: FetchRequest): OpenedFetch | number {
-  const { fetchSessions } = context.services;
+function openSession(context: RequestContext, request: FetchRequest) {
   const { sessionId, sessionEpoch } = request;
-  const usesTopicIds = context.version >= FIRST_VERSION_WITH_TOPIC_IDS;
-  if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
-    if (sessionId !== 0) fetchSessions.remove(sessionId);
-    const asked = requested(request);
-    const session =
-      sessionEpoch === INITIAL_EPOCH && asked.length > 0
-        ? fetchSessions.create(usesTopicIds)
-        : null;
-    if (session === null) {
-      const partitions = asked.map((one) => ({ request: one, remembered: null }));
-      return { session: null, isIncremental: false, partitions };
-    }
-    for (const partition of asked) session.put(partition);
-    return { session, isIncremental: false, partitions: remembered(session) };
-  }
-  const session = fetchSessions.get(sessionId);
-  if (session === null) return FETCH_SESSION_ID_NOT_FOUND;
-  if (session.nextEpoch !== sessionEpoch) return INVALID_FETCH_SESSION_EPOCH;
-  if (session.usesTopicIds !== usesTopicIds) return FETCH_SESSION_TOPIC_ID_ERROR;
-  for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
-    for (const partition of partitions) session.forget(topic, topicId, partition);
-  }
-  for (const partition of requested(request)) session.put(partition);
-  return { session, isIncremental: true, partitions: remembered(session) };
-}
-
-function remembered(session: FetchSession) {
-  return Array.from(session.partitions.values(), (entry) => ({
-    request: entry.request,
-    remembered: entry,
-  }));
+  return context.services.fetchSessions.open({
+    sessionId,
+    sessionEpoch,
+    usesTopicIds: context.version >= FIRST_VERSION_WITH_TOPIC_IDS,
+    partitions: requested(request),
+    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((partition) => ({ topic, topicId, partition })),
+    ),
+  });
 }
 
 function requested(request: FetchRequest): FetchPartition[] {
