@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  alterConfigs,
+  createPartitions,
+  createTopics,
+  deleteTopics,
+  describeConfigs,
+  describeTopicPartitions,
+  errorName,
+  metadata,
+  ZERO_UUID,
+} from "@ottla/protocol";
+import { TestBroker } from "../test-broker.ts";
+
+const TOPIC = 2;
+const GROUP = 32;
+
+test("Metadata by id answers ids alone, and fails as a whole without id and name", async () => {
+  await using broker = await TestBroker.start();
+  const topicId = await create(broker, "a");
+  const byId = await broker.ask(metadata, 12, {
+    topics: [
+      { topicId, name: null },
+      { topicId: ZERO_UUID, name: "b" },
+    ],
+  });
+  assert.deepEqual(
+    byId.topics.map(({ name }) => name),
+    ["a"],
+  );
+  const nameless = await broker.ask(metadata, 13, { topics: [{ topicId: ZERO_UUID, name: null }] });
+  assert.equal(errorName(nameless.errorCode), "UNKNOWN_SERVER_ERROR");
+  assert.deepEqual(nameless.brokers, []);
+  const early = await broker.ask(metadata, 10, { topics: [{ topicId, name: "a" }] });
+  assert.equal(errorName(early.topics[0]!.errorCode), "INVALID_REQUEST");
+  assert.equal(early.controllerId, -1);
+});
+
+test("gotcha 11: Metadata creates a topic and answers with it, once for a name that is there twice", async () => {
+  await using broker = await TestBroker.start({ "num.partitions": "3" });
+  const { topics } = await broker.ask(metadata, 9, { topics: [{ name: "a" }, { name: "a" }] });
+  assert.equal(topics.length, 1);
+  assert.equal(topics[0]!.errorCode, 0);
+  assert.equal(topics[0]!.partitions.length, 3);
+});
+
+test("a name that collides is unknown as long as nobody wants to create it", async () => {
+  await using broker = await TestBroker.start();
+  await create(broker, "a.b");
+  const ask = (allowAutoTopicCreation: boolean) =>
+    broker.ask(metadata, 9, { topics: [{ name: "a_b" }], allowAutoTopicCreation });
+  const unknown = await ask(false);
+  assert.equal(errorName(unknown.topics[0]!.errorCode), "UNKNOWN_TOPIC_OR_PARTITION");
+  const refused = await ask(true);
+  assert.equal(errorName(refused.topics[0]!.errorCode), "INVALID_TOPIC_EXCEPTION");
+});
+
+test("AD1: a topic that is only validated gets an id and is not there", async () => {
+  await using broker = await TestBroker.start();
+  const request = { timeoutMs: 1000, validateOnly: true, topics: [topic("a")] };
+  const answer = await broker.ask(createTopics, 7, request);
+  assert.equal(answer.topics[0]!.errorCode, 0);
+  assert.notEqual(answer.topics[0]!.topicId, ZERO_UUID);
+  assert.equal(broker.services.store.image.topic("a"), null);
+});
+
+test("AD2: a name given twice to DeleteTopics is answered once and stays", async () => {
+  await using broker = await TestBroker.start();
+  const topicId = await create(broker, "a");
+  const twice = { topicId: ZERO_UUID, name: "a" };
+  const answer = await broker.ask(deleteTopics, 6, { topics: [twice, twice], timeoutMs: 1000 });
+  assert.deepEqual(
+    answer.responses.map(({ errorCode: code }) => errorName(code)),
+    ["INVALID_REQUEST"],
+  );
+  const byBoth = await broker.ask(deleteTopics, 6, {
+    topics: [twice, { topicId, name: null }],
+    timeoutMs: 1000,
+  });
+  assert.deepEqual(
+    byBoth.responses.map(({ errorCode: code }) => errorName(code)),
+    ["INVALID_REQUEST", "INVALID_REQUEST"],
+  );
+  assert.notEqual(broker.services.store.image.topic("a"), null);
+});
+
+test("AD3: CreatePartitions says nothing about a topic that is not there but its code", async () => {
+  await using broker = await TestBroker.start();
+  const answer = await broker.ask(createPartitions, 3, {
+    topics: [{ name: "none", count: 3, assignments: null }],
+    timeoutMs: 1000,
+    validateOnly: false,
+  });
+  assert.equal(errorName(answer.results[0]!.errorCode), "UNKNOWN_TOPIC_OR_PARTITION");
+  assert.equal(answer.results[0]!.errorMessage, null);
+});
+
+test("AD4: no keys mean all keys, and names that cannot be are refused as such", async () => {
+  await using broker = await TestBroker.start();
+  await create(broker, "a");
+  const describe = async (resourceType: number, resourceName: string) => {
+    const resources = [{ resourceType, resourceName, configurationKeys: [] }];
+    return (await broker.ask(describeConfigs, 4, { resources })).results[0]!;
+  };
+  assert.ok((await describe(TOPIC, "a")).configs.length > 20);
+  assert.equal(errorName((await describe(TOPIC, "none")).errorCode), "UNKNOWN_TOPIC_OR_PARTITION");
+  assert.equal(errorName((await describe(TOPIC, "a b")).errorCode), "INVALID_TOPIC_EXCEPTION");
+  assert.equal(errorName((await describe(GROUP, "")).errorCode), "INVALID_REQUEST");
+});
+
+test("AD6: AlterConfigs refuses one resource twice and a value that is missing", async () => {
+  await using broker = await TestBroker.start();
+  await create(broker, "a");
+  const change = (value: string | null) => ({
+    resourceType: TOPIC,
+    resourceName: "a",
+    configs: [{ name: "retention.ms", value }],
+  });
+  for (const resources of [[change("1"), change("2")], [change(null)]]) {
+    const { responses } = await broker.ask(alterConfigs, 2, { resources, validateOnly: false });
+    assert.equal(responses.length, resources.length);
+    for (const { errorCode: code } of responses) assert.equal(errorName(code), "INVALID_REQUEST");
+  }
+});
+
+test("DescribeTopicPartitions goes on from its cursor, which must point into a topic asked for", async () => {
+  await using broker = await TestBroker.start({ "num.partitions": "3" });
+  for (const name of ["a", "b"]) await create(broker, name);
+  const page = (topicName: string, partitionIndex: number) =>
+    broker.ask(describeTopicPartitions, 0, {
+      topics: [{ name: "a" }, { name: "b" }],
+      responsePartitionLimit: 2,
+      cursor: { topicName, partitionIndex },
+    });
+  const first = await page("a", 2);
+  assert.deepEqual(
+    first.topics.map(({ name, partitions }) => [
+      name,
+      partitions.map(({ partitionIndex }) => partitionIndex),
+    ]),
+    [
+      ["a", [2]],
+      ["b", [0]],
+    ],
+  );
+  assert.deepEqual(first.nextCursor, { topicName: "b", partitionIndex: 1 });
+  for (const bad of [await page("c", 0), await page("a", -1)]) {
+    assert.deepEqual(
+      bad.topics.map(({ errorCode: code }) => errorName(code)),
+      ["INVALID_REQUEST", "INVALID_REQUEST"],
+    );
+  }
+});
+
+function topic(name: string) {
+  return { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] };
+}
+
+async function create(broker: TestBroker, name: string): Promise<string> {
+  const answer = await broker.ask(createTopics, 7, { timeoutMs: 1000, topics: [topic(name)] });
+  assert.equal(answer.topics[0]!.errorCode, 0);
+  return answer.topics[0]!.topicId;
+}

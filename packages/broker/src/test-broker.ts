@@ -1,0 +1,145 @@
+/** A broker for unit tests: everything behind the socket, on a file system in memory. Requests go in and answers come out as bytes. */
+import { DEFAULT_GROUP_COORDINATOR_CONFIG, GroupCoordinator } from "@ottla/coordinator";
+import { LocalLogEngine } from "@ottla/log";
+import { BrokerConfig, EmbeddedMetadataStore } from "@ottla/metadata";
+import { MemoryFileSystem, SeededRandom, SystemClock } from "@ottla/platform";
+import {
+  type Api,
+  decodeResponse,
+  encodeRequest,
+  type RequestInput,
+  type ResponseOf,
+} from "@ottla/protocol";
+import { Cluster, type LogicalBroker } from "./cluster.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { DynamicConfig } from "./dynamic-config.ts";
+import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
+import { FetchSessionCache } from "./fetch-sessions.ts";
+import type { Handler } from "./handler.ts";
+import { handlers } from "./handlers/index.ts";
+import type { FailedRequest, ServedRequest } from "./metrics/probe.ts";
+import type { Connection } from "./network/connection.ts";
+import { ProducerIds } from "./producer-ids.ts";
+import type { Services } from "./services.ts";
+import { TopicService } from "./topic-service.ts";
+
+const DIRECTORY = "/data";
+const SIZE_PREFIX = 4;
+
+export class TestBroker implements AsyncDisposable {
+  readonly services: Services;
+  readonly served: ServedRequest[] = [];
+  readonly failed: FailedRequest[] = [];
+  /** What handlers see of the client. */
+  readonly connection = {
+    clientHost: "/127.0.0.1",
+    listenerName: "PLAINTEXT",
+    clientSoftware: { name: "unknown", version: "unknown" },
+    signal: new AbortController().signal,
+  };
+  readonly #dispatchers: readonly Dispatcher[];
+  readonly #close: () => Promise<void>;
+  #correlationId = 0;
+
+  private constructor(
+    createServices: (probe: Services["probe"]) => Services,
+    close: () => Promise<void>,
+    served: readonly Handler[],
+  ) {
+    this.services = createServices({
+      connectionOpened: () => {},
+      connectionClosed: () => {},
+      requestServed: (request) => void this.served.push(request),
+      requestFailed: (request) => void this.failed.push(request),
+    });
+    const { brokers } = this.services.cluster;
+    this.#dispatchers = brokers.map((broker) => new Dispatcher(served, broker, this.services));
+    this.#close = close;
+  }
+
+  static async start(
+    properties: Readonly<Record<string, string>> = {},
+    { brokers: count = 1, served = handlers } = {},
+  ): Promise<TestBroker> {
+    const clock = new SystemClock();
+    const random = new SeededRandom(1);
+    const fileSystem = new MemoryFileSystem();
+    const storage = { fileSystem, directory: DIRECTORY, clock, random };
+    const engine = await LocalLogEngine.open({ ...storage, replicas: count });
+    const store = await EmbeddedMetadataStore.open({ engine, ...storage });
+    const brokers: LogicalBroker[] = Array.from({ length: count }, (_, index) => {
+      const endpoint = { listener: "PLAINTEXT", host: "127.0.0.1", port: 9092 + index };
+      return { id: index + 1, rack: null, endpoints: new Map([[endpoint.listener, endpoint]]) };
+    });
+    const cluster = new Cluster(brokers);
+    const layer = (id: number) =>
+      new Map(
+        Object.entries({ listeners: "PLAINTEXT://:9092", ...properties, "node.id": `${id}` }),
+      );
+    const dynamic = new DynamicConfig(
+      new Map(brokers.map(({ id }) => [id, BrokerConfig.resolve({ layers: [layer(id)] })])),
+      store,
+    );
+    const topics = new TopicService(store, engine, cluster, dynamic);
+    const groups = new GroupCoordinator({
+      clock,
+      random,
+      log: new EngineCoordinatorLog({ engine, store, topics, clock, shards: 3 }),
+      config: { ...DEFAULT_GROUP_COORDINATOR_CONFIG, groupInitialRebalanceDelayMs: 0 },
+      topics: {
+        partitionCount: (name) => store.image.topic(name)?.replicas.length ?? null,
+        topicName: (topicId) => store.image.topicById(topicId)?.name ?? null,
+        topicId: (name) => store.image.topic(name)?.topicId ?? null,
+      },
+    });
+    topics.onDeleted((deleted) => groups.onTopicsDeleted(deleted));
+    await groups.load();
+    const createServices = (probe: Services["probe"]): Services => ({
+      clock,
+      random,
+      engine,
+      store,
+      topics,
+      groups,
+      cluster,
+      producerIds: new ProducerIds(store),
+      fetchSessions: new FetchSessionCache(10, clock, random),
+      probe,
+      handlers: served,
+      logDirectory: DIRECTORY,
+      config: (brokerId) => dynamic.broker(brokerId),
+    });
+    const close = async () => {
+      await groups.close();
+      await store.close();
+      await engine.close();
+    };
+    return new TestBroker(createServices, close, served);
+  }
+
+  /** The answer of the broker with this id. @throws what closes the connection. */
+  async ask<A extends Api>(
+    api: A,
+    version: number,
+    body: RequestInput<A>,
+    brokerId = 1,
+  ): Promise<ResponseOf<A>> {
+    const correlationId = ++this.#correlationId;
+    const envelope = { correlationId, clientId: "test" };
+    const request = Buffer.concat(encodeRequest(api, version, envelope, body));
+    const response = await this.serve(request.subarray(SIZE_PREFIX), brokerId);
+    if (response === null) throw new Error("There was no response.");
+    return decodeResponse(api, version, response.subarray(SIZE_PREFIX)).body;
+  }
+
+  /** What a frame is answered with, its size in front; null for no answer. @throws what closes the connection. */
+  async serve(frame: Buffer, brokerId = 1): Promise<Buffer | null> {
+    const dispatcher = this.#dispatchers[brokerId - 1]!;
+    const response = await dispatcher.serve(this.connection as unknown as Connection, frame);
+    return response === null ? null : Buffer.concat(response);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+}
