@@ -70,6 +70,21 @@ export class TimeoutError extends ClientError {
   }
 }
 
+/**
+ * This side could not or would not authenticate: no credentials to show, a server that does not prove who it is, a certificate that is
+ * not trusted. `cause` says which. A broker that refuses credentials answers SASL_AUTHENTICATION_FAILED, a {@link BrokerError}.
+ */
+export class AuthenticationError extends ClientError {
+  override readonly name = "AuthenticationError";
+  /** What was tried, such as `SASL PLAIN` or `TLS`. */
+  readonly method: string;
+
+  constructor(method: string, cause: unknown) {
+    super(`${method}: ${cause instanceof Error ? cause.message : String(cause)}`, false, cause);
+    this.method = method;
+  }
+}
+
 /** The broker does not serve an API, or no version of it that this client speaks. */
 export class UnsupportedError extends ClientError {
   override readonly name = "UnsupportedError";

@@ -1,3 +1,10 @@
+export type {
+  OauthBearerToken,
+  OauthBearerTokenProvider,
+  SaslConversation,
+  SaslMechanism,
+  SaslOptions,
+} from "@ottla/security";
 export { Admin } from "./admin/admin.ts";
 export type {
   ClusterDescription,
@@ -63,6 +70,7 @@ export {
 export type { ConsumerOptions } from "./consumer/options.ts";
 export { ConsumerRecord, PartitionRecords } from "./consumer/records.ts";
 export {
+  AuthenticationError,
   BrokerError,
   ClientError,
   ClosedError,
@@ -99,4 +107,3 @@ export {
 export type { BrokerAddress } from "./transport/brokers.ts";
 export type { Dial } from "./transport/connection.ts";
 export type { PartitionMetadata, TopicMetadata } from "./transport/metadata.ts";
-export type { SaslConversation, SaslMechanism } from "./transport/sasl.ts";

@@ -1,8 +1,13 @@
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { type Clock, type Random, SystemClock, SystemRandom } from "@ottla/platform";
+import {
+  InvalidCredentialsError,
+  type SaslMechanism,
+  type SaslOptions,
+  saslMechanism,
+} from "@ottla/security";
 import { UsageError } from "./errors.ts";
 import type { Dial } from "./transport/connection.ts";
-import type { SaslMechanism } from "./transport/sasl.ts";
 
 /** How to reach a cluster and how patient to be. Only `bootstrapServers` is required. */
 export interface ClientOptions {
@@ -12,8 +17,8 @@ export interface ClientOptions {
   readonly clientId?: string;
   /** TLS for all connections: true, or what `node:tls` takes. */
   readonly tls?: boolean | TlsOptions;
-  /** How to authenticate every connection. */
-  readonly sasl?: SaslMechanism;
+  /** How to authenticate every connection: credentials for a known mechanism, or a mechanism of one's own. */
+  readonly sasl?: SaslOptions | SaslMechanism;
   /** For a connection to be usable. Default: 10,000. */
   readonly connectTimeoutMs?: number;
   /** For one request to be answered. Default: 30,000. */
@@ -57,17 +62,18 @@ export interface Address {
   readonly port: number;
 }
 
-/** @throws {UsageError} when there is no address or one does not parse. */
+/** @throws {UsageError} when there is no address or one does not parse, and for credentials that no server takes. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const servers = options.bootstrapServers;
   const list = typeof servers === "string" ? servers.split(",") : servers;
   const bootstrap = list.map((server) => server.trim()).filter((server) => server !== "");
   if (bootstrap.length === 0) throw new UsageError("bootstrapServers names no server");
+  const random = options.random ?? new SystemRandom();
   return {
     bootstrap: bootstrap.map(parseAddress),
     clientId: options.clientId ?? "ottla",
     tls: options.tls === true ? {} : options.tls || null,
-    sasl: options.sasl ?? null,
+    sasl: options.sasl === undefined ? null : resolveSasl(options.sasl, random),
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     callTimeoutMs: options.callTimeoutMs ?? 60_000,
@@ -76,9 +82,20 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
     maxResponseBytes: options.maxResponseBytes ?? 256 * 1024 * 1024,
     clock: options.clock ?? new SystemClock(),
-    random: options.random ?? new SystemRandom(),
+    random,
     dial: options.dial ?? null,
   };
+}
+
+function resolveSasl(sasl: SaslOptions | SaslMechanism, random: Random): SaslMechanism {
+  if (!("mechanism" in sasl)) return sasl;
+  try {
+    return saslMechanism(sasl, random);
+  } catch (error) {
+    throw error instanceof InvalidCredentialsError
+      ? new UsageError(`sasl: ${error.message}`)
+      : error;
+  }
 }
 
 const DEFAULT_PORT = 9092;

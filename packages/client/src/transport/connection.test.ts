@@ -268,3 +268,57 @@ test("a SASL mechanism's conversation is carried before anything else, and a ref
     },
   );
 });
+
+test("KIP-368: a session that ends is renewed first, and requests wait meanwhile or fail with the connection", async () => {
+  const heard: number[] = [];
+  const waiting: Promise<{ errorCode: number }>[] = [];
+  const connected = Promise.withResolvers<Connection>();
+  const isFailed = Promise.withResolvers<void>();
+  let sessions = 0;
+  await withPeer(
+    async (request, socket) => {
+      const { apiKey, apiVersion, correlationId } = request;
+      heard.push(apiKey);
+      if (apiKey === heartbeat.key) {
+        socket.write(answer(request, 7));
+        return;
+      }
+      if (apiKey === saslHandshake.key) {
+        sessions++;
+        // In the middle of a renewal: nothing but its own requests may come now.
+        if (sessions > 1) waiting.push((await connected.promise).request(heartbeat, beat));
+        if (sessions === 3) isFailed.resolve();
+        const response = { errorCode: sessions === 3 ? 33 : 0, mechanisms: [] };
+        socket.write(
+          Buffer.concat(encodeResponse(saslHandshake, apiVersion, correlationId, response)),
+        );
+        return;
+      }
+      const response = {
+        errorCode: 0,
+        errorMessage: null,
+        authBytes: Buffer.alloc(0),
+        sessionLifetimeMs: 30,
+      };
+      socket.write(
+        Buffer.concat(encodeResponse(saslAuthenticate, apiVersion, correlationId, response)),
+      );
+    },
+    async (port) => {
+      const sasl = {
+        name: "TEST",
+        start: () => ({ first: () => Buffer.from("token"), next: () => null }),
+      };
+      const connection = await Connection.open("127.0.0.1", port, { ...options, sasl });
+      connected.resolve(connection);
+      // Keeps the process alive: the timers of a connection do not.
+      const alive = setInterval(() => {}, 1_000);
+      await isFailed.promise;
+      await connection.closed;
+      clearInterval(alive);
+      assert.equal((await waiting[0]!).errorCode, 7);
+      await assert.rejects(waiting[1]!, ConnectionError);
+      assert.deepEqual(heard, [17, 36, 17, 36, 12, 17]);
+    },
+  );
+});

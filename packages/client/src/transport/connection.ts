@@ -5,11 +5,14 @@
  * correlation id that disagrees means the stream is broken. A request that is not answered in time closes the connection, since all
  * behind it wait for the same answer; what was in flight then fails with {@link ConnectionError} and its effect is unknown.
  *
+ * A SASL session may end (KIP-368): then the connection authenticates again before it does, with the same mechanism, and requests wait
+ * until that is done, since the broker takes nothing else in between. If it fails, the connection is closed.
+ *
  * The writes of one turn of the event loop leave in one system call. While the broker throttles (KIP-219) requests wait here; their
  * deadlines run. Nothing bounds the queue but the callers: the producer's and fetcher's in-flight limits, awaited calls elsewhere.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions as TlsOptions } from "node:tls";
+import { connect as connectTls, TLSSocket, type ConnectionOptions as TlsOptions } from "node:tls";
 import type { Cancel, Clock } from "@ottla/platform";
 import {
   type Api,
@@ -19,11 +22,17 @@ import {
   type RequestInput,
   type ResponseOf,
 } from "@ottla/protocol";
+import type { SaslMechanism } from "@ottla/security";
 import { throwIfError } from "../broker-error.ts";
-import { ClosedError, ConnectionError, MalformedResponseError, TimeoutError } from "../errors.ts";
-import { authenticate } from "./authenticate.ts";
+import {
+  AuthenticationError,
+  ClosedError,
+  ConnectionError,
+  MalformedResponseError,
+  TimeoutError,
+} from "../errors.ts";
+import { authenticate, type SaslCarrier } from "./authenticate.ts";
 import { FrameReader } from "./frame-reader.ts";
-import type { SaslMechanism } from "./sasl.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
 
 /** Opens a byte stream to a broker; for tests and proxies. It must connect or fail on its own. */
@@ -51,6 +60,8 @@ const SOFTWARE_NAME = "ottla";
 const SOFTWARE_VERSION = "0.1.0";
 const KEEP_ALIVE_MS = 30_000;
 const UNSUPPORTED_VERSION = 35;
+/** The part of a session's life after which it is renewed. */
+const RENEW_AT = 0.85;
 
 /** One request in flight. */
 class Pending {
@@ -98,6 +109,10 @@ export class Connection {
   #cancelTimer: Cancel | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #versions: VersionTable | null = null;
+  /** Requests that wait for the session to be renewed; null at all other times. */
+  #parked: (() => void)[] | null = null;
+  #renewal: Promise<void> | null = null;
+  #cancelRenewal: Cancel | null = null;
   #failure: Error | null = null;
   #draining: (() => void) | null = null;
   readonly #closed = Promise.withResolvers<void>();
@@ -117,13 +132,13 @@ export class Connection {
         this.destroy(error as Error);
       }
     });
-    socket.on("error", (error) => this.destroy(error));
+    socket.on("error", (error) => this.destroy(isUntrusted(socket) ? untrusted(error) : error));
     socket.on("close", () => this.destroy(null));
   }
 
   /**
    * Connects, learns the broker's versions and authenticates. The first request is on its way with the first packet.
-   * @throws {ConnectionError} {@link TimeoutError} or the signal's reason
+   * @throws {ConnectionError} {@link TimeoutError} {@link AuthenticationError} or the signal's reason
    */
   static async open(
     host: string,
@@ -141,7 +156,7 @@ export class Connection {
     );
     try {
       await connection.#negotiate();
-      if (options.sasl !== null) await authenticate(connection, options.sasl);
+      if (options.sasl !== null) await connection.#authenticate(options.sasl, () => {});
       return connection;
     } catch (error) {
       connection.destroy(error as Error);
@@ -181,6 +196,11 @@ export class Connection {
     body: RequestInput<A>,
     options?: RequestOptions,
   ): Promise<ResponseOf<A>> {
+    if (this.#parked !== null) {
+      const { promise, resolve } = Promise.withResolvers<ResponseOf<A>>();
+      this.#parked.push(() => resolve(this.request(api, body, options)));
+      return promise;
+    }
     try {
       return this.#send(api, this.versions.pick(api, options), body, options);
     } catch (error) {
@@ -192,11 +212,17 @@ export class Connection {
   requestUnanswered<A extends Api>(api: A, body: RequestInput<A>, bounds?: VersionBounds): void {
     this.#throwIfUnusable();
     const version = this.versions.pick(api, bounds);
-    this.#write(this.#encode(api, version, body));
+    const write = () => {
+      if (this.#failure === null) this.#write(this.#encode(api, version, body));
+    };
+    if (this.#parked === null) write();
+    else this.#parked.push(write);
   }
 
   /** Lets what is in flight and waited for finish, refuses new requests, then closes. */
   async close(): Promise<void> {
+    this.#cancelRenewal?.();
+    await this.#renewal;
     const isAwaited = this.#inFlight.some(({ isAbandoned }) => !isAbandoned);
     if (this.#failure === null && isAwaited) {
       await new Promise<void>((resolve) => {
@@ -215,7 +241,9 @@ export class Connection {
   destroy(cause: unknown): void {
     if (this.#failure !== null) return;
     const failure =
-      cause instanceof ConnectionError || cause instanceof ClosedError
+      cause instanceof ConnectionError ||
+      cause instanceof ClosedError ||
+      cause instanceof AuthenticationError
         ? cause
         : new ConnectionError(
             this.host,
@@ -226,6 +254,7 @@ export class Connection {
     this.#failure = failure;
     this.#cancelTimer?.();
     this.#cancelHold?.();
+    this.#cancelRenewal?.();
     this.#held = [];
     this.#socket.destroy();
     for (const pending of this.#inFlight.splice(0)) {
@@ -248,6 +277,43 @@ export class Connection {
     }
     throwIfError(response.errorCode, "ApiVersions");
     this.#versions = new VersionTable(response);
+  }
+
+  /** @throws what {@link authenticate} does, or why the connection was closed meanwhile */
+  async #authenticate(sasl: SaslMechanism, begin: () => void): Promise<void> {
+    const { host, port } = this;
+    const request: SaslCarrier["request"] = (api, body, bounds) =>
+      this.#send(api, this.versions.pick(api, bounds), body);
+    const lifetimeMs = await Promise.race([
+      authenticate({ host, port, begin, request }, sasl),
+      // A mechanism may take its time, for a token for instance; nobody waits longer than for the connection.
+      this.closed.then(() => Promise.reject(this.#failure)),
+    ]);
+    if (lifetimeMs <= 0) return;
+    this.#cancelRenewal = this.#options.clock.schedule(lifetimeMs * RENEW_AT, () => {
+      this.#renewal = this.#renew(sasl);
+    });
+  }
+
+  async #renew(sasl: SaslMechanism): Promise<void> {
+    if (!this.isOpen) return;
+    const { clock, connectTimeoutMs } = this.#options;
+    const what = `authenticate again to ${this.host}:${this.port}`;
+    const cancel = clock.schedule(connectTimeoutMs, () =>
+      this.destroy(new TimeoutError(what, connectTimeoutMs)),
+    );
+    const parked: (() => void)[] = [];
+    try {
+      await this.#authenticate(sasl, () => {
+        this.#parked = parked;
+      });
+    } catch (error) {
+      this.destroy(error);
+    }
+    cancel();
+    this.#parked = null;
+    this.#renewal = null;
+    for (const send of parked) send();
   }
 
   #send<A extends Api>(
@@ -398,6 +464,15 @@ function decode(pending: Pending, frame: Buffer): { readonly throttleTimeMs?: nu
     if (frame.readInt16BE(4) === UNSUPPORTED_VERSION) version = 0;
   }
   return decodeResponse(pending.api, version, frame).body as { readonly throttleTimeMs?: number };
+}
+
+/** Whether the handshake failed because of the peer's certificate, which no retry cures. */
+function isUntrusted(socket: Socket): boolean {
+  return socket instanceof TLSSocket && !socket.authorized && Boolean(socket.authorizationError);
+}
+
+function untrusted(error: Error): AuthenticationError {
+  return new AuthenticationError("TLS", error);
 }
 
 function dial(host: string, port: number, tls: TlsOptions | null): Socket {
