@@ -6,7 +6,7 @@ import type { Clock } from "@ottla/platform";
 import type { Handler } from "../handler.ts";
 import { CloseConnection } from "../handler.ts";
 import { InvalidFrameSize } from "../network/frame-reader.ts";
-import type { Listener } from "../network/listener.ts";
+import { type Listener, StalledFrame } from "../network/listener.ts";
 import type { Services } from "../services.ts";
 import { Histogram } from "./histogram.ts";
 import { kafkaExporterMetrics } from "./kafka-exporter-metrics.ts";
@@ -180,6 +180,7 @@ function isRefusal(cause: unknown): cause is Error {
   return (
     cause instanceof CloseConnection ||
     cause instanceof InvalidFrameSize ||
+    cause instanceof StalledFrame ||
     (cause instanceof Error && cause.name === "ProtocolError")
   );
 }

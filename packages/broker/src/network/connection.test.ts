@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { Connection, type FrameServer, type Served } from "./connection.ts";
+import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
 test("responses leave in the order of requests however late they are ready", async () => {
@@ -76,13 +77,13 @@ test("reading stops while the budget has no share and goes on when others gave b
 
 test("a close at any point gives all shares back, once, and aborts what waits", async () => {
   for (const close of ["close", "error", "destroy"] as const) {
-    const budget = new MemoryBudget(1000);
+    const budget = new MemoryBudget(100_000);
     const peer = new Peer(budget);
     peer.socket.isFull = true;
     peer.send("P1", "P2", "F3", "X4");
     await peer.answer("P1", "one");
-    peer.socket.emit("data", Buffer.concat([prefix(50), Buffer.from("half a frame")]));
-    assert.ok(budget.usedBytes >= 58);
+    peer.beginFrame(50_000);
+    assert.equal(budget.usedBytes, 50_008);
     if (close === "close") peer.socket.emit("close");
     else if (close === "error") peer.socket.emit("error", new Error("reset"));
     else peer.connection.close();
@@ -107,6 +108,23 @@ test("a close while waiting for a share lets the next in line pass", async () =>
   first.connection.close();
   third.connection.close();
   assert.equal(budget.usedBytes, 0);
+});
+
+test("NW: a peer that falls silent in the middle of a frame counts as stalled, one that may not send does not", () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  assert.equal(peer.connection.isStalledSince(1), false, "idle");
+  peer.beginFrame(50_000);
+  assert.equal(peer.connection.isStalledSince(0), false);
+  assert.equal(peer.connection.isStalledSince(1), true);
+  peer.nowMs = 5;
+  peer.socket.emit("data", Buffer.alloc(1));
+  assert.equal(peer.connection.isStalledSince(5), false, "it went on");
+
+  const waiting = new Peer(new MemoryBudget(100_000));
+  waiting.send("F0");
+  for (let index = 0; index < 20; index++) waiting.send(`X${index}`);
+  waiting.beginFrame(50_000);
+  assert.equal(waiting.connection.isStalledSince(1), false, "we do not read");
 });
 
 test("NW: a request that cannot be served closes the connection after the answers before it", async () => {
@@ -192,18 +210,19 @@ class Peer implements FrameServer {
   readonly budget: MemoryBudget;
   readonly connection: Connection;
   readonly started: string[] = [];
+  nowMs = 0;
   readonly closedWith: unknown[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
 
   constructor(budget = new MemoryBudget(1000)) {
     this.budget = budget;
-    const limits = { maxFrameBytes: 100, budget };
+    const limits = { maxFrameBytes: 100_000, budget };
     this.connection = new Connection(
       this.socket as unknown as Socket,
       "PLAINTEXT",
       this,
       limits,
-      () => 0,
+      () => this.nowMs,
     );
   }
 
@@ -215,6 +234,11 @@ class Peer implements FrameServer {
   send(...requests: string[]): void {
     const frames = requests.flatMap((text) => [prefix(text.length), Buffer.from(text)]);
     this.socket.emit("data", Buffer.concat(frames));
+  }
+
+  /** The size prefix of a frame and enough of it to be taken seriously. */
+  beginFrame(size: number): void {
+    this.socket.emit("data", Buffer.concat([prefix(size), Buffer.alloc(EARNEST_BYTES)]));
   }
 
   async answer(request: string, response: string | null): Promise<void> {

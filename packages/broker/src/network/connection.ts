@@ -134,6 +134,11 @@ export class Connection {
     );
   }
 
+  /** Whether the peer began a frame that holds a share, could go on with it, and has sent nothing since that time. */
+  isStalledSince(timeMs: number): boolean {
+    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.lastActiveMs < timeMs;
+  }
+
   /** Closes at once; what was not written is lost. Idempotent. */
   close(cause: unknown = null): void {
     this.#onClosed(cause);

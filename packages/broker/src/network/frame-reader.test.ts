@@ -1,21 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FrameReader, InvalidFrameSize } from "./frame-reader.ts";
+import { EARNEST_BYTES, FrameReader, InvalidFrameSize } from "./frame-reader.ts";
+
+const small = fc.uint8Array({ minLength: 1, maxLength: 50 });
+const large = fc
+  .integer({ min: 16_000, max: 40_000 })
+  .map((size) => Buffer.alloc(size, String(size)));
 
 test("frames come out whole and in order however the stream is cut", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }),
+      fc.array(fc.oneof({ weight: 5, arbitrary: small }, { weight: 1, arbitrary: large }), {
+        maxLength: 20,
+      }),
       fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1, maxLength: 50 }),
       fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
       (payloads, cuts, admissions) => {
+        // Long streams are cut into longer pieces.
+        const step = payloads.some(({ length }) => length > 50) ? 3000 : 1;
         const stream = Buffer.concat(payloads.flatMap((bytes) => [prefix(bytes.length), bytes]));
         const frames: Buffer[] = [];
         let asked = 0;
         let waiting = false;
         const reader = new FrameReader(
-          1000,
+          100_000,
           () => {
             waiting = admissions[asked++ % admissions.length] === false;
             return !waiting;
@@ -24,16 +33,16 @@ test("frames come out whole and in order however the stream is cut", () => {
         );
         let position = 0;
         for (let turn = 0; position < stream.length; turn++) {
-          const size = cuts[turn % cuts.length]!;
+          const size = cuts[turn % cuts.length]! * step;
           reader.push(Buffer.from(stream.subarray(position, position + size)));
           position += size;
           if (turn % 3 === 0) settle();
         }
         settle();
-        assert.deepEqual(
-          frames.map((frame) => [...frame]),
-          payloads.map((bytes) => [...bytes]),
-        );
+        assert.equal(frames.length, payloads.length);
+        for (const [index, frame] of frames.entries()) {
+          assert.equal(frame.compare(payloads[index]!), 0);
+        }
         assert.equal(reader.isMidFrame, false);
 
         function settle(): void {
@@ -56,6 +65,35 @@ test("NW: a size that is zero, negative or above the limit is refused before any
     );
     assert.throws(() => reader.push(prefix(size)), InvalidFrameSize);
   }
+});
+
+test("NW: a promise of a frame takes no share before a good part of it is there", () => {
+  const asked: number[] = [];
+  const frames: Buffer[] = [];
+  const reader = new FrameReader(
+    1_000_000,
+    (bytes) => {
+      asked.push(bytes);
+      return true;
+    },
+    (frame) => frames.push(frame),
+  );
+  reader.push(prefix(100));
+  reader.push(Buffer.alloc(99));
+  assert.deepEqual(asked, []);
+  reader.push(Buffer.alloc(1));
+  assert.deepEqual(asked, [100]);
+  reader.push(prefix(500_000));
+  reader.push(Buffer.alloc(EARNEST_BYTES - 1));
+  assert.deepEqual(asked, [100]);
+  reader.push(Buffer.alloc(1));
+  assert.deepEqual(asked, [100, 500_000]);
+  assert.equal(reader.admittedBytes, 500_000);
+  reader.push(Buffer.alloc(500_000 - EARNEST_BYTES));
+  assert.deepEqual(
+    frames.map(({ length }) => length),
+    [100, 500_000],
+  );
 });
 
 test("a frame of exactly the limit waits for its bytes", () => {

@@ -3,18 +3,24 @@
  *
  * A frame that lies whole in one chunk is handed out as a view of it; one that spans chunks is gathered in a buffer of its own,
  * allocated only when `admit` says that the memory budget covers it. Until then no more bytes should be pushed; the ones at hand wait.
+ *
+ * A share is asked for only when {@link EARNEST_BYTES} of the frame are there, or all of a smaller one: four bytes that promise a
+ * large frame take nothing away from anybody. What arrives before that is not counted.
  */
 export class FrameReader {
   readonly #maxFrameBytes: number;
   readonly #admit: (bytes: number) => boolean;
   readonly #onFrame: (frame: Buffer) => void;
-  /** Bytes not consumed yet: at most one chunk, or a started size prefix. */
+  /** Bytes not consumed yet: what came after a frame that waits for its share, or a started size prefix. */
   #rest: Buffer | null = null;
-  /** The frame being gathered, and how much of it is there. */
+  /** The frame being gathered, or as much of its beginning as comes before its share; and how much of that is there. */
   #frame: Buffer | null = null;
   #filled = 0;
-  /** Size of a frame that waits for admission, or −1. */
-  #pendingSize = -1;
+  /** Size of the whole frame. */
+  #size = 0;
+  #isAdmitted = false;
+  /** The frame waits for its share. */
+  #isPending = false;
 
   /**
    * @param maxFrameBytes `socket.request.max.bytes`
@@ -33,12 +39,12 @@ export class FrameReader {
 
   /** Whether bytes or a frame wait for admission or for more bytes. */
   get isMidFrame(): boolean {
-    return this.#frame !== null || this.#rest !== null || this.#pendingSize >= 0;
+    return this.#frame !== null || this.#rest !== null;
   }
 
   /** Share of the budget taken for a frame that is still being gathered. */
   get admittedBytes(): number {
-    return this.#frame?.length ?? 0;
+    return this.#isAdmitted ? this.#size : 0;
   }
 
   /** @throws {InvalidFrameSize} when the next size prefix is not acceptable; the stream is then beyond repair. */
@@ -48,64 +54,88 @@ export class FrameReader {
       bytes = Buffer.concat([this.#rest, chunk]);
       this.#rest = null;
     }
-    if (this.#pendingSize >= 0) {
-      this.#rest = bytes;
-      return;
-    }
-    this.#consume(bytes);
+    if (this.#isPending) this.#rest = bytes;
+    else this.#consume(bytes);
   }
 
   /** Goes on after the waiting frame was admitted. @throws {InvalidFrameSize} */
   resume(): void {
-    const size = this.#pendingSize;
-    this.#pendingSize = -1;
     const bytes = this.#rest ?? EMPTY;
     this.#rest = null;
-    this.#consume(bytes, size);
+    this.#isPending = false;
+    this.#isAdmitted = true;
+    this.#consume(bytes);
   }
 
-  /** @param admittedSize size of a frame whose prefix is consumed and whose share is taken, or −1. */
-  #consume(bytes: Buffer, admittedSize = -1): void {
+  #consume(bytes: Buffer): void {
     let position = 0;
-    let size = admittedSize;
     for (;;) {
       if (this.#frame !== null) {
-        const frame: Buffer = this.#frame;
-        const count = Math.min(frame.length - this.#filled, bytes.length - position);
-        bytes.copy(frame, this.#filled, position, position + count);
-        this.#filled += count;
-        position += count;
-        if (this.#filled < frame.length) return;
-        this.#frame = null;
-        this.#onFrame(frame);
-      }
-      if (size < 0) {
-        if (bytes.length - position < 4) break;
-        size = bytes.readInt32BE(position);
-        if (size <= 0 || size > this.#maxFrameBytes) {
-          throw new InvalidFrameSize(size, this.#maxFrameBytes);
+        position = this.#gather(this.#frame, bytes, position);
+        if (this.#filled < this.#frame.length) return;
+        if (!this.#isAdmitted && !this.#admit(this.#size)) {
+          this.#wait(bytes, position);
+          return;
         }
-        position += 4;
-        if (!this.#admit(size)) {
-          this.#pendingSize = size;
-          break;
-        }
+        this.#isAdmitted = true;
+        if (this.#filled === this.#size) this.#complete(this.#frame);
+        else this.#grow(this.#frame);
+        continue;
       }
-      if (bytes.length - position >= size) {
+      const available = bytes.length - position - SIZE_PREFIX;
+      if (available < 0) break;
+      const size = bytes.readInt32BE(position);
+      if (size <= 0 || size > this.#maxFrameBytes) {
+        throw new InvalidFrameSize(size, this.#maxFrameBytes);
+      }
+      position += SIZE_PREFIX;
+      this.#size = size;
+      this.#filled = 0;
+      if (available >= size) {
         const frame = bytes.subarray(position, position + size);
         position += size;
-        this.#onFrame(frame);
-      } else {
-        this.#frame = Buffer.allocUnsafeSlow(size);
-        this.#filled = 0;
+        if (this.#admit(size)) {
+          this.#onFrame(frame);
+          continue;
+        }
+        this.#frame = frame;
+        this.#filled = size;
+        this.#wait(bytes, position);
+        return;
       }
-      size = -1;
+      this.#frame = Buffer.allocUnsafeSlow(Math.min(size, EARNEST_BYTES));
     }
+    if (position < bytes.length) this.#rest = bytes.subarray(position);
+  }
+
+  #gather(frame: Buffer, bytes: Buffer, position: number): number {
+    const count = Math.min(frame.length - this.#filled, bytes.length - position);
+    bytes.copy(frame, this.#filled, position, position + count);
+    this.#filled += count;
+    return position + count;
+  }
+
+  /** The beginning is there and the share is taken: makes room for the rest. */
+  #grow(beginning: Buffer): void {
+    this.#frame = Buffer.allocUnsafeSlow(this.#size);
+    beginning.copy(this.#frame);
+  }
+
+  #complete(frame: Buffer): void {
+    this.#frame = null;
+    this.#isAdmitted = false;
+    this.#onFrame(frame);
+  }
+
+  #wait(bytes: Buffer, position: number): void {
+    this.#isPending = true;
     if (position < bytes.length) this.#rest = bytes.subarray(position);
   }
 }
 
+const SIZE_PREFIX = 4;
 const EMPTY = Buffer.alloc(0);
+export const EARNEST_BYTES = 16_384;
 
 /** A size prefix that is not positive or above `socket.request.max.bytes`. */
 export class InvalidFrameSize extends Error {

@@ -30,6 +30,9 @@ export interface ListenerProbe {
 const BACKLOG = 511;
 /** How long a peer has to close its side after it was given all its answers. */
 const LINGER_MS = 250;
+/** How long a peer may hold memory that others wait for with a frame that it does not go on with. */
+const STALL_MS = 10_000;
+const STALL_CHECKS_PER_LIMIT = 4;
 const IDLE_CHECKS_PER_LIMIT = 4;
 
 export class Listener {
@@ -39,6 +42,7 @@ export class Listener {
   readonly #perHost = new Map<string, number>();
   readonly #servers: Server[] = [];
   #cancelIdleCheck: Cancel | null = null;
+  #cancelStallCheck: Cancel | null = null;
   #onEmpty: (() => void) | null = null;
   #port = 0;
 
@@ -73,6 +77,7 @@ export class Listener {
       await this.#bind("::1", this.#port).catch(() => this.#port);
     }
     this.#scheduleIdleCheck();
+    this.#scheduleStallCheck();
   }
 
   /** Stops accepting; connections in place go on. */
@@ -83,6 +88,7 @@ export class Listener {
   /** Lets every connection finish what it has begun and resolves when all are closed, at the latest after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.#cancelIdleCheck?.();
+    this.#cancelStallCheck?.();
     this.stopAccepting();
     for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return;
@@ -153,6 +159,19 @@ export class Listener {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
+  #scheduleStallCheck(): void {
+    const { limits, clock } = this.#options;
+    this.#cancelStallCheck = clock.schedule(STALL_MS / STALL_CHECKS_PER_LIMIT, () => {
+      if (limits.budget.isContended) {
+        const before = clock.monotonic() - STALL_MS;
+        for (const connection of this.#connections) {
+          if (connection.isStalledSince(before)) connection.close(new StalledFrame());
+        }
+      }
+      this.#scheduleStallCheck();
+    });
+  }
+
   #scheduleIdleCheck(): void {
     const { maxIdleMs, clock } = this.#options;
     if (maxIdleMs < 0) return;
@@ -163,6 +182,15 @@ export class Listener {
       }
       this.#scheduleIdleCheck();
     });
+  }
+}
+
+/** Somebody waited for the memory of a frame whose sender fell silent. */
+export class StalledFrame extends Error {
+  override readonly name = "StalledFrame";
+
+  constructor() {
+    super(`nothing came for ${STALL_MS} ms in the middle of a frame`);
   }
 }
 

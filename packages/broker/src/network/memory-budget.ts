@@ -15,6 +15,11 @@ export class MemoryBudget {
     return this.#usedBytes;
   }
 
+  /** Whether somebody waits for a share. */
+  get isContended(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Takes `bytes` now, or answers false. A request larger than the whole budget is admitted when nothing else is in flight. */
   tryTake(bytes: number): boolean {
     if (this.#waiting.length > 0 || !this.#fits(bytes)) return false;
