@@ -6,6 +6,12 @@ import type { GroupErrorName } from "./errors.ts";
 
 const EMPTY = Buffer.alloc(0);
 
+/**
+ * The least time that members have to sync. Clients that send a rebalance timeout of 0 (KafkaJS does when none is configured) would
+ * otherwise be out before their SyncGroup can arrive; in Kafka that is a race.
+ */
+const MIN_SYNC_MS = 1_000;
+
 export function rebalanceOrCompleteJoin(group: ClassicGroup): void {
   if (group.state === "PreparingRebalance") completeJoinIfReady(group);
   else prepareRebalance(group);
@@ -79,7 +85,7 @@ export function completeJoin(group: ClassicGroup): void {
     member.staticRejoin = null;
     members.setJoinReply(member, null)?.(joinedAnswer(group, member));
   }
-  group.syncDeadline = group.deadlineIn(members.rebalanceTimeoutMs());
+  group.syncDeadline = group.deadlineIn(Math.max(members.rebalanceTimeoutMs(), MIN_SYNC_MS));
 }
 
 export function abandonSync(group: ClassicGroup, error: GroupErrorName): void {

@@ -283,6 +283,17 @@ describe("joining and syncing", () => {
     assert.equal(gone.error, "UNKNOWN_MEMBER_ID");
   });
 
+  test("members with a rebalance timeout of 0 have time to sync all the same", async () => {
+    const harness = await CoordinatorHarness.start();
+    const join = harness.join({ rebalanceTimeoutMs: 0 });
+    await harness.advance(3_000);
+    const { memberId } = await join.promise;
+    await harness.advance(900);
+    const sync = await harness.sync({ memberId, assignments: [] }).promise;
+    assert.equal(sync.error, "NONE");
+    assert.equal(harness.state, "Stable");
+  });
+
   test("sync refuses other protocols, generations and members", async () => {
     const harness = await CoordinatorHarness.start();
     const [member] = await harness.stableMembers(1);
