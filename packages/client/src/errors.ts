@@ -162,6 +162,24 @@ export class RecordTooLargeError extends ClientError {
   }
 }
 
+/**
+ * A record was sent to a partition that its topic does not have, as far as the cluster knows. Retriable: somebody may be about to add
+ * partitions.
+ */
+export class UnknownPartitionError extends ClientError {
+  override readonly name = "UnknownPartitionError";
+  readonly topic: string;
+  readonly partition: number;
+  readonly partitionCount: number;
+
+  constructor(topic: string, partition: number, partitionCount: number) {
+    super(`${topic} has ${partitionCount} partitions, and ${partition} is none of them`, true);
+    this.topic = topic;
+    this.partition = partition;
+    this.partitionCount = partitionCount;
+  }
+}
+
 /** Fetched bytes failed their checksum or structure; reading does not go past them. */
 export class CorruptBatchError extends ClientError {
   override readonly name = "CorruptBatchError";

@@ -84,6 +84,7 @@ export {
   RecordTooLargeError,
   TimeoutError,
   TransactionAbortedError,
+  UnknownPartitionError,
   UnsupportedError,
   UsageError,
 } from "./errors.ts";

@@ -1,14 +1,17 @@
 /** Producer and consumer against every broker. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import {
   Client,
   type ConsumerRecord,
   isBrokerError,
   NoOffsetError,
+  orThrow,
   partitionForKey,
+  UnknownPartitionError,
 } from "@ottla/client";
-import { type Broker, createTopic, forEachBroker } from "./broker.ts";
+import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
 
 forEachBroker((target) => {
   let broker: Broker;
@@ -125,6 +128,46 @@ forEachBroker((target) => {
       read.map((record) => record.valueText()),
       ["before", ...Array.from({ length: 10 }, (_, i) => `after ${i}`)],
     );
+  });
+
+  test("batches larger than the topic takes are split until they fit; only what fits alone is too large fails", async () => {
+    const topic = await newTopic(1, { "max.message.bytes": "2000" });
+    await using producer = client.producer({ batchBytes: 20_000, compression: "lz4" });
+    const values = Array.from({ length: 100 }, (_, i) => `${i} ${randomBytes(60).toString("hex")}`);
+    values[40] = randomBytes(4_000).toString("hex");
+    const sends = values.map((value) => producer.send({ topic, value }));
+    const outcomes = await Promise.allSettled(sends);
+    await producer.flush();
+    const failed = outcomes.flatMap((outcome, i) => (outcome.status === "rejected" ? [i] : []));
+    assert.deepEqual(failed, [40]);
+    await assert.rejects(sends[40]!, (error) => isBrokerError(error, "MESSAGE_TOO_LARGE"));
+    const read = await readAll(topic, 1, 99);
+    assert.deepEqual(
+      read.map((record) => record.valueText()),
+      values.filter((_, i) => i !== 40),
+    );
+    assert.deepEqual(
+      await Promise.all(sends.filter((_, i) => i !== 40).map(async (send) => (await send).offset)),
+      read.map(({ offset }) => offset),
+    );
+  });
+
+  test("a partition that the topic does not have fails at once, one that it got meanwhile does not", async () => {
+    const topic = await newTopic(2);
+    await using producer = client.producer();
+    await producer.send({ topic, partition: 1, value: "known" });
+    for (const partition of [2, -1, 0.5]) {
+      await assert.rejects(producer.send({ topic, partition, value: "x" }), UnknownPartitionError);
+    }
+    producer.enqueue({ topic, partition: 7, value: "x" });
+    await assert.rejects(producer.flush(), UnknownPartitionError);
+    await using other = new Client({ bootstrapServers: broker.bootstrap });
+    orThrow(await other.admin.createPartitions([{ name: topic, count: 3 }]));
+    await eventually(
+      async () => (await other.admin.describeTopics([topic]))[0]!.partitions.length === 3,
+    );
+    const { offset } = await producer.send({ topic, partition: 2, value: "new" });
+    assert.equal(offset, 0);
   });
 
   test("acks none and leader deliver too", async () => {

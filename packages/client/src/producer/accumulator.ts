@@ -1,13 +1,13 @@
 /**
  * Where records wait until they are sent: a queue of batches per partition, topics by name, partitions by index. Records of topics that
- * are not known yet wait as they are until the cluster answers.
+ * are not known yet, or of a partition beyond those that are, wait as they are until the cluster answers.
  *
  * Everything here counts against `bufferBytes`. When it is used up, records line up in `#blocked` and enter in order as batches are
  * delivered; whoever waits longer than `maxBlockMs` fails.
  */
 import type { Cancel } from "@ottla/platform";
 import type { Cluster } from "../cluster.ts";
-import { RecordTooLargeError, TimeoutError } from "../errors.ts";
+import { RecordTooLargeError, TimeoutError, UnknownPartitionError } from "../errors.ts";
 import { holdProcess } from "../transport/hold.ts";
 import { ProducerBatch } from "./batch.ts";
 import { partitionForKey } from "./murmur2.ts";
@@ -169,7 +169,8 @@ export class Accumulator {
       this.#topics.set(record.topic, topic);
     }
     if (topic.metadataVersion !== this.#cluster.metadata.version) this.#look(topic);
-    if (topic.partitionCount === 0 || topic.waiting.length > 0) {
+    const isBeyond = record.partition !== undefined && record.partition >= topic.partitionCount;
+    if (isBeyond || topic.partitionCount === 0 || topic.waiting.length > 0) {
       const bytes = roughBytes(record);
       topic.waiting.push({ record, ticket, index });
       topic.waitingBytes += bytes;
@@ -189,10 +190,7 @@ export class Accumulator {
   #append(topic: TopicQueues, record: ProducerRecord, ticket: Ticket | null, index: number): void {
     const bytes = roughBytes(record);
     if (bytes > this.#options.maxRequestBytes) {
-      const error = new RecordTooLargeError(bytes, this.#options.maxRequestBytes);
-      if (ticket === null) this.#onUnwatched(error);
-      else ticket.fail(error);
-      if (this.#usedBytes === 0) this.release(0);
+      this.#refuse(ticket, new RecordTooLargeError(bytes, this.#options.maxRequestBytes));
       return;
     }
     let key = record.key ?? null;
@@ -206,6 +204,11 @@ export class Accumulator {
         if (typeof key === "string") key = Buffer.from(key);
         partition = partitionForKey(key, topic.partitionCount);
       }
+    } else if (
+      !(Number.isInteger(partition) && partition >= 0 && partition < topic.partitionCount)
+    ) {
+      this.#refuse(ticket, new UnknownPartitionError(topic.name, partition, topic.partitionCount));
+      return;
     }
     let queue = topic.queues[partition];
     if (queue === undefined) {
@@ -228,6 +231,13 @@ export class Accumulator {
     this.#usedBytes += taken;
     if (isSticky) topic.sticky.add(taken);
     if (batch.sizeBytes >= this.#options.batchBytes) this.#seal(batch);
+  }
+
+  /** Fails a record that never took room. */
+  #refuse(ticket: Ticket | null, error: Error): void {
+    if (ticket === null) this.#onUnwatched(error);
+    else ticket.fail(error);
+    if (this.#usedBytes === 0) this.release(0);
   }
 
   #seal(batch: ProducerBatch): void {
@@ -255,8 +265,13 @@ export class Accumulator {
     const { metadata } = this.#cluster;
     if (this.#options.createTopics) metadata.allowCreation(topic.name);
     this.#cluster
-      .retry(`metadata of topic ${topic.name}`, { timeoutMs: this.#options.maxBlockMs }, () =>
-        metadata.topic(topic.name),
+      .retry(
+        `metadata of topic ${topic.name}`,
+        { timeoutMs: this.#options.maxBlockMs },
+        async () => {
+          if (topic.partitionCount === 0) await metadata.topic(topic.name);
+          else await metadata.refresh([topic.name]);
+        },
       )
       .then(
         () => {

@@ -7,6 +7,7 @@ import {
   BatchBuilder,
   type BatchOptions,
   type CompressionType,
+  RecordCursor,
   stampCrc,
   writeInt64,
 } from "@ottla/protocol";
@@ -16,6 +17,13 @@ import type { Ticket } from "./ticket.ts";
 const PRODUCER_ID_AT = 43;
 const PRODUCER_EPOCH_AT = 51;
 const BASE_SEQUENCE_AT = 53;
+
+const SEQUENCES = 2 ** 31;
+
+/** The sequence `count` records after `sequence`; wraps from 2^31 − 1 to 0. */
+export function sequenceAfter(sequence: number, count: number): number {
+  return (sequence + count) % SEQUENCES;
+}
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -28,6 +36,7 @@ export class ProducerBatch {
   readonly partition: number;
   /** Monotonic. */
   readonly createdMs: number;
+  readonly #settings: BatchSettings;
   readonly #builder: BatchBuilder;
   /** Read by the builder when it builds. */
   readonly #stamp: Writable<BatchOptions>;
@@ -37,6 +46,8 @@ export class ProducerBatch {
   readonly #deltas: number[] = [];
   readonly #timestamps: number[] = [];
   #bytes: Buffer | null = null;
+  /** Set for a part of a batch, whose bytes are the whole's. */
+  #heldBytes = -1;
   producerId = -1;
   producerEpoch = -1;
   /** −1 until a sequence was given. */
@@ -63,6 +74,7 @@ export class ProducerBatch {
   ) {
     this.partition = partition;
     this.createdMs = createdMs;
+    this.#settings = settings;
     this.#stamp = {
       compression: settings.compression,
       isTransactional,
@@ -84,6 +96,11 @@ export class ProducerBatch {
   /** Before compression. */
   get sizeBytes(): number {
     return this.#builder.sizeBytes;
+  }
+
+  /** What it counts for in the producer's buffer. */
+  get heldBytes(): number {
+    return this.#heldBytes >= 0 ? this.#heldBytes : this.sizeBytes;
   }
 
   /** Appends a record, whose key may have been turned into bytes already. Returns the bytes it took. */
@@ -145,6 +162,62 @@ export class ProducerBatch {
   fail(error: Error): void {
     for (let i = 0; i < this.#tickets.length; i++) this.#tickets[i]!.fail(error);
     this.#finish();
+  }
+
+  /**
+   * Two batches with a half of the bytes each, for one of several records that is not in the log and may not enter it as large as it is.
+   * They share its place and its sequence, count as sent as often as it was, and it is done when both are.
+   */
+  split(): readonly [ProducerBatch, ProducerBatch] {
+    const isTransactional = this.#stamp.isTransactional === true;
+    const initialBytes = this.sizeBytes >> 1;
+    const halves = [0, 1].map(
+      () =>
+        new ProducerBatch(
+          this.partition,
+          this.createdMs,
+          this.#settings,
+          isTransactional,
+          initialBytes,
+        ),
+    ) as [ProducerBatch, ProducerBatch];
+    const [first, second] = halves;
+    const emptyBytes = first.sizeBytes;
+    const halfBytes = emptyBytes + (this.sizeBytes - emptyBytes) / 2;
+    const cursor = new RecordCursor();
+    cursor.start(this.bytes());
+    let ticket = 0;
+    for (let i = 0; cursor.next(); i++) {
+      const isFirst = i === 0 || (first.sizeBytes < halfBytes && i < this.count - 1);
+      const half = isFirst ? first : second;
+      const isWatched = this.#deltas[ticket] === i;
+      const record = { topic: "", value: cursor.value(), headers: cursor.headers() };
+      half.append(
+        record,
+        cursor.key(),
+        cursor.timestampMs,
+        isWatched ? this.#tickets[ticket]! : null,
+        isWatched ? this.#indexes[ticket]! : 0,
+      );
+      if (isWatched) ticket++;
+    }
+    first.#heldBytes = Math.min(first.sizeBytes, this.heldBytes);
+    second.#heldBytes = this.heldBytes - first.#heldBytes;
+    let sequence = this.baseSequence;
+    let left = halves.length;
+    for (const half of halves) {
+      half.order = this.order;
+      half.attempts = this.attempts;
+      half.isFull = true;
+      half.onDone.push(() => {
+        if (--left === 0) this.#finish();
+      });
+      if (sequence >= 0) {
+        half.stamp(this.producerId, this.producerEpoch, sequence);
+        sequence = sequenceAfter(sequence, half.count);
+      }
+    }
+    return halves;
   }
 
   /** Whether every record has somebody who learns of a failure. */

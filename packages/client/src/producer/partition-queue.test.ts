@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseSequence, isBatchCrcValid, producerEpoch, producerId } from "@ottla/protocol";
-import { ProducerBatch } from "./batch.ts";
-import { PartitionQueue, sequenceAfter } from "./partition-queue.ts";
+import { ProducerBatch, sequenceAfter } from "./batch.ts";
+import { PartitionQueue } from "./partition-queue.ts";
 
 function enqueue(queue: PartitionQueue, records: number): ProducerBatch {
   const settings = { compression: "none", compressionLevel: null } as const;
@@ -74,4 +74,68 @@ test("a new epoch starts over at sequence 0 and stamps batches that were built a
     assert.ok(isBatchCrcValid(bytes, 0));
   }
   assert.equal(queue.nextSequence, 5);
+});
+
+test("a batch that is too large is split where it was, with the same sequence, and is done when its parts are", () => {
+  const queue = newQueue();
+  const whole = enqueue(queue, 5);
+  enqueue(queue, 2);
+  queue.leave(true);
+  const behind = queue.leave(true);
+  let done = 0;
+  whole.onDone.push(() => done++);
+  queue.putBackSplit(whole);
+  queue.putBack(behind);
+  assert.deepEqual(
+    queue.waiting.map((batch) => [batch.baseSequence, batch.count]),
+    [
+      [0, 3],
+      [3, 2],
+      [5, 2],
+    ],
+  );
+  const first = queue.leave(true);
+  assert.equal(queue.mayLeave(5), false, "parts leave one at a time");
+  assert.equal(isBatchCrcValid(first.bytes(), 0), true);
+  assert.equal(baseSequence(first.bytes(), 0), 0);
+  queue.putBackSplit(first);
+  assert.deepEqual(
+    queue.waiting.map((batch) => [batch.baseSequence, batch.count]),
+    [
+      [0, 2],
+      [2, 1],
+      [3, 2],
+      [5, 2],
+    ],
+  );
+  assert.equal(
+    queue.waiting.slice(0, 3).reduce((sum, { heldBytes }) => sum + heldBytes, 0),
+    whole.sizeBytes,
+  );
+  for (let i = 0; i < 3; i++) {
+    assert.equal(done, 0);
+    const batch = queue.leave(true);
+    queue.settle(batch);
+    batch.succeed("t", i, -1);
+  }
+  assert.equal(done, 1);
+  assert.equal(whole.isDone, true);
+});
+
+test("until the leader took a first batch of the producer, batches travel one at a time", () => {
+  const queue = newQueue();
+  for (let i = 0; i < 3; i++) enqueue(queue, 1);
+  const first = queue.leave(true);
+  assert.equal(queue.mayLeave(5), false);
+  queue.settle(first);
+  const second = queue.leave(true);
+  assert.equal(queue.mayLeave(5), false, "the first one was given up: still unknown");
+  queue.acknowledge(second);
+  queue.leave(true);
+  enqueue(queue, 1);
+  assert.equal(queue.mayLeave(5), true);
+  queue.startEpoch(9, 1);
+  assert.equal(queue.mayLeave(5), true, "a new epoch has to begin at sequence 0");
+  queue.startEpoch(10, 0);
+  assert.equal(queue.mayLeave(5), false, "another producer");
 });

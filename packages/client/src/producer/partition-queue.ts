@@ -5,15 +5,11 @@
  * goes back to the front; until all such have been sent again, one at a time, no other leaves, so order is kept. When the leader says
  * that a batch is out of order although all before it are settled, it lost sight of this producer (or a batch before was refused for
  * good): what is left starts over at sequence 0 under a new epoch.
+ *
+ * Leaders take any first sequence from a producer they do not know, so until one batch was acknowledged a second one would get in even
+ * though the first was refused, and order would be lost: the first batch travels alone.
  */
-import type { ProducerBatch } from "./batch.ts";
-
-const SEQUENCES = 2 ** 31;
-
-/** The sequence `count` records after `sequence`; wraps from 2^31 − 1 to 0. */
-export function sequenceAfter(sequence: number, count: number): number {
-  return (sequence + count) % SEQUENCES;
-}
+import { type ProducerBatch, sequenceAfter } from "./batch.ts";
 
 export class PartitionQueue {
   readonly topic: string;
@@ -27,6 +23,8 @@ export class PartitionQueue {
   producerId = -1;
   producerEpoch = -1;
   nextSequence = 0;
+  /** Whether the leader has taken a batch of this producer. */
+  #isKnown = false;
   /** Set when the sequence has to start over as soon as nothing is in flight. */
   needsNewEpoch = false;
   #orders = 0;
@@ -48,7 +46,7 @@ export class PartitionQueue {
   mayLeave(maxInFlight: number): boolean {
     if (this.inFlight.length >= maxInFlight) return false;
     if (this.inFlight.length === 0) return true;
-    return !this.needsNewEpoch && this.waiting[0]!.attempts === 0;
+    return this.#isKnown && !this.needsNewEpoch && this.waiting[0]!.attempts === 0;
   }
 
   /** Takes the first waiting batch and stamps it if it is new. */
@@ -67,6 +65,12 @@ export class PartitionQueue {
     return batch;
   }
 
+  /** Takes a batch that was delivered out of flight. */
+  acknowledge(batch: ProducerBatch): void {
+    this.settle(batch);
+    this.#isKnown = true;
+  }
+
   /** Takes an answered batch out of flight. */
   settle(batch: ProducerBatch): void {
     const index = this.inFlight.indexOf(batch);
@@ -82,6 +86,15 @@ export class PartitionQueue {
     this.waitingBytes += batch.sizeBytes;
   }
 
+  /** Puts both halves of a batch that is too large where it was. */
+  putBackSplit(batch: ProducerBatch): void {
+    const [first, second] = batch.split();
+    this.settle(batch);
+    // Equals go in front of one another.
+    this.putBack(second);
+    this.putBack(first);
+  }
+
   /** Whether nothing before `batch` is unsettled. */
   isFirst(batch: ProducerBatch): boolean {
     const inFlight = this.inFlight[0];
@@ -92,6 +105,8 @@ export class PartitionQueue {
 
   /** Starts over at sequence 0; none of the batches that wait is in the log. */
   startEpoch(producerId: number, producerEpoch: number): void {
+    // A new epoch of a known producer has to begin at sequence 0, which keeps order by itself.
+    this.#isKnown &&= producerId === this.producerId;
     this.producerId = producerId;
     this.producerEpoch = producerEpoch;
     this.nextSequence = 0;

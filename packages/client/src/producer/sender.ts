@@ -9,6 +9,7 @@
  *   passing error               back to the front of the queue, after a pause; leaders are looked up again if that was it
  *   connection lost, timeout    the same, but the batch may be in the log
  *   out of order, unknown id    with batches before it unsettled: the same; else the queue starts a new epoch and sends it again
+ *   too large                   split in two, which take its place and its sequence; given up if it is a single record
  *   anything else               given up
  * A batch is given up too when `deliveryTimeoutMs` has passed since it was opened.
  */
@@ -235,7 +236,7 @@ export class Sender {
     queue.settle(batch);
     if (isFailure && !batch.isWatched) this.#events.onUnwatchedFailure(error);
     batch.fail(error);
-    this.#events.onRelease(batch.sizeBytes);
+    this.#events.onRelease(batch.heldBytes);
     if (isFailure) this.#gate?.onFailure(error);
   }
 
@@ -452,10 +453,10 @@ export class Sender {
   }
 
   #succeed(queue: PartitionQueue, batch: ProducerBatch, baseOffset: number, timeMs: number): void {
-    queue.settle(batch);
+    queue.acknowledge(batch);
     this.#refreshBackoff.reset();
     batch.succeed(queue.topic, baseOffset, timeMs);
-    this.#events.onRelease(batch.sizeBytes);
+    this.#events.onRelease(batch.heldBytes);
   }
 
   /** The leader answered: the batch is not in the log, unless a timeout there says otherwise. */
@@ -478,6 +479,12 @@ export class Sender {
       } else {
         this.#giveUp(queue, batch, error, true);
       }
+      return;
+    }
+    if (error.error === "MESSAGE_TOO_LARGE" && batch.count > 1) {
+      queue.putBackSplit(batch);
+      this.#active.add(queue);
+      this.wake();
       return;
     }
     if (!error.retriable) {
