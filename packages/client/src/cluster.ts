@@ -11,6 +11,7 @@ import { Brokers, type Role } from "./transport/brokers.ts";
 import type { Connection, RequestOptions } from "./transport/connection.ts";
 import { Coordinators, type CoordinatorType } from "./transport/coordinators.ts";
 import { Metadata } from "./transport/metadata.ts";
+import type { VersionBounds } from "./transport/versions.ts";
 
 export interface CallOptions {
   /** Ends the call early with the signal's reason. */
@@ -115,12 +116,15 @@ export class Cluster {
     api: A,
     body: RequestInput<A>,
     check: (response: ResponseOf<A>) => void,
-    options: CallOptions = {},
+    options: CallOptions & VersionBounds = {},
   ): Promise<ResponseOf<A>> {
     return this.retry(api.name, options, async (request) => {
       if (!this.brokers.has(nodeId)) await this.metadata.refresh([], options.signal);
       const connection = await this.brokers.connection(nodeId, "admin", options.signal);
-      return checked(await connection.request(api, body, request), check);
+      return checked(
+        await connection.request(api, body, { ...request, ...boundsOf(options) }),
+        check,
+      );
     });
   }
 
@@ -131,12 +135,11 @@ export class Cluster {
     api: A,
     body: RequestInput<A>,
     check: (response: ResponseOf<A>) => void,
-    options: CallOptions & {
-      readonly role?: Role;
-      readonly firstPauseMs?: number;
-      readonly min?: number;
-      readonly max?: number;
-    } = {},
+    options: CallOptions &
+      VersionBounds & {
+        readonly role?: Role;
+        readonly firstPauseMs?: number;
+      } = {},
   ): Promise<ResponseOf<A>> {
     return this.retry(api.name, options, async (request) => {
       try {
@@ -146,11 +149,8 @@ export class Cluster {
           options.role ?? "admin",
           options.signal,
         );
-        const bounds = {
-          ...(options.min === undefined ? {} : { min: options.min }),
-          ...(options.max === undefined ? {} : { max: options.max }),
-        };
-        return checked(await connection.request(api, body, { ...request, ...bounds }), check);
+        const response = await connection.request(api, body, { ...request, ...boundsOf(options) });
+        return checked(response, check);
       } catch (error) {
         this.forgetCoordinatorIfMoved(type, key, error);
         throw error;
@@ -190,6 +190,10 @@ export class Cluster {
       ? await this.brokers.connection(id, "admin", signal)
       : await this.brokers.any(signal);
   }
+}
+
+function boundsOf({ min, max }: VersionBounds): VersionBounds {
+  return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
 }
 
 function checked<R>(response: R, check: (response: R) => void): R {

@@ -58,6 +58,14 @@ export type {
   TopicDescription,
   TopicListing,
 } from "./admin/topics.ts";
+export type {
+  ActiveProducer,
+  ListTransactionsOptions,
+  PartitionProducers,
+  TransactionDescription,
+  TransactionListing,
+  TransactionState,
+} from "./admin/transactions.ts";
 export { isBrokerError } from "./broker-error.ts";
 export { Client } from "./client.ts";
 export type { CallOptions } from "./cluster.ts";

@@ -222,6 +222,45 @@ forEachBroker((target) => {
         assert.deepEqual(await committed(topic, 1), ["good 0", "good 1", "good 2"]);
       });
 
+      test("an open transaction is listed and described, and so are the producers of a partition", async () => {
+        const topic = await newTopic(1);
+        const transactionalId = unique("id");
+        const { admin } = client;
+        await using producer = client.transactionalProducer({
+          transactionalId,
+          transactionTimeoutMs: 50_000,
+        });
+        const transaction = await producer.begin();
+        await transaction.send({ topic, value: "open" });
+        const listed = await admin.listTransactions({ states: ["Ongoing"] });
+        const own = listed.find((each) => each.transactionalId === transactionalId)!;
+        assert.equal(own.state, "Ongoing");
+        const [open, unknown] = await admin.describeTransactions([transactionalId, unique("no")]);
+        assert.equal(open!.error, null);
+        assert.equal(open!.state, "Ongoing");
+        assert.equal(open!.timeoutMs, 50_000);
+        assert.ok(open!.startedAtMs > 0);
+        assert.deepEqual(open!.partitions, [{ topic, partition: 0 }]);
+        assert.ok(isBrokerError(unknown!.error, "TRANSACTIONAL_ID_NOT_FOUND"));
+        const [partition] = await admin.describeProducers([{ topic, partition: 0 }]);
+        const active = partition!.producers.find(
+          ({ producerId }) => producerId === own.producerId,
+        )!;
+        assert.equal(active.producerEpoch, open!.producerEpoch);
+        assert.equal(active.transactionStartOffset, 0);
+        const old = { states: ["Ongoing"], minDurationMs: 3_600_000 } as const;
+        assert.deepEqual(await admin.listTransactions(old), []);
+        const named = await admin.listTransactions({
+          transactionalIdPattern: `${transactionalId}`,
+        });
+        assert.deepEqual(named, [own]);
+        await transaction.commit();
+        await eventually(async () => {
+          const [after] = await admin.describeProducers([{ topic, partition: 0 }]);
+          return after!.producers.every(({ transactionStartOffset }) => transactionStartOffset < 0);
+        });
+      });
+
       test("empty transactions end, and misuse is refused", async () => {
         await using producer = client.transactionalProducer({ transactionalId: unique("id") });
         const empty = await producer.begin();

@@ -5,6 +5,7 @@ import * as groups from "./groups.ts";
 import * as offsets from "./offsets.ts";
 import type { TopicPartition } from "./per-leader.ts";
 import * as topics from "./topics.ts";
+import * as transactions from "./transactions.ts";
 
 /**
  * Everything about a cluster that is not reading or writing records. Calls find the broker that can answer and repeat what fails for a
@@ -118,5 +119,18 @@ export class Admin {
     options: CallOptions = {},
   ) {
     return offsets.deleteGroupOffsets(this.#cluster, groupId, partitions, options);
+  }
+
+  /** The producers that the leaders of `partitions` remember, with their open transactions. */
+  describeProducers(partitions: readonly TopicPartition[], options: CallOptions = {}) {
+    return transactions.describeProducers(this.#cluster, partitions, options);
+  }
+
+  listTransactions(options: transactions.ListTransactionsOptions = {}) {
+    return transactions.listTransactions(this.#cluster, options);
+  }
+
+  describeTransactions(transactionalIds: readonly string[], options: CallOptions = {}) {
+    return transactions.describeTransactions(this.#cluster, transactionalIds, options);
   }
 }
