@@ -31,7 +31,7 @@ const BACKLOG = 511;
 /** How long a peer has to close its side after it was given all its answers. */
 const LINGER_MS = 250;
 /** How long a peer may hold memory that others wait for with a frame that it does not go on with. */
-const STALL_MS = 10_000;
+const STALL_MS = 3_000;
 const STALL_CHECKS_PER_LIMIT = 4;
 const IDLE_CHECKS_PER_LIMIT = 4;
 
