@@ -166,6 +166,7 @@ export class Appender {
     let bytes = asked.records!;
     if (bytes.length > info.sizeBytes) bytes = bytes.subarray(0, info.sizeBytes);
 
+    if (bytes.length > journal.largestBatch) return this.#refuse(append, "messageTooLarge");
     const isLarge = bytes.length > journal.largestPayload;
     if (tail.isFull || !journal.hasRoom(isLarge ? 0 : bytes.length)) return "wait";
     // The CRC is computed where the bytes have to go anyway; until addBatch they are no part of the group.
@@ -192,6 +193,7 @@ export class Appender {
     }
     if (stored !== bytes) {
       if (stored.length > config.maxMessageBytes) return this.#refuse(append, "messageTooLarge");
+      if (stored.length > journal.largestBatch) return this.#refuse(append, "messageTooLarge");
       if (stored.length > config.segmentBytes) return this.#refuse(append, "recordListTooLarge");
     }
     // A batch that no longer fits after recompression goes in parts, which need no room in one piece.
@@ -356,6 +358,7 @@ export class Appender {
         log.logEnd,
         size,
         journal.crc(at, at + size),
+        large.staged === 0,
         isLast,
       );
       large.staged += size;

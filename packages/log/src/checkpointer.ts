@@ -35,6 +35,8 @@ export class Checkpointer {
   readonly #writer: SegmentWriter;
   #running: Promise<void> | null = null;
   #isRetrying = false;
+  /** Where replay starts as of the last checkpoint that succeeded. */
+  #lastCutLsn = 0;
 
   constructor(state: EngineState, files: PartitionFiles, writer: SegmentWriter) {
     this.#state = state;
@@ -49,9 +51,16 @@ export class Checkpointer {
       .catch((error: Error) => this.#retryLater(error))
       .finally(() => {
         this.#running = null;
-        // The one that ran may have begun before the journal filled up, and so have freed nothing.
-        if (this.#state.journal.isWaiting) this.request();
+        this.#helpJournal();
       });
+  }
+
+  /** The checkpoint that ran may have begun before the journal filled up, and so have freed nothing. */
+  #helpJournal(): void {
+    const { journal } = this.#state;
+    if (!journal.isWaiting || this.#isRetrying) return;
+    if (journal.cut().lsn > this.#lastCutLsn) this.request();
+    else journal.refuseWaiting();
   }
 
   /** The journal may be waiting for this checkpoint, so it is tried until it succeeds. */
@@ -104,6 +113,7 @@ export class Checkpointer {
       for (const log of logs) if (!log.isDeleted) state.markDirty(log);
       throw error;
     }
+    this.#lastCutLsn = cut.lsn;
     journal.release(cut, bytesBefore);
     if (isClean) await writeKafkaCheckpoints(state);
     state.probe.checkpointed(logs.length, clock.monotonic() - startMs);

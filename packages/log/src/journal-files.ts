@@ -137,6 +137,12 @@ export class JournalFiles {
     if (this.#closed) throw new FileSystemError("io", this.#options.directory);
   }
 
+  /** Makes {@link waitForFree} fail now. */
+  refuseWaiting(): void {
+    this.#failure = new FileSystemError("no-space", this.#options.directory);
+    this.#onFree?.();
+  }
+
   /** Frees every file whose groups all precede `lsn`, except `current`. */
   release(lsn: number, current: JournalFile | null): void {
     for (const file of this.#files) {

@@ -24,7 +24,7 @@
  * | at | bytes | batch, fragment | topic | logStart | deleteTopic | start |
  * |---|---|---|---|---|---|---|
  * | 0 | 1 | type | type | type | type | type |
- * | 1 | 1 | flags (fragment: 1 = last) | bytes of the name that follows | | | |
+ * | 1 | 1 | flags (fragment: 1 = last, 2 = first) | bytes of the name that follows | | | |
  * | 4 | 4 | topic reference | topic reference | topic reference | | leader epoch |
  * | 8 | 4 | partition | | partition | | |
  * | 12 | 4 | bytes in the payload | | | | |
@@ -87,6 +87,7 @@ export type JournalEntry =
       readonly segmentBase: number;
       readonly baseOffset: number;
       readonly position: number;
+      readonly isFirst: boolean;
       readonly isLast: boolean;
       readonly bytes: Buffer;
     }
@@ -148,7 +149,11 @@ export function readGroupHeader(
   };
 }
 
-/** Writes a batch or fragment entry; `flags` is 1 for the last fragment. */
+/** Flags of a fragment. */
+export const LAST_FRAGMENT = 1;
+export const FIRST_FRAGMENT = 2;
+
+/** Writes a batch or fragment entry. */
 export function writeBatchEntry(
   view: DataView,
   at: number,
@@ -259,7 +264,13 @@ function readEntry(
       const common = { topicRef, partition, segmentBase, baseOffset, position, bytes };
       if (type === EntryType.fragment) {
         if (crc32c(group, payloadAt, payloadAt + sizeBytes) !== crc) return null;
-        return { type: "fragment", ...common, isLast: group[at + 1] === 1 };
+        const flags = group[at + 1]!;
+        return {
+          type: "fragment",
+          ...common,
+          isFirst: (flags & FIRST_FRAGMENT) !== 0,
+          isLast: (flags & LAST_FRAGMENT) !== 0,
+        };
       }
       const isIntact =
         sizeBytes >= 61 &&

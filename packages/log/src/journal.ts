@@ -36,7 +36,9 @@ import {
   directoryStart,
   ENTRY_BYTES,
   EntryType,
+  FIRST_FRAGMENT,
   GROUP_HEADER_BYTES,
+  LAST_FRAGMENT,
   setInt64,
   writeBatchEntry,
   writeGroupHeader,
@@ -89,6 +91,9 @@ export class Group {
   touched: PartitionLog[] = [];
   ends: number[] = [];
   waiters: GroupWaiter[] = [];
+  /** Whether a batch staged in parts ends here, and whether one that begins here ends later. */
+  endsLarge = false;
+  opensLarge = false;
 }
 
 /** Room kept for entries of partitions and topics that come with a batch. */
@@ -117,6 +122,8 @@ export class Journal {
   #writing: Promise<void> | null = null;
   #wasFull = false;
   #isWaiting = false;
+  /** Where the batch begins of which only the first parts are durable. */
+  #largeCut: JournalCut | null = null;
   #failedUntil = 0;
   #closed = false;
 
@@ -230,12 +237,19 @@ export class Journal {
     baseOffset: number,
     sizeBytes: number,
     crc: number,
+    isFirst: boolean,
     isLast: boolean,
   ): void {
     const { topic, partition } = log;
+    const group = this.#group;
+    if (isFirst) group.opensLarge = true;
+    if (isLast) {
+      group.opensLarge = false;
+      group.endsLarge = true;
+    }
     this.#addBytes(
       EntryType.fragment,
-      isLast ? 1 : 0,
+      (isFirst ? FIRST_FRAGMENT : 0) | (isLast ? LAST_FRAGMENT : 0),
       topic.ref,
       partition,
       sizeBytes,
@@ -266,8 +280,12 @@ export class Journal {
     else waiter.settle(null);
   }
 
-  /** Where replay would start if everything durable now were in the segments. */
+  /** Where replay would start if everything durable now were in the segments. Never between the parts of a batch. */
   cut(): JournalCut {
+    return this.#largeCut ?? this.#here();
+  }
+
+  #here(): JournalCut {
     return {
       lsn: this.#durableLsn + 1,
       fileNumber: this.#current?.number ?? 0,
@@ -288,7 +306,17 @@ export class Journal {
 
   /** Whether a group waits for a file, which a checkpoint may free. */
   get isWaiting(): boolean {
-    return this.#isWaiting;
+    return this.#isWaiting && !this.#files.hasFree;
+  }
+
+  /** The largest batch that may be staged in parts: its parts stay in the journal until the last one is there. */
+  get largestBatch(): number {
+    return Math.floor(this.#options.maxBytes / 2);
+  }
+
+  /** A checkpoint could free nothing: what waits for a file fails. */
+  refuseWaiting(): void {
+    this.#files.refuseWaiting();
   }
 
   /** No checkpoint will free a file any more: what waits for one fails. */
@@ -438,6 +466,8 @@ export class Journal {
   /** The group counts from here on: in one step with what its partitions make of it, as {@link cut} may be called at any time. */
   #complete(group: Group, sizeBytes: number): void {
     const file = this.#current!;
+    if (group.endsLarge) this.#largeCut = null;
+    if (group.opensLarge) this.#largeCut = this.#here();
     file.lastLsn = group.lsn;
     this.#position += sizeBytes;
     this.#durableLsn = group.lsn;
@@ -468,6 +498,7 @@ export class Journal {
     this.#failedUntil = this.#options.clock.monotonic() + this.#options.retryDelayMs;
     this.#options.probe.storageFailed(error);
     const gathered = this.#group;
+    this.#largeCut = null;
     for (const log of gathered.touched) log.gatheringGroup = null;
     this.#group = new Group();
     this.#handler.failed([group, gathered], error);

@@ -16,7 +16,10 @@ export interface LocalLogOptions {
   /** Size of the first journal file; must hold a group. */
   readonly journalFirstFileBytes?: number;
   readonly journalFileBytes?: number;
-  /** Limit of all journal files together. A checkpoint starts when half of it is in use; when it is full appends wait. */
+  /**
+   * Limit of all journal files together. A checkpoint starts when half of it is in use; when it is full appends wait. Batches of more than
+   * half of it are refused.
+   */
   readonly journalMaxBytes?: number;
   /** A partition with this many bytes not yet in its segment is written in the background. */
   readonly segmentWriteBytes?: number;

@@ -78,6 +78,8 @@ export class PartitionFiles {
         try {
           await this.#fileSystem.syncDirectory(directory);
         } catch (error) {
+          // A deletion has renamed it: its names matter no more.
+          if (isNotFound(error)) continue;
           this.#unsynced.add(directory);
           throw error;
         }
@@ -119,7 +121,7 @@ export class PartitionFiles {
     try {
       await this.#fileSystem.rename(from, to);
     } catch (error) {
-      if (error instanceof FileSystemError && error.code === "not-found") return null;
+      if (isNotFound(error)) return null;
       throw error;
     }
     await this.#fileSystem.syncDirectory(this.#root);
@@ -163,4 +165,8 @@ export class PartitionFiles {
       await file.close();
     }
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof FileSystemError && error.code === "not-found";
 }

@@ -177,7 +177,7 @@ test("a log behaves as an array, whatever memory, segment and journal sizes are,
           journalBufferBytes: 8192,
           journalFirstFileBytes: 16_384,
           journalFileBytes: 32_768,
-          journalMaxBytes: 65_536,
+          journalMaxBytes: 262_144,
         };
         const sized = {
           ...topic,

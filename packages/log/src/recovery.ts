@@ -178,12 +178,9 @@ export class Recovery {
 
   /** Collects the parts of a large batch; the whole of it with the last one. */
   #join(log: PartitionLog, entry: JournalEntry & { type: "fragment" }): Buffer | null {
-    let collected = this.#fragments.get(log);
-    const next = collected === undefined ? -1 : collected.position;
-    if (collected === undefined || next !== entry.position) {
-      collected = { position: entry.position, parts: [] };
-      this.#fragments.set(log, collected);
-    }
+    if (entry.isFirst) this.#fragments.set(log, { position: entry.position, parts: [] });
+    const collected = this.#fragments.get(log);
+    if (collected === undefined || collected.position !== entry.position) return null;
     collected.parts.push(entry.bytes);
     collected.position += entry.bytes.length;
     if (!entry.isLast) return null;
