@@ -23,6 +23,7 @@ import { advertisedHost, advertisedListeners, clientListeners } from "./listener
 import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetricsServer } from "./metrics/metrics-server.ts";
 import type { ConnectionLimits } from "./network/connection.ts";
+import { EARNEST_BYTES } from "./network/frame-reader.ts";
 import { Listener } from "./network/listener.ts";
 import { MemoryBudget } from "./network/memory-budget.ts";
 import { ProducerIds } from "./producer-ids.ts";
@@ -31,6 +32,8 @@ import { TopicService } from "./topic-service.ts";
 
 /** Requests in flight, all connections together, unless `queued.max.request.bytes` says otherwise. */
 const DEFAULT_REQUEST_BYTES = 128 * 1_048_576;
+/** What small requests may take on top of that, as a fraction of it. */
+const RESERVE_FRACTION = 8;
 const DRAIN_TIMEOUT_MS = 5_000;
 const MEMORY_DIRECTORY = "/ottla";
 const DEFAULT_DATA_DIRECTORY = "./ottla-data";
@@ -223,7 +226,11 @@ class RunningBroker implements Broker {
 
   async #listen(brokers: readonly LogicalBroker[], services: Services): Promise<void> {
     const ports: number[] = [];
-    const budget = new MemoryBudget(requestBytes(this.#configs[0]!));
+    const capacity = requestBytes(this.#configs[0]!);
+    const budget = new MemoryBudget(capacity, {
+      smallBytes: EARNEST_BYTES,
+      reserveBytes: capacity / RESERVE_FRACTION,
+    });
     // Waiting joins and fetches are answered before connections are drained, so that clients learn at once.
     this.#closers.push(() => this.#drain(services));
     for (const [index, broker] of brokers.entries()) {

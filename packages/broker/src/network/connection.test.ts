@@ -120,6 +120,14 @@ test("NW: a peer that falls silent in the middle of a frame counts as stalled, o
   peer.socket.emit("data", Buffer.alloc(1));
   assert.equal(peer.connection.isStalledSince(5), false, "it went on");
 
+  const first = new Peer(new MemoryBudget(60_000));
+  first.beginFrame(50_000);
+  const second = new Peer(first.budget);
+  second.beginFrame(50_000);
+  second.nowMs = 5;
+  first.connection.close();
+  assert.equal(second.connection.isStalledSince(5), false, "it was its turn only now");
+
   const waiting = new Peer(new MemoryBudget(100_000));
   waiting.send("F0");
   for (let index = 0; index < 20; index++) waiting.send(`X${index}`);

@@ -172,6 +172,8 @@ export class Connection {
     if (this.#budget.tryTake(bytes)) return true;
     this.#withdrawWait = this.#budget.wait(bytes, () => {
       this.#withdrawWait = null;
+      // The peer could not go on while it was not read.
+      this.lastActiveMs = this.#monotonic();
       this.#guard(() => this.#reader.resume());
     });
     return false;

@@ -33,3 +33,18 @@ test("a withdrawn wait takes nothing and lets the next one pass", () => {
   assert.deepEqual(granted, ["small"]);
   assert.equal(budget.usedBytes, 100);
 });
+
+test("small requests go on while large ones wait, as long as the reserve lasts", () => {
+  const budget = new MemoryBudget(100, { smallBytes: 10, reserveBytes: 20 });
+  const granted: string[] = [];
+  assert.equal(budget.tryTake(90), true);
+  budget.wait(50, () => granted.push("large"));
+  assert.equal(budget.tryTake(11), false);
+  for (let taken = 0; taken < 30; taken += 10) assert.equal(budget.tryTake(10), true);
+  assert.equal(budget.tryTake(1), false);
+  budget.give(30);
+  assert.deepEqual(granted, []);
+  budget.give(90);
+  assert.deepEqual(granted, ["large"]);
+  assert.equal(budget.usedBytes, 50);
+});

@@ -1,14 +1,27 @@
 /**
  * Bytes that all requests in flight may hold together (`queued.max.request.bytes`). A connection takes a request's share when it knows
  * the frame's size and gives it back when the response is written. Who finds no share stops reading its socket and waits in line.
+ *
+ * Small requests do not stand in that line as long as a reserve on top of the capacity lasts: heartbeats and single records go on while
+ * large requests wait for each other.
  */
+export interface SmallRequests {
+  /** Requests up to this size are small. */
+  readonly smallBytes: number;
+  /** What they may take together when the capacity is used up. */
+  readonly reserveBytes: number;
+}
+
+/** The bytes that requests in flight hold, and who waits for some. */
 export class MemoryBudget {
   readonly capacityBytes: number;
+  readonly #small: SmallRequests;
   #usedBytes = 0;
   #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
 
-  constructor(capacityBytes: number) {
+  constructor(capacityBytes: number, small: SmallRequests = { smallBytes: 0, reserveBytes: 0 }) {
     this.capacityBytes = capacityBytes;
+    this.#small = small;
   }
 
   get usedBytes(): number {
@@ -22,7 +35,7 @@ export class MemoryBudget {
 
   /** Takes `bytes` now, or answers false. A request larger than the whole budget is admitted when nothing else is in flight. */
   tryTake(bytes: number): boolean {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) return false;
+    if (!this.#fitsReserve(bytes) && (this.#waiting.length > 0 || !this.#fits(bytes))) return false;
     this.#usedBytes += bytes;
     return true;
   }
@@ -40,6 +53,11 @@ export class MemoryBudget {
   give(bytes: number): void {
     this.#usedBytes -= bytes;
     this.#grantWaiting();
+  }
+
+  #fitsReserve(bytes: number): boolean {
+    const { smallBytes, reserveBytes } = this.#small;
+    return bytes <= smallBytes && this.#usedBytes + bytes <= this.capacityBytes + reserveBytes;
   }
 
   #fits(bytes: number): boolean {
