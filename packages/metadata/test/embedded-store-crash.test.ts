@@ -132,9 +132,9 @@ async function open(disk: SimulatedFileSystem, random: SeededRandom) {
     directory: "/data/log",
     clock,
     random,
-    journalFirstFileBytes: 4096 * KIB,
-    journalFileBytes: 4096 * KIB,
-    journalMaxBytes: 16_384 * KIB,
+    journalFirstFileBytes: 256 * KIB,
+    journalFileBytes: 256 * KIB,
+    journalMaxBytes: 1024 * KIB,
     journalBufferBytes: 64 * KIB,
   });
   const store = await EmbeddedMetadataStore.open({
