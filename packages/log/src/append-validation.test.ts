@@ -115,6 +115,17 @@ for (const [name, records, error] of faults) {
   });
 }
 
+for (const [name, records] of faults.slice(0, 6)) {
+  test(`${name} is found before the log is looked at, so no log start is told`, async () => {
+    assert.equal((await appended(records)).result.logStartOffset, -1);
+  });
+}
+
+test("LG1: a base offset is found at the log, whose start is told", async () => {
+  const batch = broken((b) => b.writeBigInt64BE(5n, 0));
+  assert.equal((await appended(batch)).result.logStartOffset, 0);
+});
+
 test("LG1: an incomplete tail behind a whole batch is ignored and not stored", async () => {
   const { result, stored } = await appended(Buffer.concat([good, good.subarray(0, 30)]));
   assert.equal(result.error, null);

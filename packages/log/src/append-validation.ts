@@ -2,6 +2,7 @@
  * What a batch must be to enter a log: one pure function per question, in the order in which Kafka asks them, used by every engine.
  *
  *  1. {@link inspectBatch}: is there exactly one batch of magic 2, and may this origin write it (LG1, LG2)? Fills a {@link BatchInfo}.
+ *     Kafka asks this before it looks at the log, so these refusals know no log start; then {@link inspectBaseOffset}.
  *  2. The caller compares the CRC-32C, over whatever copy of the bytes it has at hand.
  *  3. {@link inspectRecords}: do the records agree with the header, are timestamps and keys allowed (LG1, LG5, LG6)?
  *  4. {@link checkProducer}: epochs and sequences (IP1–IP5).
@@ -107,9 +108,6 @@ export function inspectBatch(
     );
   }
   if (first < RECORD_BATCH_OVERHEAD) return fault("corruptBatch", "The batch is too short");
-  if (isClient && !isZero(records, 0, 8)) {
-    return fault("invalidRecord", `The base offset is ${baseOffset(records, 0)} instead of 0`);
-  }
   info.sizeBytes = first;
   info.crc = batchCrc(records, 0);
   info.attributes = bits;
@@ -117,6 +115,12 @@ export function inspectBatch(
   info.isTransactional = (bits & TRANSACTIONAL_BIT) !== 0;
   info.isControl = (bits & CONTROL_BIT) !== 0;
   return null;
+}
+
+/** Offsets are the log's to give: a client's batch starts at 0. */
+export function inspectBaseOffset(records: Buffer, request: AppendRequest): AppendFault | null {
+  if (request.origin !== "client" || isZero(records, 0, 8)) return null;
+  return fault("invalidRecord", `The base offset is ${baseOffset(records, 0)} instead of 0`);
 }
 
 /** What the header says of the records, once its CRC is known to be right. */
@@ -146,10 +150,10 @@ export function inspectHeader(
   info.baseSequence = baseSequence(records, 0);
   info.lastSequence = -1;
   if (info.producerId >= 0 && !info.isControl) {
-    if (info.baseSequence < 0 || info.producerEpoch < 0) {
+    if (info.baseSequence < 0) {
       return fault(
         "invalidRecord",
-        `Producer ${info.producerId} with epoch ${info.producerEpoch} and sequence ${info.baseSequence}`,
+        `Producer ${info.producerId} with sequence ${info.baseSequence}`,
       );
     }
     info.lastSequence = addSequence(info.baseSequence, delta);
@@ -212,10 +216,9 @@ export function inspectRecords(
 
 /** Whether the batch is new for its producer: null, the batch it repeats, or why it is refused. */
 export function checkProducer(
-  producers: ProducerStates | null,
+  producers: ProducerStates,
   info: BatchInfo,
 ): ProducerBatch | AppendFault | null {
-  if (producers === null) return null;
   const { producerId: id, producerEpoch: epoch, baseSequence: first, lastSequence: last } = info;
   const duplicate = producers.findDuplicate(id, epoch, first, last);
   if (duplicate !== null) return duplicate;

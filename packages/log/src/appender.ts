@@ -23,6 +23,7 @@ import {
   BatchInfo,
   checkProducer,
   fault,
+  inspectBaseOffset,
   inspectBatch,
   inspectHeader,
   inspectRecords,
@@ -59,6 +60,7 @@ const MAX_OFFSET_SPAN = 0x7fff_ffff;
 const OFFSET_ENTRY_BYTES = 8;
 const TIME_ENTRY_BYTES = 12;
 const NO_RECORD_ERRORS: readonly [] = [];
+const NO_PRODUCERS = new ProducerStates();
 
 type Staged = "done" | "wait";
 
@@ -162,8 +164,10 @@ export class Appender {
     }
     const info = this.#info;
     const problem = inspectBatch(asked.records, request, config, info);
-    if (problem !== null) return this.#fail(append, log, problem);
+    if (problem !== null) return this.#fail(append, null, problem);
     let bytes = asked.records!;
+    const offsetFault = inspectBaseOffset(bytes, request);
+    if (offsetFault !== null) return this.#fail(append, log, offsetFault);
     if (bytes.length > info.sizeBytes) bytes = bytes.subarray(0, info.sizeBytes);
 
     if (bytes.length > journal.largestBatch) return this.#refuse(append, "messageTooLarge");
@@ -185,7 +189,7 @@ export class Appender {
     const stored = this.#checkRecords(bytes, topic, nowMs);
     if (!Buffer.isBuffer(stored)) return this.#fail(append, log, stored);
     if (info.producerId >= 0 && !info.isControl) {
-      const duplicate = checkProducer(log.producers, info);
+      const duplicate = checkProducer(log.producers ?? NO_PRODUCERS, info);
       if (duplicate !== null) {
         if (isFault(duplicate)) return this.#fail(append, log, duplicate);
         return this.#repeat(append, log, duplicate);
@@ -426,14 +430,13 @@ export class Appender {
 
   #refuse(append: Append, error: LogErrorKind): Staged {
     append.large = null;
-    append.logs.push(null);
-    append.results.push(failure(fault(error, null), -1));
-    return "done";
+    return this.#fail(append, null, fault(error, null));
   }
 
-  #fail(append: Append, log: PartitionLog, problem: AppendFault): Staged {
+  /** @param log whose start the answer tells; null when the fault was found before any log was looked at. */
+  #fail(append: Append, log: PartitionLog | null, problem: AppendFault): Staged {
     append.logs.push(null);
-    append.results.push(failure(problem, log.logStart));
+    append.results.push(failure(problem, log?.logStart ?? -1));
     return "done";
   }
 }

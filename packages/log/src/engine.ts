@@ -133,6 +133,7 @@ export interface AppendResult {
   readonly baseOffset: number;
   /** −1 unless the topic uses LogAppendTime or the batch was a duplicate. */
   readonly appendTimeMs: number;
+  /** −1 when the batch was refused before the log was looked at. */
   readonly logStartOffset: number;
 }
 

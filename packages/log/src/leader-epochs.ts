@@ -32,10 +32,11 @@ export class LeaderEpochs {
     return -1;
   }
 
-  /** The greatest epoch at or below the one asked for and where it ends; −1, −1 when there is none. */
+  /** The greatest epoch at or below the one asked for and where it ends; −1, −1 when there is none, as for −1 itself. */
   endOf(epoch: number, logEnd: number): { readonly epoch: number; readonly endOffset: number } {
     const entries = this.#entries;
-    if (entries.length === 0 || epoch > this.latest) return { epoch: -1, endOffset: -1 };
+    const isUnknown = entries.length === 0 || epoch === -1 || epoch > this.latest;
+    if (isUnknown) return { epoch: -1, endOffset: -1 };
     if (epoch === this.latest) return { epoch, endOffset: logEnd };
     for (let i = entries.length - 4; i >= 0; i -= 2) {
       if (entries[i]! <= epoch) return { epoch: entries[i]!, endOffset: entries[i + 3]! };

@@ -39,6 +39,37 @@ test("LG11: the ends of a log, the greatest timestamp, and what needs tiers", as
   });
 });
 
+for (const tailBytes of [0, 1_000_000]) {
+  test(`LG11 LG14: the greatest timestamp stays known after everything was deleted (${tailBytes} bytes of memory)`, async () => {
+    await using engine = await openEngine({ tailBytes });
+    engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+    await appendOne(engine, id, 0, makeBatch({ values: ["a", "b"], timestamps: [10, 20] }));
+    const batch = makeBatch({ values: ["c", "d", "e"], timestamps: [30, 90, 20] });
+    await appendOne(engine, id, 0, recompressBatch(batch, 0, "gzip"));
+    await engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset: -1 }]);
+    const greatest = { error: null, offset: 3, timestampMs: 90, leaderEpoch: 0 };
+    assert.deepEqual(await offsetFor(engine, -3), greatest);
+    assert.equal((await offsetFor(engine, 15)).offset, -1);
+  });
+}
+
+test("LG15: epoch −1 ends nowhere, other epochs before the first where that one starts", async () => {
+  await using engine = await openEngine();
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  await appendOne(engine, id, 0, makeBatch());
+  const ends = [-1, -2, 0].map((leaderEpoch) => ({
+    topicId: id,
+    partition: 0,
+    currentLeaderEpoch: -1,
+    leaderEpoch,
+  }));
+  assert.deepEqual(await engine.endOffsetsForEpochs(ends), [
+    { error: null, leaderEpoch: -1, endOffset: -1 },
+    { error: null, leaderEpoch: -2, endOffset: 0 },
+    { error: null, leaderEpoch: 0, endOffset: 1 },
+  ]);
+});
+
 test("LG11: by time the first record at or after it, exact inside a compressed batch", async () => {
   await using engine = await openEngine();
   engine.openTopic({ topicId: id, name: "t", partitions: 1, config });

@@ -5,7 +5,7 @@
  * By time: the first segment whose greatest timestamp reaches the target is searched from behind the last time-index entry below it, batch
  * by batch, by the batches' max timestamps; only the batch that is found is looked into.
  */
-import { lastOffset, maxTimestamp, RecordCursor } from "@ottla/protocol";
+import { lastOffset, maxTimestamp, partitionLeaderEpoch, RecordCursor } from "@ottla/protocol";
 import type { LogErrorKind, OffsetAnswer, OffsetQuery } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -26,6 +26,8 @@ export const OffsetTime = {
 interface Found {
   readonly offset: number;
   readonly timestampMs: number;
+  /** That of the batch: epochs that end below the log start are forgotten otherwise. */
+  readonly leaderEpoch: number;
 }
 
 export class OffsetLookup {
@@ -76,13 +78,14 @@ export class OffsetLookup {
       if (found === null || found.offset >= end) {
         return answer({ offset: -1, timestampMs: -1 }, -1);
       }
-      return answer(found, log.epochs.epochOf(found.offset));
+      return answer(found, found.leaderEpoch);
     } catch (cause) {
       state.probe.storageFailed(cause as Error);
       return refuse("storage");
     }
   }
 
+  /** Also below the log start, as in Kafka, for as long as the segment is there. */
   async #findMaxTimestamp(log: PartitionLog): Promise<Found | null> {
     let best: Segment | null = null;
     for (const segment of log.segments) {
@@ -94,6 +97,7 @@ export class OffsetLookup {
       log,
       best,
       best.maxTimestampOffset,
+      best.baseOffset,
       (batchMax) => batchMax >= wanted,
       wanted,
     );
@@ -109,6 +113,7 @@ export class OffsetLookup {
         log,
         segment,
         from,
+        log.logStart,
         (max) => max >= timestampMs,
         timestampMs,
       );
@@ -117,17 +122,16 @@ export class OffsetLookup {
     return null;
   }
 
-  /** The first record, from the batch that holds `from` on, whose timestamp is at least `timestampMs`. */
+  /** The first record at or above `start`, from the batch that holds `from` on, whose timestamp is at least `timestampMs`. */
   async #findInSegment(
     log: PartitionLog,
     segment: Segment,
     from: number,
+    start: number,
     matches: (batchMaxTimestamp: number) => boolean,
     timestampMs: number,
   ): Promise<Found | null> {
     let found: Found | null = null;
-    // `from` names a batch; its records count from the log start on.
-    const start = log.logStart;
     if (from < log.tailOffset) {
       await this.#segments.scan(log, segment, from, (buffer, at) => {
         if (lastOffset(buffer, at) < from || !matches(maxTimestamp(buffer, at))) return true;
@@ -153,13 +157,17 @@ function firstRecord(buffer: Buffer, at: number, from: number, timestampMs: numb
   cursor.start(buffer, at);
   while (cursor.next()) {
     if (cursor.offset >= from && cursor.timestampMs >= timestampMs) {
-      return { offset: cursor.offset, timestampMs: cursor.timestampMs };
+      return {
+        offset: cursor.offset,
+        timestampMs: cursor.timestampMs,
+        leaderEpoch: partitionLeaderEpoch(buffer, at),
+      };
     }
   }
   return null;
 }
 
-function answer(found: Found, leaderEpoch: number): OffsetAnswer {
+function answer(found: Omit<Found, "leaderEpoch">, leaderEpoch: number): OffsetAnswer {
   return { error: null, offset: found.offset, timestampMs: found.timestampMs, leaderEpoch };
 }
 

@@ -68,6 +68,30 @@ test("IP4: a new epoch starts at 0, an old one is fenced", async () => {
   assert.equal((await send(engine, 1, 1, 3)).error, "invalidProducerEpoch");
 });
 
+test("IP3: epoch −1 is none: accepted without state, repeats are found, any later epoch may follow", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const engine = await openEngine({ fileSystem: disk });
+  engine.openTopic(topic);
+  assert.equal((await send(engine, 4, 1, -1)).baseOffset, 0);
+  assert.equal((await send(engine, 4, 1, -1)).baseOffset, 0);
+  assert.equal((await send(engine, 9, 1, -1)).baseOffset, 1);
+  await engine.close();
+  await using second = await openEngine({ fileSystem: disk.crash() });
+  second.openTopic(topic);
+  assert.equal((await send(second, 4, 1, -1)).baseOffset, 0);
+  assert.equal((await send(second, 7, 1, 2)).baseOffset, 2);
+  assert.equal((await send(second, 8, 1, -1)).error, "invalidProducerEpoch");
+});
+
+test("IP4: an epoch below −1 is below every epoch, known or not", async () => {
+  await using engine = await openEngine();
+  engine.openTopic(topic);
+  assert.equal((await send(engine, 0, 1, -2)).error, "invalidProducerEpoch");
+  await send(engine, 0);
+  assert.equal((await send(engine, 0, 1, -2)).error, "invalidProducerEpoch");
+  assert.equal((await send(engine, 0, 1, -2, 10)).error, "invalidProducerEpoch");
+});
+
 test("IP5: five batches in flight keep their order when one of them fails", async () => {
   await using engine = await openEngine();
   engine.openTopic(topic);

@@ -6,11 +6,13 @@
  * stay so that nothing is forgotten by a failure.
  *
  * Sequences are int32 and wrap from 2^31 − 1 to 0 (IP2). An id without state may start anywhere (IP3); a new epoch must start at 0 (IP4).
+ * Epoch −1 is none, as in Kafka: an id without state accepts it, and behind it any sequence of any later epoch.
  *
  * Transactions will hang on {@link ProducerEntry.openTransactionOffset}: the last stable offset is the least of them, or the high watermark.
  */
 
 const REMEMBERED_BATCHES = 5;
+const NO_EPOCH = -1;
 const MAX_SEQUENCE = 0x7fff_ffff;
 
 /** A batch of a producer. Sequences and offsets are inclusive. */
@@ -75,10 +77,11 @@ export class ProducerStates {
   /** Whether a batch that is no duplicate may follow what is known (IP2–IP4). */
   check(producerId: number, epoch: number, firstSequence: number): SequenceFault | null {
     const batches = this.#entries.get(producerId)?.batches;
-    if (batches === undefined) return null;
-    const last = batches[batches.length - 1]!;
-    if (epoch < last.epoch) return "invalidProducerEpoch";
-    const expected = epoch > last.epoch ? 0 : nextSequence(last.lastSequence);
+    const last = batches?.[batches.length - 1];
+    const known = last?.epoch ?? NO_EPOCH;
+    if (epoch < known) return "invalidProducerEpoch";
+    if (last === undefined || known === NO_EPOCH) return null;
+    const expected = epoch > known ? 0 : nextSequence(last.lastSequence);
     return firstSequence === expected ? null : "outOfOrderSequence";
   }
 
