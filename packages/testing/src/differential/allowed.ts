@@ -77,6 +77,19 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
   },
   {
     scenario: "configs",
+    label: "default of brokers",
+    path: /\[min\.insync\.replicas\]$/,
+    reason: MIN_INSYNC_REPLICAS,
+  },
+  {
+    scenario: "configs",
+    label: "the broker",
+    path: /\[advertised\.listeners\]\.configSource$/,
+    reason:
+      "The reference broker's properties file sets advertised.listeners; Ottla derives it from where it listens.",
+  },
+  {
+    scenario: "configs",
     label: "a topic",
     path: /\.documentation$/,
     reason: "Descriptions of settings are not served.",
@@ -86,6 +99,20 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
     label: "null records",
     reason:
       "Kafka never answers a Produce whose records are null; Ottla refuses it with INVALID_RECORD.",
+  },
+  {
+    scenario: "produce",
+    label: "record's offset delta wrong",
+    path: /\.(errorCode|baseOffset|logAppendTimeMs)$/,
+    reason:
+      "Kafka takes the offsets of an uncompressed batch from its header and stores the deltas unread; Ottla refuses records that contradict their batch.",
+  },
+  {
+    scenario: "produce",
+    label: /^(gzip|zstd|lz4|snappy) that is not$/,
+    path: /\.(errorCode|baseOffset|logAppendTimeMs)$/,
+    reason:
+      "Kafka decompresses every batch to validate it; Ottla passes compressed batches through as received and decompresses only when something needs the records.",
   },
 ];
 
