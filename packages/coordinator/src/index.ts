@@ -1,4 +1,3 @@
-export { DEFAULT_GROUP_COORDINATOR_CONFIG, type GroupCoordinatorConfig } from "./config.ts";
 export type {
   CoordinatorLog,
   CoordinatorRecord,
@@ -10,7 +9,8 @@ export {
   CorruptCoordinatorRecord,
   type GroupErrorName,
 } from "./errors.ts";
-export { GroupCoordinator, type GroupCoordinatorOptions } from "./group-coordinator.ts";
+export { DEFAULT_GROUP_COORDINATOR_CONFIG, type GroupCoordinatorConfig } from "./groups/config.ts";
+export { GroupCoordinator, type GroupCoordinatorOptions } from "./groups/group-coordinator.ts";
 export type {
   ClassicGroupState,
   DeletedGroup,
@@ -31,7 +31,7 @@ export type {
   SyncGroupAssignment,
   SyncGroupRequest,
   SyncGroupResult,
-} from "./group-types.ts";
+} from "./groups/group-types.ts";
 export type {
   DeletedTopic,
   OffsetCommitPartition,
@@ -52,6 +52,6 @@ export type {
   OffsetFetchTopic,
   PartitionError,
   TopicCatalog,
-} from "./offset-types.ts";
+} from "./groups/offset-types.ts";
 export type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
 export { javaHash, shardOf } from "./shard.ts";

@@ -1,7 +1,8 @@
 /** Who may ask, and how requests to a classic group are answered or parked. */
+
+import type { GroupErrorName } from "../errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember, JoinReply } from "./classic-member.ts";
-import type { GroupErrorName } from "./errors.ts";
 import type { JoinGroupResult, SyncGroupResult } from "./group-types.ts";
 
 const EMPTY = Buffer.alloc(0);

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "@ottla/platform";
-import { CoordinatorHarness, type Pending, subscription } from "./coordinator-harness.ts";
+import { CoordinatorHarness, type Pending, subscription } from "./group-harness.ts";
 import type { JoinGroupResult, SyncGroupResult } from "./group-types.ts";
 
 const STEP_MS = 500;

@@ -1,7 +1,8 @@
 /** The events of a classic group: what each brings along, and what it is answered with. */
+
+import type { GroupErrorName } from "../errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember, JoinReply, SyncReply } from "./classic-member.ts";
-import type { GroupErrorName } from "./errors.ts";
 import type {
   HeartbeatRequest,
   JoinGroupRequest,

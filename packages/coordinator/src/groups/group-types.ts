@@ -2,7 +2,7 @@
  * What goes into and comes out of the membership side of the coordinator. Names are the wire's, versions are gone: the caller fills
  * what an old version lacks with the value that the field's doc gives, and drops what it cannot carry.
  */
-import type { GroupErrorName } from "./errors.ts";
+import type { GroupErrorName } from "../errors.ts";
 
 /** States of a classic group (CG1); the strings are what DescribeGroups and ListGroups carry. */
 export type ClassicGroupState =

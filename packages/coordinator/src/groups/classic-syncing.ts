@@ -1,4 +1,6 @@
 /** SyncGroup in every state, and what becomes of the assignment (CG8). */
+
+import type { GroupErrorName } from "../errors.ts";
 import {
   answerSync,
   assignmentAnswer,
@@ -10,7 +12,6 @@ import type { Cell, ClassicGroupInputs } from "./classic-events.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { type ClassicMember, NEVER } from "./classic-member.ts";
 import { abandonSync, prepareRebalance } from "./classic-rebalance.ts";
-import type { GroupErrorName } from "./errors.ts";
 import type { SyncGroupRequest } from "./group-types.ts";
 
 const EMPTY = Buffer.alloc(0);

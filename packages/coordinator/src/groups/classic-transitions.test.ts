@@ -7,7 +7,7 @@ import { ClassicGroup } from "./classic-group.ts";
 import { PENDING_MEMBERS_MAX } from "./classic-joining.ts";
 import { ClassicMember } from "./classic-member.ts";
 import { TRANSITIONS } from "./classic-transitions.ts";
-import { joinRequest, syncRequest } from "./coordinator-harness.ts";
+import { joinRequest, syncRequest } from "./group-harness.ts";
 import type { ClassicGroupState, JoinGroupResult, SyncGroupResult } from "./group-types.ts";
 import type { GroupMetadata } from "./records/group-metadata.ts";
 

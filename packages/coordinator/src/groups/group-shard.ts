@@ -6,10 +6,11 @@
  * whose records replace each other whole; it is not for those that delete what they find: an expiry that did not see a fresh
  * commit would delete it. Those run `exclusively`: what is on its way is let in first, and what comes meanwhile waits (`gate`).
  */
+
+import type { CoordinatorLog, StoredCoordinatorRecord } from "../coordinator-log.ts";
+import type { DeadlineOwner } from "../deadline-queue.ts";
+import { CoordinatorAppendRejected, type GroupErrorName } from "../errors.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
-import type { CoordinatorLog, StoredCoordinatorRecord } from "./coordinator-log.ts";
-import type { DeadlineOwner } from "./deadline-queue.ts";
-import { CoordinatorAppendRejected, type GroupErrorName } from "./errors.ts";
 import { GroupOffsets } from "./group-offsets.ts";
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from "./records/record-types.ts";
 

@@ -6,8 +6,9 @@
  * as gone, even when its tombstone did not make it to the log.
  */
 import type { Clock } from "@ottla/platform";
+import type { GroupErrorName } from "../errors.ts";
+import type { GroupCoordinatorProbe } from "../probe.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
-import type { GroupErrorName } from "./errors.ts";
 import type { Group, GroupShard } from "./group-shard.ts";
 import type {
   DeletedTopic,
@@ -24,7 +25,6 @@ import type {
   OffsetFetchTopic,
   TopicCatalog,
 } from "./offset-types.ts";
-import type { GroupCoordinatorProbe } from "./probe.ts";
 import type { CommittedOffset } from "./records/offset-commit.ts";
 import type { GroupRecord, OffsetRecord } from "./records/record-types.ts";
 

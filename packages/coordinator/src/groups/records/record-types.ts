@@ -4,8 +4,8 @@
  *     0, 1  OffsetCommit      2  GroupMetadata      3–…  groups of later protocols, skipped when found
  */
 import { ProtocolError, recordType } from "@ottla/protocol";
-import type { CoordinatorRecord } from "../coordinator-log.ts";
-import { CorruptCoordinatorRecord } from "../errors.ts";
+import type { CoordinatorRecord } from "../../coordinator-log.ts";
+import { CorruptCoordinatorRecord } from "../../errors.ts";
 import {
   decodeGroupMetadataKey,
   decodeGroupMetadataValue,

@@ -6,7 +6,7 @@ import {
   GROUP,
   subscription,
   TOPIC_ID,
-} from "./coordinator-harness.ts";
+} from "./group-harness.ts";
 
 const DAY_MS = 86_400_000;
 const RETENTION_MS = 7 * DAY_MS;

@@ -2,7 +2,7 @@
  * What goes into and comes out of the offset store. A topic is named by name or by id, as the request did; the coordinator looks up the
  * other one. `topicId` is a UUID in Kafka's 22-character form, null when the request carries none.
  */
-import type { GroupErrorName } from "./errors.ts";
+import type { GroupErrorName } from "../errors.ts";
 
 /** Names and sizes of topics, as of now; answers come from memory. */
 export interface TopicCatalog {

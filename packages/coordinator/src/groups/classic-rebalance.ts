@@ -1,8 +1,9 @@
 /** The join phase of a classic group: calling everybody together, waiting, and going on with those who came. */
+
+import type { GroupErrorName } from "../errors.ts";
 import { answerSync, joinedAnswer, syncError } from "./classic-answers.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { NEVER } from "./classic-member.ts";
-import type { GroupErrorName } from "./errors.ts";
 
 const EMPTY = Buffer.alloc(0);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SimulatedClock } from "@ottla/platform";
-import { CoordinatorHarness, GROUP, joinRequest, pending } from "./coordinator-harness.ts";
+import { CoordinatorHarness, GROUP, joinRequest, pending } from "./group-harness.ts";
 
 describe("restarts", () => {
   test("CG15: members, generation, leader and offsets survive", async () => {

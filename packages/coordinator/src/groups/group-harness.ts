@@ -1,7 +1,8 @@
 /** What the tests of this package drive a coordinator with: a simulated clock, a log in memory, requests with sensible defaults. */
 import { SeededRandom, SimulatedClock } from "@ottla/platform";
+import type { GroupErrorName } from "../errors.ts";
+import { MemoryCoordinatorLog } from "../memory-coordinator-log.ts";
 import { DEFAULT_GROUP_COORDINATOR_CONFIG, type GroupCoordinatorConfig } from "./config.ts";
-import type { GroupErrorName } from "./errors.ts";
 import { GroupCoordinator } from "./group-coordinator.ts";
 import type {
   HeartbeatRequest,
@@ -12,7 +13,6 @@ import type {
   SyncGroupRequest,
   SyncGroupResult,
 } from "./group-types.ts";
-import { MemoryCoordinatorLog } from "./memory-coordinator-log.ts";
 import type { OffsetCommitRequest, OffsetFetchResultPartition } from "./offset-types.ts";
 
 export const GROUP = "group";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { CorruptCoordinatorRecord } from "../errors.ts";
+import { CorruptCoordinatorRecord } from "../../errors.ts";
 import type { GroupMetadata } from "./group-metadata.ts";
 import type { CommittedOffset } from "./offset-commit.ts";
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from "./record-types.ts";

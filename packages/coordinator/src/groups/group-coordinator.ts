@@ -6,6 +6,11 @@
  * groups: the next deadline of any group, and the next scan for expired offsets.
  */
 import type { Cancel, Clock, Random } from "@ottla/platform";
+import type { CoordinatorLog } from "../coordinator-log.ts";
+import { DeadlineQueue } from "../deadline-queue.ts";
+import { type AppendRejection, type GroupErrorName, rejectionOf } from "../errors.ts";
+import type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "../probe.ts";
+import { shardOf } from "../shard.ts";
 import { joinError, syncError } from "./classic-answers.ts";
 import type {
   ClassicGroupEvent,
@@ -13,9 +18,6 @@ import type {
   ClassicGroupOutput,
 } from "./classic-events.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
-import type { CoordinatorLog } from "./coordinator-log.ts";
-import { DeadlineQueue } from "./deadline-queue.ts";
-import { type AppendRejection, type GroupErrorName, rejectionOf } from "./errors.ts";
 import { type Group, GroupShard } from "./group-shard.ts";
 import type {
   DeletedGroup,
@@ -42,9 +44,7 @@ import type {
   OffsetFetchResult,
   TopicCatalog,
 } from "./offset-types.ts";
-import type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
 import type { GroupMetadata } from "./records/group-metadata.ts";
-import { shardOf } from "./shard.ts";
 
 export interface GroupCoordinatorOptions {
   readonly clock: Clock;

@@ -1,10 +1,11 @@
 /** Heartbeats, leaving, committing, and the ends of sessions (CG9, CG11, CG12). */
+
+import type { GroupErrorName } from "../errors.ts";
 import { expel, validateGeneration, validateMember } from "./classic-answers.ts";
 import type { ClassicGroupInputs, CommitCredentials } from "./classic-events.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { type ClassicMember, NEVER } from "./classic-member.ts";
 import { completeJoin, completeJoinIfReady, prepareRebalance } from "./classic-rebalance.ts";
-import type { GroupErrorName } from "./errors.ts";
 import type {
   HeartbeatRequest,
   LeaveGroupRequest,

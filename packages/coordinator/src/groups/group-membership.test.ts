@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CoordinatorHarness, GROUP, subscription } from "./coordinator-harness.ts";
+import { CoordinatorHarness, GROUP, subscription } from "./group-harness.ts";
 
 describe("joining and syncing", () => {
   test("CG1: a lone member goes through all states, generation by generation", async () => {
