@@ -100,7 +100,7 @@ export type { Assignor, AssignorInput, GroupMember } from "./group/assignors/ass
 export { cooperativeStickyAssignor } from "./group/assignors/cooperative-sticky.ts";
 export { rangeAssignor } from "./group/assignors/range.ts";
 export { roundRobinAssignor } from "./group/assignors/round-robin.ts";
-export type { GroupMetadata } from "./group/membership.ts";
+export type { GroupMetadata, ServerPattern } from "./group/membership.ts";
 export type { Assignment, PartitionsByTopic, Subscription } from "./group/subscription.ts";
 export type { ClientOptions } from "./options.ts";
 export { murmur2, partitionForKey } from "./producer/murmur2.ts";

@@ -16,21 +16,35 @@ export interface Target {
   readonly name: string;
   /** Why tests of transactions are left out, or false when the broker has them. */
   readonly skipTransactions: string | false;
+  /** Why tests of KIP-848 and share groups are left out, or false when the broker has them. */
+  readonly skipNewGroups: string | false;
   start(): Promise<Broker>;
 }
 
-const properties = { "group.initial.rebalance.delay.ms": "0" };
+/** Groups that react quickly, and bounds that let a test ask for short sessions and locks. */
+const properties = {
+  "group.initial.rebalance.delay.ms": "0",
+  "group.consumer.heartbeat.interval.ms": "200",
+  "group.consumer.min.heartbeat.interval.ms": "200",
+  "group.consumer.min.session.timeout.ms": "500",
+  "group.share.heartbeat.interval.ms": "200",
+  "group.share.min.heartbeat.interval.ms": "200",
+  "group.share.min.session.timeout.ms": "500",
+  "group.share.min.record.lock.duration.ms": "1000",
+};
 
 const kafka: Target = {
   name: "Apache Kafka",
   skipTransactions: false,
+  skipNewGroups: false,
   start: () => startReferenceKafka({ heap: "512M", properties }),
 };
 
 const ottla: Target = {
   name: "Ottla",
   skipTransactions: "this broker has no transactions yet",
-  start: () => startBrokerProcess({ properties }),
+  skipNewGroups: "this broker has classic groups only yet",
+  start: () => startBrokerProcess({ properties: { "group.initial.rebalance.delay.ms": "0" } }),
 };
 
 const running = process.env.OTTLA_TEST_BOOTSTRAP;
@@ -42,6 +56,7 @@ function runningBroker(bootstrap: string): Target {
   return {
     name: `the broker at ${bootstrap}`,
     skipTransactions: false,
+    skipNewGroups: false,
     start: async () => ({
       bootstrap,
       port: Number(bootstrap.split(":").at(-1)),

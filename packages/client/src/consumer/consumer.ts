@@ -6,13 +6,14 @@ import {
   throwIfPassing,
 } from "../admin/offsets.ts";
 import type { TopicPartition } from "../admin/per-leader.ts";
-import { brokerError } from "../broker-error.ts";
+import { brokerError, isBrokerError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
 import { ClosedError, UsageError } from "../errors.ts";
 import { cooperativeStickyAssignor } from "../group/assignors/cooperative-sticky.ts";
 import { rangeAssignor } from "../group/assignors/range.ts";
 import { ClassicMember } from "../group/classic-member.ts";
-import type { GroupMetadata } from "../group/membership.ts";
+import { ConsumerMember } from "../group/consumer-member.ts";
+import type { GroupMetadata, Membership, ServerPattern } from "../group/membership.ts";
 import type { PartitionsByTopic } from "../group/subscription.ts";
 import { holdProcess } from "../transport/hold.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -23,6 +24,7 @@ import {
 } from "./options.ts";
 import { PartitionState } from "./partition-state.ts";
 import type { ConsumerRecord, PartitionRecords } from "./records.ts";
+import { TopicPattern } from "./topic-pattern.ts";
 
 export interface AssignedPartition extends TopicPartition {
   /** Where to start; by the group's committed offset or else the reset policy when left out. */
@@ -63,7 +65,8 @@ export class Consumer {
   /** All partitions; polls start at `#turn`, so that each gets its turn. */
   #order: PartitionState[] = [];
   #turn = 0;
-  #member: ClassicMember | null = null;
+  #member: Membership | null = null;
+  #pattern: TopicPattern | null = null;
   #listener: RebalanceListener = {};
   #wakePoll: (() => void) | null = null;
   #isPolling = false;
@@ -105,31 +108,30 @@ export class Consumer {
   }
 
   /**
-   * Joins the group and reads what it assigns. May be called again with other topics.
-   * @throws {UsageError} without a group id or after `assign`
+   * Joins the group and reads what it assigns. May be called again with something else. A `RegExp` is matched here against all topics that
+   * are not internal, as often as `metadataMaxAgeMs`; a {@link ServerPattern} by the coordinator of the `consumer` protocol.
+   * @throws {UsageError} without a group id, after `assign`, or for a pattern the protocol does not know
    */
-  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+  subscribe(
+    topics: readonly string[] | RegExp | ServerPattern,
+    listener: RebalanceListener = {},
+  ): void {
     this.#throwIfClosed();
-    const { groupId } = this.#options;
-    if (groupId === null) throw new UsageError("subscribe needs a groupId");
-    if (this.#member === null) {
-      if (this.#order.length > 0) throw new UsageError("partitions were assigned by hand");
-      const events = {
-        onRevoked: (partitions: PartitionsByTopic) => this.#onRevoked(partitions),
-        onLost: (partitions: PartitionsByTopic) => this.#onLost(partitions),
-        onAssigned: (partitions: PartitionsByTopic) => this.#onAssigned(partitions),
-      };
-      this.#member = new ClassicMember(
+    const member = this.#member ?? this.#newMember();
+    this.#pattern?.close();
+    if (topics instanceof RegExp) {
+      this.#pattern = new TopicPattern(
         this.#cluster,
-        groupId,
-        `group-${this.#number}`,
-        this.#options,
-        events,
+        topics,
+        (names) => member.subscribe(names),
         () => this.#news(),
       );
+    } else {
+      member.subscribe(topics);
+      this.#pattern = null;
     }
+    this.#member = member;
     this.#listener = listener;
-    this.#member.subscribe(topics);
   }
 
   get assignment(): readonly TopicPartition[] {
@@ -188,6 +190,7 @@ export class Consumer {
         options.signal?.throwIfAborted();
         this.#throwIfClosed();
         const news = this.#nextNews();
+        this.#pattern?.look();
         await this.#member?.advance();
         this.#throwIfClosed();
         this.#autoCommit();
@@ -238,7 +241,25 @@ export class Consumer {
   async commit(offsets?: readonly OffsetToCommit[], options: CallOptions = {}): Promise<void> {
     const toCommit = offsets ?? this.#positions(this.#order);
     if (toCommit.length === 0) return;
-    const { groupId, generation, memberId, groupInstanceId } = this.groupMetadata;
+    for (;;) {
+      const metadata = this.groupMetadata;
+      try {
+        await this.#commitAs(metadata, toCommit, options);
+        return;
+      } catch (error) {
+        // KIP-848: the epoch is another one already, and the answer to the next heartbeat says which.
+        if (!isBrokerError(error, "STALE_MEMBER_EPOCH") || this.#member === null) throw error;
+        await this.#member.changed(metadata.generation, options.signal);
+        if (this.groupMetadata.generation < 0) throw error;
+      }
+    }
+  }
+
+  async #commitAs(
+    { groupId, generation, memberId, groupInstanceId }: GroupMetadata,
+    offsets: readonly OffsetToCommit[],
+    options: CallOptions,
+  ): Promise<void> {
     const subject = `commit of group ${groupId}`;
     const response = await this.#cluster.callCoordinator(
       "group",
@@ -249,7 +270,7 @@ export class Consumer {
         generationIdOrMemberEpoch: generation,
         memberId,
         ...(groupInstanceId === null ? {} : { groupInstanceId }),
-        topics: commitTopics(toCommit),
+        topics: commitTopics(offsets),
       },
       ({ topics }) => throwIfPassing(topics, subject),
       { ...options, max: 9 },
@@ -274,6 +295,7 @@ export class Consumer {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#pattern?.close();
     this.#news();
     try {
       if (this.#member !== null) await this.#member.close();
@@ -300,12 +322,27 @@ export class Consumer {
   }
 
   #throwFailure(): void {
-    const failure = this.#fetcher.takeFailure() ?? this.#commitFailure;
+    const failure =
+      this.#fetcher.takeFailure() ?? this.#pattern?.takeFailure() ?? this.#commitFailure;
     this.#commitFailure = null;
     if (failure !== null) throw failure;
     for (const state of this.#order) {
       if (state.error !== null && !state.isPaused && state.buffered.length === 0) throw state.error;
     }
+  }
+
+  #newMember(): Membership {
+    const { groupId, groupProtocol } = this.#options;
+    if (groupId === null) throw new UsageError("subscribe needs a groupId");
+    if (this.#order.length > 0) throw new UsageError("partitions were assigned by hand");
+    const events = {
+      onRevoked: (partitions: PartitionsByTopic) => this.#onRevoked(partitions),
+      onLost: (partitions: PartitionsByTopic) => this.#onLost(partitions),
+      onAssigned: (partitions: PartitionsByTopic) => this.#onAssigned(partitions),
+    };
+    const Member = groupProtocol === "classic" ? ClassicMember : ConsumerMember;
+    const role = `group-${this.#number}` as const;
+    return new Member(this.#cluster, groupId, role, this.#options, events, () => this.#news());
   }
 
   #collect(maxBytes: number): PartitionRecords[] {
@@ -337,13 +374,14 @@ export class Consumer {
   }
 
   async #wait(news: Promise<void>, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.#cluster.options;
+    const { clock, metadataMaxAgeMs } = this.#cluster.options;
     const release = holdProcess();
     const untilCommitMs = this.#commitsItself
       ? this.#nextCommitMs - this.#cluster.now()
       : timeoutMs;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waitMs = Math.max(0, Math.min(timeoutMs, untilCommitMs));
+    // Topics that appear or grow are looked for in polls, however long one waits for records.
+    const waitMs = Math.max(0, Math.min(timeoutMs, untilCommitMs, metadataMaxAgeMs));
     const cancel = Number.isFinite(waitMs) ? clock.schedule(waitMs, resolve) : () => {};
     const onAbort = () => resolve();
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -460,6 +498,7 @@ function isAboutRebalance(error: Error): boolean {
   return (
     name === "REBALANCE_IN_PROGRESS" ||
     name === "ILLEGAL_GENERATION" ||
+    name === "STALE_MEMBER_EPOCH" ||
     name === "UNKNOWN_MEMBER_ID"
   );
 }

@@ -1,18 +1,26 @@
 import type { IsolationLevel } from "../admin/offsets.ts";
+import { UsageError } from "../errors.ts";
 import type { Assignor } from "../group/assignors/assignor.ts";
 
 export interface ConsumerOptions {
   /** The group whose committed offsets are used, and to be a member of after `subscribe`. */
   readonly groupId?: string;
+  /**
+   * `classic`: members agree among themselves, by the assignors they name. `consumer` (KIP-848): the group's coordinator assigns, partition
+   * by partition, and its settings say how often heartbeats go. Default: `classic`.
+   */
+  readonly groupProtocol?: "classic" | "consumer";
+  /** With the `consumer` protocol: the coordinator's assignor, such as `uniform` or `range`. Default: its first. */
+  readonly serverAssignor?: string;
   /** A name of its own that survives restarts: a static member (KIP-345). */
   readonly groupInstanceId?: string;
-  /** After how long without a heartbeat the group gives this member up. Default: 45,000. */
+  /** After how long without a heartbeat a classic group gives this member up. Default: 45,000. */
   readonly sessionTimeoutMs?: number;
-  /** Default: 3,000. */
+  /** In classic groups. Default: 3,000. */
   readonly heartbeatIntervalMs?: number;
   /** How long a rebalance waits for this member, and how long it may go without a poll. Default: 300,000. */
   readonly maxPollIntervalMs?: number;
-  /** How partitions are shared out, most wanted first. Default: range, then cooperative-sticky, which makes it eager until all know the latter. */
+  /** How partitions are shared out in a classic group, most wanted first. Default: range, then cooperative-sticky, which makes it eager until all know the latter. */
   readonly assignors?: readonly Assignor[];
   /** Where to start without a committed offset or when it is out of range. Default: `latest`. */
   readonly autoOffsetReset?: "earliest" | "latest" | "none";
@@ -38,6 +46,8 @@ export interface ConsumerOptions {
 
 export interface ResolvedConsumerOptions {
   readonly groupId: string | null;
+  readonly groupProtocol: "classic" | "consumer";
+  readonly serverAssignor: string | null;
   readonly groupInstanceId: string | null;
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
@@ -55,12 +65,24 @@ export interface ResolvedConsumerOptions {
   readonly rackId: string;
 }
 
+/** Settings of classic groups that the coordinator decides in the other protocol. */
+const CLASSIC_ONLY = ["assignors", "sessionTimeoutMs", "heartbeatIntervalMs"] as const;
+
+/** @throws {UsageError} for settings that the group protocol does not know */
 export function resolveConsumerOptions(
   options: ConsumerOptions,
   defaultAssignors: readonly Assignor[],
 ): ResolvedConsumerOptions {
+  const groupProtocol = options.groupProtocol ?? "classic";
+  const foreign = groupProtocol === "classic" ? (["serverAssignor"] as const) : CLASSIC_ONLY;
+  const wrong = foreign.find((key) => options[key] !== undefined);
+  if (wrong !== undefined) {
+    throw new UsageError(`${wrong} is not a setting of groupProtocol: ${groupProtocol}`);
+  }
   return {
     groupId: options.groupId ?? null,
+    groupProtocol,
+    serverAssignor: options.serverAssignor ?? null,
     groupInstanceId: options.groupInstanceId ?? null,
     sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
     heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,

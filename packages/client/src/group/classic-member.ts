@@ -28,7 +28,7 @@ import type { Role } from "../transport/brokers.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Assignor, GroupMember } from "./assignors/assignor.ts";
 import { subtractPartitions } from "./assignors/sticky.ts";
-import type { AssignmentEvents, GroupMetadata } from "./membership.ts";
+import type { AssignmentEvents, GroupMetadata, Membership, ServerPattern } from "./membership.ts";
 import {
   type Assignment,
   decodeAssignment,
@@ -51,7 +51,7 @@ interface Outcome {
   readonly assignment: Assignment;
 }
 
-export class ClassicMember {
+export class ClassicMember implements Membership {
   readonly groupId: string;
   readonly #cluster: Cluster;
   readonly #role: Role;
@@ -111,16 +111,14 @@ export class ClassicMember {
     };
   }
 
-  get owned(): PartitionsByTopic {
-    return this.#owned;
-  }
-
-  subscribe(topics: readonly string[]): void {
+  subscribe(topics: readonly string[] | ServerPattern): void {
+    if ("pattern" in topics) {
+      throw new UsageError("a pattern that the broker evaluates needs groupProtocol: consumer");
+    }
     this.#topics = [...new Set(topics)];
     this.#requestJoin("the subscription changed");
   }
 
-  /** Marks the start and end of the application's polls. */
   beginPoll(): void {
     this.#isInPoll = true;
     this.#lastPollMs = this.#cluster.now();
@@ -131,7 +129,6 @@ export class ClassicMember {
     this.#lastPollMs = this.#cluster.now();
   }
 
-  /** Does what a rebalance asks of the application now. @throws what ends the membership: fencing, missing permission, bad settings */
   async advance(): Promise<void> {
     for (;;) {
       if (this.#failure !== null) {
@@ -160,7 +157,10 @@ export class ClassicMember {
     }
   }
 
-  /** Gives partitions up and leaves; a static member only goes quiet, so that it may come back (KIP-345). */
+  /** Generations change within polls only. */
+  async changed(): Promise<void> {}
+
+  /** A static member only goes quiet, so that it may come back (KIP-345). */
   async close(): Promise<void> {
     if (this.#abort.signal.aborted) return;
     const owned = this.#owned;

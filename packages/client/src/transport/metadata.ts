@@ -36,6 +36,7 @@ export interface NewLeader {
 }
 
 const REBOOTSTRAP_REQUIRED = 129;
+const LOOK_UP_BY_ID_VERSION = 12;
 const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
 
 interface Known {
@@ -117,6 +118,42 @@ export class Metadata {
     for (const name of names) this.#wanted.add(name);
     const next = this.#refreshing === null ? this.#startRefresh() : this.#queueRefresh();
     return signal === undefined ? next : untilAborted(next, signal);
+  }
+
+  /** Asks for topics by id, so that {@link nameOf} knows them. Those that do not exist are left out. */
+  async learnNames(topicIds: readonly string[], signal?: AbortSignal): Promise<void> {
+    const connection = await this.#brokers.any(signal);
+    const topics = topicIds.map((topicId) => ({ topicId, name: null }));
+    this.#apply(
+      await connection.request(
+        metadataApi,
+        { topics, allowAutoTopicCreation: false },
+        { min: LOOK_UP_BY_ID_VERSION, signal },
+      ),
+    );
+  }
+
+  /** Names of all topics that match and are not internal, sorted; what is answered about those is kept. */
+  async matching(
+    matches: (name: string) => boolean,
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
+    const connection = await this.#brokers.any(signal);
+    const isNullAll = connection.versions.pick(metadataApi) >= 1;
+    const response = await connection.request(
+      metadataApi,
+      { topics: isNullAll ? null : [], allowAutoTopicCreation: false },
+      { signal },
+    );
+    throwIfError(response.errorCode, "Metadata");
+    const topics = response.topics.filter(
+      ({ name, isInternal }) => name !== null && !isInternal && matches(name),
+    );
+    this.#apply({ ...response, topics });
+    return topics
+      .filter(({ errorCode }) => errorCode === 0)
+      .map(({ name }) => name!)
+      .sort();
   }
 
   /** Marks a topic as wrong: the next look asks the cluster again. */
