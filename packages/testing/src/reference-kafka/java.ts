@@ -10,7 +10,8 @@ export interface JavaOptions {
 }
 
 const TOOL_FLAGS = ["-Xmx256M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-const log4j = join(import.meta.dirname, "log4j2.xml");
+/** Errors only, on standard error. */
+export const log4jFlag = `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.xml")}`;
 
 /** Kafka's class path. */
 export async function classpath(): Promise<string> {
@@ -40,12 +41,5 @@ async function javaArguments(
   args: readonly string[],
   flags: readonly string[] = TOOL_FLAGS,
 ): Promise<string[]> {
-  return [
-    ...flags,
-    `-Dlog4j2.configurationFile=${log4j}`,
-    "-cp",
-    await classpath(),
-    className,
-    ...args,
-  ];
+  return [...flags, log4jFlag, "-cp", await classpath(), className, ...args];
 }
