@@ -205,6 +205,18 @@ describe("EmbeddedMetadataStore", () => {
     const store = await open();
     assert.notEqual(store.image.clusterId, "abcdefghijklmnopqrstuQ");
   });
+
+  it("gotcha 3: finalizes what a release brings with the first flush, and later only what is new", async () => {
+    const { log, open } = harness({ features: new Map([["a.version", 2]]) });
+    const store = await open();
+    assert.equal(log.appends, 1);
+    assert.equal(store.image.features.get("a.version"), 2);
+    await store.finalizeFeatures(new Map([["a.version", 0]]));
+    await store.close();
+    const reopened = await open();
+    assert.equal(log.appends, 2);
+    assert.equal(reopened.image.features.get("a.version"), 0);
+  });
 });
 
 describe("metadata records", () => {
@@ -222,6 +234,16 @@ describe("metadata records", () => {
       '\0\x02\0\0{"topicId":"abcdefghijklmnopqrstuQ","name":"Ã¤","isInternal":false,"replicas":[[1,2]]}',
     );
     assert.deepEqual(decodeMetadataRecord(bytes), record);
+    const features = { kind: "featuresFinalized", epoch: 3, levels: [["a.version", 1]] } as const;
+    assert.equal(
+      encodeMetadataRecord(features).toString("latin1"),
+      '\0\x07\0\0{"epoch":3,"levels":[["a.version",1]]}',
+    );
+    const replicas = { kind: "replicasAssigned", topicId: "x", replicas: [[1]] } as const;
+    assert.equal(
+      encodeMetadataRecord(replicas).toString("latin1"),
+      '\0\x08\0\0{"topicId":"x","replicas":[[1]]}',
+    );
   });
 
   it("of a newer release, or damaged, are refused", () => {

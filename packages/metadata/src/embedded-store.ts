@@ -44,6 +44,8 @@ export interface EmbeddedStoreOptions {
   readonly clock: Clock;
   /** Taken at the first start instead of a random one; ignored later. */
   readonly clusterId?: string;
+  /** Levels to finalize of features that have none yet. */
+  readonly features?: ReadonlyMap<string, number>;
   /** How many records are replayed at most at the next start, unless there is more than that to know. */
   readonly minRecordsBetweenSnapshots?: number;
   /** Told when a snapshot fails; changes go on, and it is tried again later. */
@@ -145,6 +147,28 @@ export class EmbeddedMetadataStore implements MetadataStore {
     });
   }
 
+  assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic> {
+    return this.#change((draft) => {
+      const topic = draft.requireTopic(topicId);
+      // Partitions added meanwhile stay where they were put.
+      const all = topic.replicas.map((before, partition) => replicas[partition] ?? before);
+      return {
+        records: [{ kind: "replicasAssigned", topicId, replicas: all }],
+        result: { ...topic, replicas: all } satisfies Topic,
+      };
+    });
+  }
+
+  finalizeFeatures(levels: ReadonlyMap<string, number>): Promise<void> {
+    return this.#change((draft) => {
+      const changed = [...levels].filter(([name, level]) => draft.features.get(name) !== level);
+      const epoch = draft.featuresEpoch + 1;
+      const records: MetadataRecord[] =
+        changed.length === 0 ? [] : [{ kind: "featuresFinalized", epoch, levels: changed }];
+      return { records, result: undefined };
+    });
+  }
+
   /** IP8: a block is on stable storage before any id of it is used, so a crash wastes ids but never repeats one. */
   allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }> {
     return this.#change((draft) => {
@@ -193,13 +217,21 @@ export class EmbeddedMetadataStore implements MetadataStore {
       await writeSnapshot(fileSystem, directory, this.#offset, this.#state.toRecords());
       this.#snapshotOffset = this.#offset;
     }
-    if (draft.clusterId === "") {
-      const clusterId = this.#options.clusterId ?? newUuid(this.#options.random);
-      await this.#change(() => ({
-        records: [{ kind: "clusterCreated", clusterId }],
-        result: undefined,
-      }));
-    }
+    // Both in the same turn, so that the first start flushes once.
+    await Promise.all([this.#createCluster(), this.#finalizeMissingFeatures()]);
+  }
+
+  async #createCluster(): Promise<void> {
+    if (this.#state.clusterId !== "") return;
+    const clusterId = this.#options.clusterId ?? newUuid(this.#options.random);
+    const records: MetadataRecord[] = [{ kind: "clusterCreated", clusterId }];
+    await this.#change(() => ({ records, result: undefined }));
+  }
+
+  async #finalizeMissingFeatures(): Promise<void> {
+    const { features } = this.#state;
+    const missing = [...(this.#options.features ?? [])].filter(([name]) => !features.has(name));
+    if (missing.length > 0) await this.finalizeFeatures(new Map(missing));
   }
 
   #change<T>(prepare: (draft: StateDraft) => { records: MetadataRecord[]; result: T }): Promise<T> {

@@ -35,7 +35,18 @@ export type MetadataRecord =
       /** Null removes a config. */
       readonly changes: readonly (readonly [string, string | null])[];
     }
-  | { readonly kind: "producerIdsAllocated"; readonly nextProducerId: number };
+  | { readonly kind: "producerIdsAllocated"; readonly nextProducerId: number }
+  | {
+      readonly kind: "featuresFinalized";
+      readonly epoch: number;
+      /** Those that change; 0 switches a feature off. */
+      readonly levels: readonly (readonly [string, number])[];
+    }
+  | {
+      readonly kind: "replicasAssigned";
+      readonly topicId: string;
+      readonly replicas: readonly (readonly number[])[];
+    };
 
 /** Never change a number, never use one again. */
 const KIND_NUMBERS = {
@@ -45,6 +56,8 @@ const KIND_NUMBERS = {
   topicGrown: 4,
   configsChanged: 5,
   producerIdsAllocated: 6,
+  featuresFinalized: 7,
+  replicasAssigned: 8,
 } as const satisfies Record<MetadataRecord["kind"], number>;
 
 /** The newest version of each kind, which is the one that is written. */
@@ -55,6 +68,8 @@ const VERSIONS: Readonly<Record<MetadataRecord["kind"], number>> = {
   topicGrown: 0,
   configsChanged: 0,
   producerIdsAllocated: 0,
+  featuresFinalized: 0,
+  replicasAssigned: 0,
 };
 
 const KINDS: ReadonlyMap<number, MetadataRecord["kind"]> = new Map(

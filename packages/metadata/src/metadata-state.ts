@@ -9,12 +9,15 @@ import { PersistentMap } from "./persistent-map.ts";
 import type { ConfigResource, ConfigResourceType, MetadataImage, Topic } from "./store.ts";
 
 type Configs = ReadonlyMap<string, string>;
+type Features = ReadonlyMap<string, number>;
 
 const NO_CONFIGS: Configs = new Map();
 
 interface StateFields {
   readonly clusterId: string;
   readonly nextProducerId: number;
+  readonly features: Features;
+  readonly featuresEpoch: number;
   readonly topicsByName: PersistentMap<string, Topic>;
   readonly topicsById: PersistentMap<string, Topic>;
   /** By {@link resourceKey}. */
@@ -25,6 +28,9 @@ export class MetadataState implements MetadataImage {
   static readonly empty = new MetadataState({
     clusterId: "",
     nextProducerId: 0,
+    features: new Map(),
+    // Releases that did not keep levels announced 1.
+    featuresEpoch: 1,
     topicsByName: PersistentMap.empty(),
     topicsById: PersistentMap.empty(),
     configs: PersistentMap.empty(),
@@ -44,6 +50,14 @@ export class MetadataState implements MetadataImage {
 
   get topicCount(): number {
     return this.fields.topicsByName.size;
+  }
+
+  get features(): Features {
+    return this.fields.features;
+  }
+
+  get featuresEpoch(): number {
+    return this.fields.featuresEpoch;
   }
 
   topic(name: string): Topic | null {
@@ -76,9 +90,10 @@ export class MetadataState implements MetadataImage {
 
   /** The records that lead from nothing to this state. */
   *toRecords(): Generator<MetadataRecord> {
-    const { clusterId, nextProducerId } = this.fields;
+    const { clusterId, nextProducerId, features, featuresEpoch: epoch } = this.fields;
     yield { kind: "clusterCreated", clusterId };
     yield { kind: "producerIdsAllocated", nextProducerId };
+    yield { kind: "featuresFinalized", epoch, levels: [...features] };
     for (const { topicId, name, isInternal, replicas } of this.topics()) {
       yield { kind: "topicCreated", topicId, name, isInternal, replicas };
     }
@@ -90,13 +105,15 @@ export class MetadataState implements MetadataImage {
 
 /** How many records {@link MetadataState.toRecords} gives. */
 export function recordCount(state: MetadataState): number {
-  return 2 + state.topicCount + state.fields.configs.size;
+  return 3 + state.topicCount + state.fields.configs.size;
 }
 
 export class StateDraft {
   readonly #before: MetadataState;
   #clusterId: string;
   #nextProducerId: number;
+  #features: Features;
+  #featuresEpoch: number;
   readonly #topicsByName = new Map<string, Topic | undefined>();
   readonly #topicsById = new Map<string, Topic | undefined>();
   readonly #configs = new Map<string, Configs | undefined>();
@@ -105,6 +122,8 @@ export class StateDraft {
     this.#before = before;
     this.#clusterId = before.clusterId;
     this.#nextProducerId = before.fields.nextProducerId;
+    this.#features = before.features;
+    this.#featuresEpoch = before.featuresEpoch;
   }
 
   get clusterId(): string {
@@ -113,6 +132,14 @@ export class StateDraft {
 
   get nextProducerId(): number {
     return this.#nextProducerId;
+  }
+
+  get features(): Features {
+    return this.#features;
+  }
+
+  get featuresEpoch(): number {
+    return this.#featuresEpoch;
   }
 
   topic(name: string): Topic | undefined {
@@ -158,6 +185,7 @@ export class StateDraft {
         break;
       }
       case "topicGrown":
+      case "replicasAssigned":
         this.#setTopic({ ...this.requireTopic(record.topicId), replicas: record.replicas });
         break;
       case "configsChanged":
@@ -165,6 +193,10 @@ export class StateDraft {
         break;
       case "producerIdsAllocated":
         this.#nextProducerId = record.nextProducerId;
+        break;
+      case "featuresFinalized":
+        this.#features = new Map([...this.#features, ...record.levels]);
+        this.#featuresEpoch = record.epoch;
         break;
     }
   }
@@ -174,6 +206,8 @@ export class StateDraft {
     return new MetadataState({
       clusterId: this.#clusterId,
       nextProducerId: this.#nextProducerId,
+      features: this.#features,
+      featuresEpoch: this.#featuresEpoch,
       topicsByName: changed(topicsByName, this.#topicsByName),
       topicsById: changed(topicsById, this.#topicsById),
       configs: changed(configs, this.#configs),

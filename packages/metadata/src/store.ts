@@ -13,11 +13,15 @@ export interface MetadataStore {
   deleteTopic(topicId: string): Promise<Topic>;
   /** Adds partitions up to the length of `replicas`. @throws {TopicNotFound} */
   growTopic(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
+  /** Places the partitions that a topic has anew; as many as there are. @throws {TopicNotFound} */
+  assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
   /** Sets (string) and removes (null) dynamic configs of one resource in one step. */
   alterConfigs(
     resource: ConfigResource,
     changes: ReadonlyMap<string, string | null>,
   ): Promise<void>;
+  /** Finalizes levels of features in one step; level 0 switches a feature off. The features' epoch grows with every change. */
+  finalizeFeatures(levels: ReadonlyMap<string, number>): Promise<void>;
   /** The next block of never used producer ids, persisted before it is handed out (IP8). */
   allocateProducerIds(): Promise<{ readonly first: number; readonly count: number }>;
   close(): Promise<void>;
@@ -35,6 +39,10 @@ export interface MetadataImage {
   configs(resource: ConfigResource): ReadonlyMap<string, string>;
   /** Names of the resources of a type that have dynamic configs. */
   configuredResources(type: ConfigResourceType): Iterable<string>;
+  /** Finalized levels by feature; 0 for one that is switched off. */
+  readonly features: ReadonlyMap<string, number>;
+  /** Grows with every change of `features` (gotcha 3). */
+  readonly featuresEpoch: number;
 }
 
 export type ConfigResourceType = "topic" | "broker" | "group" | "client-metrics";

@@ -34,6 +34,45 @@ export function metadataStoreContract(name: string, open: () => Promise<StoreUnd
     );
 
     it(
+      "gotcha 3: finalizes features under an epoch that only grows",
+      on(async ({ store, reopen }) => {
+        const before = store.image.featuresEpoch;
+        await store.finalizeFeatures(
+          new Map([
+            ["a.version", 1],
+            ["b.version", 2],
+          ]),
+        );
+        const first = store.image.featuresEpoch;
+        assert.ok(first > before);
+        await store.finalizeFeatures(new Map([["a.version", 1]]));
+        assert.equal(store.image.featuresEpoch, first);
+        await store.finalizeFeatures(new Map([["b.version", 0]]));
+        assert.ok(store.image.featuresEpoch > first);
+        for (const { image } of [store, await reopen()]) {
+          assert.equal(image.features.get("a.version"), 1);
+          assert.equal(image.features.get("b.version"), 0);
+          assert.equal(image.featuresEpoch, store.image.featuresEpoch);
+        }
+      }),
+    );
+
+    it(
+      "places partitions anew, and leaves those alone that came meanwhile",
+      on(async ({ store, reopen }) => {
+        const { topicId } = await store.createTopic(topicNamed("a", { replicas: [[1], [2]] }));
+        const grown = store.growTopic(topicId, [[1], [2], [3]]);
+        const placed = store.assignReplicas(topicId, [[2], [1]]);
+        await Promise.all([grown, placed]);
+        for (const { image } of [store, await reopen()]) {
+          assert.deepEqual(image.topic("a")?.replicas, [[2], [1], [3]]);
+          assert.deepEqual(image.topicById(topicId)?.replicas, [[2], [1], [3]]);
+        }
+        await assert.rejects(store.assignReplicas("AAAAAAAAAAAAAAAAAAAAAA", []));
+      }),
+    );
+
+    it(
       "AD1: creates topics, with an id that is new, its own or none",
       on(async ({ store, reopen }) => {
         const a = await store.createTopic(
