@@ -41,6 +41,17 @@ const MEMBER: readonly ErrorName[] = [
   "FENCED_INSTANCE_ID",
 ];
 
+const DELEGATION_TOKEN: readonly ErrorName[] = [
+  "NONE",
+  "DELEGATION_TOKEN_AUTH_DISABLED",
+  "DELEGATION_TOKEN_NOT_FOUND",
+  "DELEGATION_TOKEN_OWNER_MISMATCH",
+  "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED",
+  "DELEGATION_TOKEN_AUTHORIZATION_FAILED",
+  "DELEGATION_TOKEN_EXPIRED",
+  "INVALID_PRINCIPAL_TYPE",
+];
+
 /** By name of the API; one that is not here may answer anything. */
 const ALLOWED: Readonly<Record<string, AllowedErrors>> = {
   Produce: {
@@ -175,6 +186,91 @@ const ALLOWED: Readonly<Record<string, AllowedErrors>> = {
       "TRANSACTION_ABORTABLE",
     ],
     malformed: ["INVALID_REQUEST"],
+  },
+  DescribeAcls: { wellFormed: ["NONE", "SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"] },
+  CreateAcls: {
+    wellFormed: ["NONE", "SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"],
+    malformed: ["INVALID_REQUEST"],
+  },
+  DeleteAcls: {
+    wellFormed: ["NONE", "SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"],
+    malformed: ["INVALID_REQUEST"],
+  },
+  AlterReplicaLogDirs: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "NOT_LEADER_OR_FOLLOWER",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "KAFKA_STORAGE_ERROR",
+      "LOG_DIR_NOT_FOUND",
+    ],
+  },
+  CreateDelegationToken: { wellFormed: DELEGATION_TOKEN },
+  RenewDelegationToken: { wellFormed: DELEGATION_TOKEN },
+  ExpireDelegationToken: { wellFormed: DELEGATION_TOKEN },
+  DescribeDelegationToken: { wellFormed: DELEGATION_TOKEN },
+  ElectLeaders: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "REQUEST_TIMED_OUT",
+      "NOT_CONTROLLER",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "PREFERRED_LEADER_NOT_AVAILABLE",
+      "ELECTION_NOT_NEEDED",
+      "ELIGIBLE_LEADERS_NOT_AVAILABLE",
+    ],
+    malformed: ["INVALID_REQUEST"],
+  },
+  AlterPartitionReassignments: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "REQUEST_TIMED_OUT",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "INVALID_REPLICATION_FACTOR",
+      "INVALID_REPLICA_ASSIGNMENT",
+      "NOT_CONTROLLER",
+      "NO_REASSIGNMENT_IN_PROGRESS",
+    ],
+  },
+  ListPartitionReassignments: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "REQUEST_TIMED_OUT",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "NOT_CONTROLLER",
+    ],
+  },
+  DescribeQuorum: {
+    wellFormed: ["NONE", "CLUSTER_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PARTITION"],
+  },
+  UpdateFeatures: {
+    wellFormed: [
+      "NONE",
+      "REQUEST_TIMED_OUT",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "NOT_CONTROLLER",
+      "INVALID_UPDATE_VERSION",
+      "FEATURE_UPDATE_FAILED",
+    ],
+    malformed: ["INVALID_REQUEST"],
+  },
+  UnregisterBroker: {
+    wellFormed: [
+      "NONE",
+      "REQUEST_TIMED_OUT",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "NOT_CONTROLLER",
+      "INVALID_REQUEST",
+      "BROKER_ID_NOT_REGISTERED",
+    ],
+  },
+  ListConfigResources: {
+    wellFormed: ["NONE", "CLUSTER_AUTHORIZATION_FAILED"],
+    malformed: ["UNSUPPORTED_VERSION"],
   },
 };
 

@@ -17,6 +17,7 @@ import { claimDirectory, ForeignDirectory, readIdentity, writeIdentity } from ".
 import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
 import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
+import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import { handlers } from "./handlers/index.ts";
 import { advertisedHost, advertisedListeners, clientListeners } from "./listener-config.ts";
@@ -123,6 +124,7 @@ class RunningBroker implements Broker {
       directory: this.#directory,
       clock,
       random,
+      features: DEFAULT_LEVELS,
       ...(givenClusterId === undefined ? {} : { clusterId: givenClusterId }),
       onSnapshotFailure: (error) => options.report?.(`metadata snapshot failed: ${error.message}`),
     });

@@ -13,13 +13,16 @@ import { RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
 
 export const TOPIC = 2;
+export const BROKER = 4;
+export const BROKER_LOGGER = 8;
+export const CLIENT_METRICS = 16;
+export const GROUP = 32;
 const TYPES: Readonly<Record<number, ConfigResourceType>> = {
   [TOPIC]: "topic",
-  4: "broker",
-  16: "client-metrics",
-  32: "group",
+  [BROKER]: "broker",
+  [CLIENT_METRICS]: "client-metrics",
+  [GROUP]: "group",
 };
-export const BROKER_LOGGER = 8;
 
 /** Number and name of a resource as requests carry them. */
 export interface WireResource {

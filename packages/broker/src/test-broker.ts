@@ -14,6 +14,7 @@ import { Cluster, type LogicalBroker } from "./cluster.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
 import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
+import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import type { Handler } from "./handler.ts";
 import { handlers } from "./handlers/index.ts";
@@ -66,7 +67,11 @@ export class TestBroker implements AsyncDisposable {
     const fileSystem = new MemoryFileSystem();
     const storage = { fileSystem, directory: DIRECTORY, clock, random };
     const engine = await LocalLogEngine.open({ ...storage, replicas: count });
-    const store = await EmbeddedMetadataStore.open({ engine, ...storage });
+    const store = await EmbeddedMetadataStore.open({
+      engine,
+      ...storage,
+      features: DEFAULT_LEVELS,
+    });
     const brokers: LogicalBroker[] = Array.from({ length: count }, (_, index) => {
       const endpoint = { listener: "PLAINTEXT", host: "127.0.0.1", port: 9092 + index };
       return { id: index + 1, rack: null, endpoints: new Map([[endpoint.listener, endpoint]]) };

@@ -156,7 +156,7 @@ export class TopicService {
           `Attempted to add ${added} additional partition(s), but only ${assignments.length} ${verb} specified.`,
         );
       }
-      for (const replicas of assignments) this.#checkReplicas(replicas);
+      for (const replicas of assignments) this.checkReplicas(replicas);
       return [...topic.replicas, ...assignments];
     }
     const factor = topic.replicas[0]?.length ?? 1;
@@ -167,6 +167,15 @@ export class TopicService {
   async grow(topic: Topic, replicas: readonly (readonly number[])[]): Promise<void> {
     await this.#store.growTopic(topic.topicId, replicas);
     this.#engine.alterTopic(topic.topicId, { partitions: replicas.length });
+  }
+
+  /** Places a partition on other brokers; a process shares its logs, so nothing moves. */
+  async reassign(topic: Topic, partition: number, brokerIds: readonly number[]): Promise<void> {
+    const replicas = topic.replicas.map((before, index) =>
+      index === partition ? brokerIds : before,
+    );
+    await this.#store.assignReplicas(topic.topicId, replicas);
+    this.configChanged(topic.name);
   }
 
   /** Tells the engine of a topic's configuration after it was altered. */
@@ -274,7 +283,7 @@ export class TopicService {
           `Found multiple manual partition assignments for partition ${partitionIndex}`,
         );
       }
-      this.#checkReplicas(brokerIds);
+      this.checkReplicas(brokerIds);
       if (partitionIndex < 0 || partitionIndex >= request.assignments.length) {
         throw new RequestError(
           "INVALID_REPLICA_ASSIGNMENT",
@@ -286,7 +295,8 @@ export class TopicService {
     return replicas;
   }
 
-  #checkReplicas(brokerIds: readonly number[]): void {
+  /** @throws {RequestError} for replicas that a partition cannot have. */
+  checkReplicas(brokerIds: readonly number[]): void {
     if (brokerIds.length === 0) {
       throw new RequestError(
         "INVALID_REPLICA_ASSIGNMENT",

@@ -1,6 +1,6 @@
 /** Tells what this broker serves, derived from the handler list. v3: features and the client's software (KIP-511); v4: feature minimum 0. */
 import { apiVersions, encodeResponse, errorCode } from "@ottla/protocol";
-import { FEATURES, FEATURES_EPOCH } from "../features.ts";
+import { FEATURES, finalizedLevel } from "../features.ts";
 import { handler } from "../handler.ts";
 
 const UNSUPPORTED_VERSION = errorCode("UNSUPPORTED_VERSION");
@@ -17,6 +17,11 @@ export const apiVersionsHandler = handler({
       }
       context.connection.clientSoftware = { name, version };
     }
+    const { image } = context.services.store;
+    const levels = FEATURES.map((feature) => ({
+      name: feature.name,
+      level: finalizedLevel(image, feature),
+    }));
     return {
       errorCode: 0,
       apiKeys: context.services.handlers.map(({ api, advertised }) => ({
@@ -28,12 +33,14 @@ export const apiVersionsHandler = handler({
       supportedFeatures: FEATURES.filter(({ min }) => context.version >= 4 || min > 0).map(
         ({ name, min, max }) => ({ name, minVersion: min, maxVersion: max }),
       ),
-      finalizedFeaturesEpoch: FEATURES_EPOCH,
-      finalizedFeatures: FEATURES.filter(({ level }) => level > 0).map(({ name, level }) => ({
-        name,
-        maxVersionLevel: level,
-        minVersionLevel: level,
-      })),
+      finalizedFeaturesEpoch: image.featuresEpoch,
+      finalizedFeatures: levels
+        .filter(({ level }) => level > 0)
+        .map((finalized) => ({
+          name: finalized.name,
+          maxVersionLevel: finalized.level,
+          minVersionLevel: finalized.level,
+        })),
     };
   },
 });
