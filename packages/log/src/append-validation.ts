@@ -5,7 +5,7 @@
  *     Kafka asks this before it looks at the log, so these refusals know no log start; then {@link inspectBaseOffset}.
  *  2. The caller compares the CRC-32C, over whatever copy of the bytes it has at hand.
  *  3. {@link inspectRecords}: do the records agree with the header, are timestamps and keys allowed (LG1, LG5, LG6)?
- *  4. {@link checkProducer}: epochs and sequences (IP1–IP5).
+ *  4. {@link checkProducer}: epochs, sequences and transactions (IP1–IP5, TX10), or {@link checkMarker} (TX7).
  *
  * The same fault has the same answer as in Kafka 4.3: bytes that cannot be a batch are `corruptBatch`, a batch that contradicts itself
  * or its request is `invalidRecord`.
@@ -33,6 +33,7 @@ import {
 import type { AppendRequest, LogConfig, LogErrorKind } from "./engine.ts";
 import { addSequence, type ProducerBatch, type ProducerStates } from "./producer-state.ts";
 import { type RecordScan, scanRecords } from "./record-scan.ts";
+import { type Marker, readMarker } from "./transaction-markers.ts";
 
 /** Why a batch is refused, in words for people and with the records at fault. */
 export interface AppendFault {
@@ -150,7 +151,7 @@ export function inspectHeader(
   info.baseSequence = baseSequence(records, 0);
   info.lastSequence = -1;
   if (info.producerId >= 0 && !info.isControl) {
-    if (info.baseSequence < 0) {
+    if (info.baseSequence < 0 && request.origin === "client") {
       return fault(
         "invalidRecord",
         `Producer ${info.producerId} with sequence ${info.baseSequence}`,
@@ -218,16 +219,40 @@ export function inspectRecords(
 export function checkProducer(
   producers: ProducerStates,
   info: BatchInfo,
+  request: AppendRequest,
 ): ProducerBatch | AppendFault | null {
   const { producerId: id, producerEpoch: epoch, baseSequence: first, lastSequence: last } = info;
-  const duplicate = producers.findDuplicate(id, epoch, first, last);
+  const isClient = request.origin === "client";
+  const duplicate = isClient ? producers.findDuplicate(id, epoch, first, last) : null;
   if (duplicate !== null) return duplicate;
-  const problem = producers.check(id, epoch, first);
+  const startsAtZero = info.isTransactional && request.transactionVersion === 2;
+  const problem =
+    (isClient
+      ? producers.check(id, epoch, first, startsAtZero)
+      : producers.checkEpoch(id, epoch)) ?? producers.checkTransaction(id, info.isTransactional);
   if (problem === null) return null;
   return fault(problem, `Producer ${id} with epoch ${epoch} and sequences ${first} to ${last}`);
 }
 
-export function isFault(result: ProducerBatch | AppendFault): result is AppendFault {
+/** Whether the control batch may be appended: the end marker in it, or why not. */
+export function checkMarker(
+  producers: ProducerStates,
+  bytes: Buffer,
+  info: BatchInfo,
+  request: AppendRequest,
+): Marker | AppendFault {
+  const { producerId: id, producerEpoch: epoch } = info;
+  const marker = info.isTransactional ? readMarker(bytes, id, epoch, info.maxTimestamp) : null;
+  if (marker === null) return fault("invalidRecord", "The control batch is no end marker");
+  const { coordinatorEpoch } = marker;
+  const version = request.transactionVersion ?? 0;
+  const problem = producers.checkMarker(id, epoch, coordinatorEpoch, version);
+  if (problem === null) return marker;
+  const from = `a coordinator of epoch ${coordinatorEpoch}`;
+  return fault(problem, `End marker for producer ${id} with epoch ${epoch} from ${from}`);
+}
+
+export function isFault(result: ProducerBatch | Marker | AppendFault): result is AppendFault {
   return "error" in result;
 }
 

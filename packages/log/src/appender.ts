@@ -21,6 +21,7 @@ import {
 import {
   type AppendFault,
   BatchInfo,
+  checkMarker,
   checkProducer,
   fault,
   inspectBaseOffset,
@@ -41,6 +42,7 @@ import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
 import { Segment } from "./segment.ts";
 import type { TailMemory } from "./tail-memory.ts";
+import { applyMarker, type Marker } from "./transaction-markers.ts";
 
 /** What appending needs of the engine. */
 export interface AppendContext {
@@ -108,6 +110,8 @@ export class Appender {
   readonly #info = new BatchInfo();
   /** Whether the bytes to store differ from those that were copied into the journal. */
   #isChanged = false;
+  /** The end marker in the batch being staged. */
+  #marker: Marker | null = null;
   #waiting: Append[] = [];
 
   constructor(context: AppendContext) {
@@ -188,8 +192,13 @@ export class Appender {
 
     const stored = this.#checkRecords(bytes, topic, nowMs);
     if (!Buffer.isBuffer(stored)) return this.#fail(append, log, stored);
-    if (info.producerId >= 0 && !info.isControl) {
-      const duplicate = checkProducer(log.producers ?? NO_PRODUCERS, info);
+    this.#marker = null;
+    if (info.producerId >= 0 && info.isControl) {
+      const marker = checkMarker(log.producers ?? NO_PRODUCERS, bytes, info, request);
+      if (isFault(marker)) return this.#fail(append, log, marker);
+      this.#marker = marker;
+    } else if (info.producerId >= 0) {
+      const duplicate = checkProducer(log.producers ?? NO_PRODUCERS, info, request);
       if (duplicate !== null) {
         if (isFault(duplicate)) return this.#fail(append, log, duplicate);
         return this.#repeat(append, log, duplicate);
@@ -299,7 +308,8 @@ export class Appender {
     );
     log.push(batch);
     tail.add(batch);
-    if (info.producerId >= 0 && !info.isControl) this.#remember(log, baseOffset, lastOffset, nowMs);
+    if (this.#marker !== null) applyMarker(log, segment, this.#marker, baseOffset, nowMs);
+    else if (info.producerId >= 0) this.#remember(log, baseOffset, lastOffset, nowMs);
     if (log.gatheringGroup !== journal.gathering) {
       log.gatheringGroup = journal.gathering;
       journal.gathering.touched.push(log);
@@ -328,8 +338,10 @@ export class Appender {
         lastOffset,
         timestampMs: info.maxTimestamp,
       },
+      info.isTransactional,
       nowMs,
       log.highWatermark,
+      log.writtenOffset,
     );
   }
 
@@ -370,7 +382,8 @@ export class Appender {
     append.large = null;
     if (log.isDeleted) return this.#refuse(append, "unknownTopic");
     if (large.hasFailed) return this.#refuse(append, "storage");
-    // Other requests have used the info since this one was validated only if it had to wait; fill it again.
+    // Other requests have used the info since this one was validated only if it had to wait; fill it again. No marker is so large.
+    this.#marker = null;
     const info = this.#info;
     inspectBatch(bytes, { ...append.request, origin: "coordinator" }, log.topic.config, info);
     inspectHeader(bytes, append.request, log.topic.config, info);

@@ -16,8 +16,10 @@
  *
  * A partition: number i32, log start i64, end i64, snapshot offset i64, segments u32 (base i64, size u32, max timestamp i64, its
  * offset i64, first timestamp i64, created i64, finished u8, offset entries u32, time entries u32), leader epochs u32 (epoch i32, start i64),
- * producers u32 (id i64, last seen i64, coordinator epoch i32, open transaction i64, batches u8: epoch i16, first sequence i32,
- * last sequence i32, base offset i64, last offset i64, timestamp i64).
+ * producers u32 (id i64, last seen i64, −1 i32, −1 i64, batches u8: epoch i16, first sequence i32, last sequence i32, base offset i64,
+ * last offset i64, timestamp i64). Where there have been transactions there follow: producers u32 (id i64, last seen i64, offset i64,
+ * epoch i16, coordinator epoch i32, open transaction i64, timestamp i64: the last mark of each), segments with aborted transactions u32
+ * (base i64, entries in its file u32, others u32, and those in the format of the file).
  *
  * The file is replaced atomically, so there is always a whole one. One that fails its CRC is corruption, which is reported.
  */
@@ -26,14 +28,26 @@ import { CorruptLog } from "./errors.ts";
 import type { JournalCut } from "./journal.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { PartitionLog } from "./partition-log.ts";
-import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
+import {
+  type ProducerBatch,
+  type ProducerEntry,
+  ProducerStates,
+  type TransactionMark,
+} from "./producer-state.ts";
 import { Segment } from "./segment.ts";
+import {
+  ABORTED_ENTRY_BYTES,
+  type AbortedTransaction,
+  decodeAborted,
+  encodeAborted,
+} from "./transaction-index.ts";
 
 export const CHECKPOINT_FILE = "log-checkpoint";
 const MAGIC = 0x4f54_4331;
 const HEADER_BYTES = 36;
 const SEGMENT_BYTES = 53;
 const REMEMBERED_BATCHES = 5;
+const MARK_BYTES = 46;
 
 export interface CheckpointHeader {
   readonly isClean: boolean;
@@ -136,8 +150,15 @@ export function encodePartition(log: PartitionLog): Buffer {
   let epochCount = 0;
   while (epochCount * 2 < epochs.length && epochs[epochCount * 2 + 1]! < end) epochCount++;
   const producers = encodeProducers(log, end);
+  const transactions = encodeTransactions(log, end);
   const bytes = Buffer.alloc(
-    28 + 4 + segments.length * SEGMENT_BYTES + 4 + epochCount * 12 + producers.length,
+    28 +
+      4 +
+      segments.length * SEGMENT_BYTES +
+      4 +
+      epochCount * 12 +
+      producers.length +
+      transactions.length,
   );
   let at = bytes.writeInt32BE(log.partition, 0);
   at = writeInt64(bytes, at, log.logStart);
@@ -160,7 +181,8 @@ export function encodePartition(log: PartitionLog): Buffer {
     at = bytes.writeInt32BE(epochs[i * 2]!, at);
     at = writeInt64(bytes, at, epochs[i * 2 + 1]!);
   }
-  producers.copy(bytes, at);
+  at += producers.copy(bytes, at);
+  transactions.copy(bytes, at);
   return bytes;
 }
 
@@ -205,7 +227,11 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
     epochs.push(bytes.readInt32BE(at), readInt64(bytes, at + 4));
   }
   log.epochs = new LeaderEpochs(epochs);
-  decodeProducers(bytes, at, log);
+  const entries = new Map<number, ProducerEntry>();
+  at = decodeProducers(bytes, at, entries);
+  decodeTransactions(bytes, at, log, entries);
+  if (entries.size > 0) log.producers = new ProducerStates();
+  for (const entry of entries.values()) log.producers!.restore(entry);
 }
 
 function encodeProducers(log: PartitionLog, end: number): Buffer {
@@ -220,8 +246,8 @@ function encodeProducers(log: PartitionLog, end: number): Buffer {
     const bytes = Buffer.alloc(29 + batches.length * 34);
     let at = writeInt64(bytes, 0, entry.producerId);
     at = writeInt64(bytes, at, entry.lastSeenMs);
-    at = bytes.writeInt32BE(entry.coordinatorEpoch, at);
-    at = writeInt64(bytes, at, entry.openTransactionOffset);
+    at = bytes.writeInt32BE(-1, at);
+    at = writeInt64(bytes, at, -1);
     at = bytes.writeUInt8(batches.length, at);
     for (const batch of batches) {
       at = bytes.writeInt16BE(batch.epoch, at);
@@ -237,13 +263,15 @@ function encodeProducers(log: PartitionLog, end: number): Buffer {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-function decodeProducers(bytes: Buffer, start: number, log: PartitionLog): void {
+function decodeProducers(
+  bytes: Buffer,
+  start: number,
+  entries: Map<number, ProducerEntry>,
+): number {
   let at = start + 4;
   for (let count = bytes.readUInt32BE(start); count > 0; count--) {
     const producerId = readInt64(bytes, at);
     const lastSeenMs = readInt64(bytes, at + 8);
-    const coordinatorEpoch = bytes.readInt32BE(at + 16);
-    const openTransactionOffset = readInt64(bytes, at + 20);
     const batchCount = bytes[at + 28]!;
     at += 29;
     const batches: ProducerBatch[] = [];
@@ -257,16 +285,80 @@ function decodeProducers(bytes: Buffer, start: number, log: PartitionLog): void 
         timestampMs: readInt64(bytes, at + 26),
       });
     }
-    log.producers ??= new ProducerStates();
-    log.producers.restore({
-      producerId,
-      batches,
-      lastSeenMs,
-      coordinatorEpoch,
-      openTransactionOffset,
+    entries.set(producerId, { producerId, batches, marks: [], lastSeenMs });
+  }
+  return at;
+}
+
+/** Empty when there have been no transactions. */
+function encodeTransactions(log: PartitionLog, end: number): Buffer {
+  const marks: { readonly entry: ProducerEntry; readonly mark: TransactionMark }[] = [];
+  for (const entry of log.producers?.entries() ?? []) {
+    const mark = entry.marks.findLast(({ offset }) => offset < end);
+    if (mark !== undefined) marks.push({ entry, mark });
+  }
+  const aborting = log.hasAborted
+    ? log.segments.filter(({ baseOffset, aborted }) => baseOffset <= end && aborted.size > 0)
+    : [];
+  if (marks.length === 0 && aborting.length === 0) return Buffer.alloc(0);
+  const head = Buffer.alloc(8 + marks.length * MARK_BYTES);
+  let at = head.writeUInt32BE(marks.length, 0);
+  for (const { entry, mark } of marks) {
+    at = writeInt64(head, at, entry.producerId);
+    at = writeInt64(head, at, entry.lastSeenMs);
+    at = writeInt64(head, at, mark.offset);
+    at = head.writeInt16BE(mark.epoch, at);
+    at = head.writeInt32BE(mark.coordinatorEpoch, at);
+    at = writeInt64(head, at, mark.openOffset);
+    at = writeInt64(head, at, mark.timestampMs);
+  }
+  head.writeUInt32BE(aborting.length, at);
+  const parts: Buffer[] = [head];
+  for (const { baseOffset, aborted } of aborting) {
+    const pending = aborted.pending.filter(({ lastOffset }) => lastOffset < end);
+    const part = Buffer.alloc(16);
+    at = writeInt64(part, 0, baseOffset);
+    at = part.writeUInt32BE(aborted.persisted, at);
+    part.writeUInt32BE(pending.length, at);
+    parts.push(part, encodeAborted(pending));
+  }
+  return Buffer.concat(parts);
+}
+
+function decodeTransactions(
+  bytes: Buffer,
+  start: number,
+  log: PartitionLog,
+  entries: Map<number, ProducerEntry>,
+): void {
+  if (start === bytes.length) return;
+  let at = start + 4;
+  for (let count = bytes.readUInt32BE(start); count > 0; count--, at += MARK_BYTES) {
+    const producerId = readInt64(bytes, at);
+    const lastSeenMs = readInt64(bytes, at + 8);
+    const entry = entries.get(producerId) ?? { producerId, batches: [], marks: [], lastSeenMs };
+    entries.set(producerId, entry);
+    entry.marks.push({
+      offset: readInt64(bytes, at + 16),
+      epoch: bytes.readInt16BE(at + 24),
+      coordinatorEpoch: bytes.readInt32BE(at + 26),
+      openOffset: readInt64(bytes, at + 30),
+      timestampMs: readInt64(bytes, at + 38),
     });
   }
-  log.firstOpenTransactionOffset = log.producers?.firstOpenTransactionOffset() ?? -1;
+  let segments = bytes.readUInt32BE(at);
+  for (at += 4; segments > 0; segments--) {
+    const base = readInt64(bytes, at);
+    const persisted = bytes.readUInt32BE(at + 8);
+    const pending: AbortedTransaction[] = [];
+    const count = bytes.readUInt32BE(at + 12);
+    at += 16;
+    for (let i = 0; i < count; i++, at += ABORTED_ENTRY_BYTES) {
+      pending.push(decodeAborted(bytes, at)!);
+    }
+    log.segments.find(({ baseOffset }) => baseOffset === base)!.aborted.restore(persisted, pending);
+    log.hasAborted = true;
+  }
 }
 
 function writeInt64(bytes: Buffer, at: number, value: number): number {

@@ -10,6 +10,7 @@
  * A crash between any two steps leaves the old checkpoint with a longer journal behind it; replay skips what it finds below a
  * partition's end. Appends go on all the while. What fails is reported, and everything is dirty as before for the next attempt.
  */
+import type { AbortedTransactions } from "./aborted-transactions.ts";
 import {
   CHECKPOINT_FILE,
   type CheckpointTopic,
@@ -33,15 +34,22 @@ export class Checkpointer {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #writer: SegmentWriter;
+  readonly #aborted: AbortedTransactions;
   #running: Promise<void> | null = null;
   #isRetrying = false;
   /** Where replay starts as of the last checkpoint that succeeded. */
   #lastCutLsn = 0;
 
-  constructor(state: EngineState, files: PartitionFiles, writer: SegmentWriter) {
+  constructor(
+    state: EngineState,
+    files: PartitionFiles,
+    writer: SegmentWriter,
+    aborted: AbortedTransactions,
+  ) {
     this.#state = state;
     this.#files = files;
     this.#writer = writer;
+    this.#aborted = aborted;
   }
 
   /** Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. */
@@ -146,6 +154,7 @@ export class Checkpointer {
     if (log.isDeleted || log.segments.length === 0) return;
     await writer.exclusively(log, async () => {
       await writer.finishRolled(log);
+      await this.#aborted.persist(log);
       const { active } = log;
       if (isClean) {
         active.addTimeEntry();

@@ -27,6 +27,8 @@ export interface LogEngine {
   deleteRecords(requests: readonly DeleteRecordsRequest[]): Promise<readonly DeleteRecordsResult[]>;
   /** Offsets and sizes as of now, without touching the disk; null for an unknown partition. */
   describe(topicId: string, partition: number): PartitionDescription | null;
+  /** What the partition remembers of producers, as of now and without touching the disk; null for an unknown partition (DescribeProducers). */
+  describeProducers(topicId: string, partition: number): readonly ProducerDescription[] | null;
   /** Total and usable bytes of the volume. */
   capacity(): Promise<{ readonly totalBytes: number; readonly usableBytes: number }>;
 
@@ -84,6 +86,12 @@ export interface AppendRequest {
   readonly allowsZstd: boolean;
   /** Whether the request carried a transactional id; without one a transactional batch is refused. */
   readonly isTransactional: boolean;
+  /**
+   * `client`: 2 when the request adds partitions to transactions by itself (Produce v12), so that a producer nothing is known of starts at
+   * sequence 0 (IP3). `coordinator`: of the transaction that its markers end; from 2 on their epoch is above that of the transaction (TX7).
+   * Default 0.
+   */
+  readonly transactionVersion?: 0 | 1 | 2;
   readonly partitions: readonly AppendPartition[];
 }
 
@@ -113,6 +121,8 @@ export type LogErrorKind =
   | "invalidProducerEpoch"
   | "unknownProducerId"
   | "invalidTransactionState"
+  /** An end marker of a coordinator that has been replaced. */
+  | "coordinatorFenced"
   | "transactionalIdRequired"
   | "notEnoughReplicas"
   | "offsetOutOfRange"
@@ -215,6 +225,19 @@ export interface DeleteRecordsRequest {
 export interface DeleteRecordsResult {
   readonly error: LogErrorKind | null;
   readonly lowWatermark: number;
+}
+
+/** A producer as a partition knows it. */
+export interface ProducerDescription {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** −1 when it has not written with this epoch. */
+  readonly lastSequence: number;
+  readonly lastTimestampMs: number;
+  /** Of the newest end marker; −1 when there was none. */
+  readonly coordinatorEpoch: number;
+  /** −1 when no transaction is open. */
+  readonly currentTxnStartOffset: number;
 }
 
 export interface PartitionDescription {

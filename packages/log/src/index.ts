@@ -12,6 +12,7 @@ export type {
   OffsetAnswer,
   OffsetQuery,
   PartitionDescription,
+  ProducerDescription,
   ReadPartition,
   ReadRequest,
   ReadResult,

@@ -10,6 +10,7 @@
  * wait for a checkpoint to succeed.
  */
 import { dirname } from "node:path";
+import { AbortedTransactions } from "./aborted-transactions.ts";
 import { Appender } from "./appender.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type {
@@ -24,6 +25,7 @@ import type {
   OffsetAnswer,
   OffsetQuery,
   PartitionDescription,
+  ProducerDescription,
   ReadRequest,
   ReadResult,
   TopicLog,
@@ -35,6 +37,7 @@ import { OffsetLookup } from "./offset-lookup.ts";
 import { defaultOptions, type LocalLogOptions, type ResolvedOptions } from "./options.ts";
 import { PartitionFiles } from "./partition-files.ts";
 import { noProbe } from "./probe.ts";
+import { describeProducers } from "./producer-state.ts";
 import { epochError, Reader } from "./reader.ts";
 import { type Recovered, Recovery } from "./recovery.ts";
 import { Retention } from "./retention.ts";
@@ -66,9 +69,10 @@ export class LocalLogEngine implements LogEngine {
     this.#state = state;
     this.#writer = new SegmentWriter(state, files);
     this.#segments = new SegmentReader(state, files);
-    this.#checkpointer = new Checkpointer(state, files, this.#writer);
+    const aborted = new AbortedTransactions(state, files);
+    this.#checkpointer = new Checkpointer(state, files, this.#writer, aborted);
     this.#appender = new Appender(state);
-    this.#reader = new Reader(state, this.#segments);
+    this.#reader = new Reader(state, this.#segments, aborted);
     this.#lookup = new OffsetLookup(state, this.#segments);
     this.#retention = new Retention(state, files, this.#writer, this.#segments);
     this.#remover = new TopicRemover(state, files, this.#writer, this.#segments);
@@ -226,6 +230,13 @@ export class LocalLogEngine implements LogEngine {
     };
   }
 
+  describeProducers(topicId: string, partition: number): readonly ProducerDescription[] | null {
+    const topic = this.#state.findTopic(topicId);
+    const log = topic === null ? null : this.#state.findLog(topic, partition);
+    if (log === null) return null;
+    return log.producers === null ? [] : describeProducers(log.producers);
+  }
+
   capacity(): Promise<{ readonly totalBytes: number; readonly usableBytes: number }> {
     return this.#state.options.fileSystem.capacity(this.#state.options.directory);
   }
@@ -285,11 +296,14 @@ export class LocalLogEngine implements LogEngine {
       const log = group.touched[i]!;
       if (log.isDeleted) continue;
       const from = log.highWatermark;
+      const stableFrom = log.lastStableOffset;
       const end = group.ends[i]!;
       const bytes = log.advance(end);
+      const stableEnd = log.lastStableOffset;
+      const isStable = stableFrom === from && stableEnd === end;
       probe.appended(log.topic.name, bytes, end - from);
       state.markDirty(log);
-      waiters.gained(log, bytes);
+      waiters.gained(log, bytes, isStable ? bytes : log.bytesBetween(stableFrom, stableEnd));
       if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
     if (group.touched.length > 0) {

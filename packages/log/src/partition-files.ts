@@ -1,5 +1,5 @@
 /**
- * Names and folders of partitions on disk, as Kafka has them: `<topic>-<partition>/` with `%020d.log`, `.index`, `.timeindex`, `.snapshot`,
+ * Names and folders of partitions on disk, as Kafka has them: `<topic>-<partition>/` with `%020d.log`, `.index`, `.timeindex`, `.txnindex`, `.snapshot`,
  * `leader-epoch-checkpoint` and `partition.metadata`. Folders are made when the first segment is written, not when a topic is created.
  */
 import { type FileSystem, FileSystemError } from "@ottla/platform";
@@ -99,7 +99,7 @@ export class PartitionFiles {
 
   /** Removes the files of a segment; what is not there is fine. */
   async removeSegment(log: PartitionLog, baseOffset: number): Promise<void> {
-    for (const ending of ["log", "index", "timeindex", "snapshot"]) {
+    for (const ending of ["log", "index", "timeindex", "txnindex", "snapshot"]) {
       await this.#fileSystem.remove(this.segmentPath(log, baseOffset, ending));
     }
   }

@@ -89,8 +89,8 @@ export class PartitionLog {
   epochs = new LeaderEpochs();
   /** null until an idempotent producer writes. */
   producers: ProducerStates | null = null;
-  /** First offset of the earliest open transaction, or −1. */
-  firstOpenTransactionOffset = -1;
+  /** Whether any segment may know of an aborted transaction. */
+  hasAborted = false;
   /** Parked reads that look at this partition. */
   readers: Set<ReadWaiter> | null = null;
   /** The group that gathers, when it has a batch of this partition. */
@@ -130,10 +130,12 @@ export class PartitionLog {
     this.partition = partition;
   }
 
-  /** Everything below may be read by isolated readers (TX11). */
+  /** Everything below may be read by isolated readers (TX11): all its transactions have ended, durably. */
   get lastStableOffset(): number {
-    const open = this.firstOpenTransactionOffset;
-    return open >= 0 && open < this.highWatermark ? open : this.highWatermark;
+    const open = this.producers === null ? -1 : this.producers.firstOpenOffset;
+    return open >= 0 && open < this.highWatermark
+      ? Math.max(open, this.logStart)
+      : this.highWatermark;
   }
 
   get active(): Segment {
@@ -166,8 +168,22 @@ export class PartitionLog {
       bytes += batch.sizeBytes;
     }
     this.highWatermark = end;
+    this.producers?.settle(end);
     this.unwrittenBytes += bytes;
     return bytes;
+  }
+
+  /** Bytes of the batches in `[from, to)`; Infinity when memory does not reach that far back. */
+  bytesBetween(from: number, to: number): number {
+    if (from >= to) return 0;
+    const start = this.indexOf(from);
+    if (start < 0) return Infinity;
+    let bytes = 0;
+    for (let index = start; ; index++) {
+      const batch = this.at(index);
+      if (batch === null || batch.baseOffset >= to) return bytes;
+      bytes += batch.sizeBytes;
+    }
   }
 
   /** The oldest batch leaves memory. */

@@ -4,36 +4,38 @@
  * version int16 = 1 | CRC-32C of what follows uint32 | count int32 | per producer: id int64, epoch int16, last sequence int32, last offset int64,
  * offset delta int32, timestamp int64, coordinator epoch int32, first offset of the open transaction int64 (−1 for none)
  *
+ * Last sequence and last offset are −1 and the delta is 0 when the producer has written nothing with this epoch, only a coordinator for it.
  * It keeps one batch per producer; the engine's own checkpoint keeps all five, and is what a restart uses. The snapshot is
  * for tools, and for rebuilding from the segments alone.
  */
 import { crc32c } from "@ottla/protocol";
-import type { ProducerBatch, ProducerEntry } from "./producer-state.ts";
+import { type ProducerEntry, type ProducerSummary, summarize } from "./producer-state.ts";
 
 const VERSION = 1;
 const HEADER_BYTES = 10;
 const ENTRY_BYTES = 46;
 
-/** Producers with a batch below `endOffset`. */
+/** Producers as they were when the log ended at `endOffset`. */
 export function encodeSnapshot(entries: Iterable<ProducerEntry>, endOffset: number): Buffer {
-  const kept: { entry: ProducerEntry; batch: ProducerBatch }[] = [];
+  const kept: ProducerSummary[] = [];
   for (const entry of entries) {
-    const batch = entry.batches.findLast(({ lastOffset }) => lastOffset < endOffset);
-    if (batch !== undefined) kept.push({ entry, batch });
+    const summary = summarize(entry, endOffset);
+    if (summary !== null) kept.push(summary);
   }
   const bytes = Buffer.alloc(HEADER_BYTES + kept.length * ENTRY_BYTES);
   bytes.writeInt16BE(VERSION, 0);
   bytes.writeInt32BE(kept.length, 6);
   let at = HEADER_BYTES;
-  for (const { entry, batch } of kept) {
-    bytes.writeBigInt64BE(BigInt(entry.producerId), at);
-    bytes.writeInt16BE(batch.epoch, at + 8);
-    bytes.writeInt32BE(batch.lastSequence, at + 10);
-    bytes.writeBigInt64BE(BigInt(batch.lastOffset), at + 14);
-    bytes.writeInt32BE(batch.lastOffset - batch.baseOffset, at + 22);
-    bytes.writeBigInt64BE(BigInt(batch.timestampMs), at + 26);
-    bytes.writeInt32BE(entry.coordinatorEpoch, at + 34);
-    bytes.writeBigInt64BE(BigInt(entry.openTransactionOffset), at + 38);
+  for (const producer of kept) {
+    const batch = producer.lastBatch;
+    bytes.writeBigInt64BE(BigInt(producer.producerId), at);
+    bytes.writeInt16BE(producer.epoch, at + 8);
+    bytes.writeInt32BE(batch?.lastSequence ?? -1, at + 10);
+    bytes.writeBigInt64BE(BigInt(batch?.lastOffset ?? -1), at + 14);
+    bytes.writeInt32BE(batch === null ? 0 : batch.lastOffset - batch.baseOffset, at + 22);
+    bytes.writeBigInt64BE(BigInt(producer.lastTimestampMs), at + 26);
+    bytes.writeInt32BE(producer.coordinatorEpoch, at + 34);
+    bytes.writeBigInt64BE(BigInt(producer.openOffset), at + 38);
     at += ENTRY_BYTES;
   }
   bytes.writeUInt32BE(crc32c(bytes, 6, bytes.length), 2);
@@ -52,20 +54,24 @@ export function decodeSnapshot(bytes: Buffer): readonly ProducerEntry[] | null {
     const lastOffset = Number(bytes.readBigInt64BE(at + 14));
     const delta = bytes.readInt32BE(at + 22);
     const timestampMs = Number(bytes.readBigInt64BE(at + 26));
+    const epoch = bytes.readInt16BE(at + 8);
+    const coordinatorEpoch = bytes.readInt32BE(at + 34);
+    const openOffset = Number(bytes.readBigInt64BE(at + 38));
     const batch = {
-      epoch: bytes.readInt16BE(at + 8),
+      epoch,
       firstSequence: firstSequence(lastSequence, delta),
       lastSequence,
       baseOffset: lastOffset - delta,
       lastOffset,
       timestampMs,
     };
+    const hasMark = lastOffset < 0 || coordinatorEpoch >= 0 || openOffset >= 0;
+    const offset = Math.max(openOffset, lastOffset);
     entries.push({
       producerId: Number(bytes.readBigInt64BE(at)),
-      batches: [batch],
+      batches: lastOffset < 0 ? [] : [batch],
+      marks: hasMark ? [{ offset, epoch, coordinatorEpoch, openOffset, timestampMs }] : [],
       lastSeenMs: timestampMs,
-      coordinatorEpoch: bytes.readInt32BE(at + 34),
-      openTransactionOffset: Number(bytes.readBigInt64BE(at + 38)),
     });
   }
   return entries;
@@ -73,5 +79,6 @@ export function decodeSnapshot(bytes: Buffer): readonly ProducerEntry[] | null {
 
 /** Sequences wrap, so the first of a batch may be greater than its last. */
 function firstSequence(lastSequence: number, delta: number): number {
+  if (lastSequence < 0) return lastSequence;
   return lastSequence >= delta ? lastSequence - delta : 0x7fff_ffff - (delta - lastSequence) + 1;
 }

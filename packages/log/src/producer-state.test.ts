@@ -163,7 +163,9 @@ test("a failed group is forgotten without forgetting the five durable batches be
         lastOffset: sequence,
         timestampMs: 0,
       },
+      false,
       0,
+      5,
       5,
     );
   for (let i = 0; i < 10; i++) add(i);
@@ -184,7 +186,9 @@ test("LG16: a producer snapshot survives a round trip, and damage is noticed", (
       lastOffset: 42,
       timestampMs: 99,
     },
+    false,
     99,
+    43,
     43,
   );
   const bytes = encodeSnapshot(producers.entries(), 43);

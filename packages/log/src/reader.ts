@@ -6,6 +6,8 @@
  * with data always gets one whole batch.
  */
 import type { Clock } from "@ottla/platform";
+import { batchSize, lastOffset } from "@ottla/protocol";
+import type { AbortedTransactions } from "./aborted-transactions.ts";
 import type { LogErrorKind, ReadPartition, ReadRequest, ReadResult } from "./engine.ts";
 import type { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
@@ -31,6 +33,7 @@ export interface FoundRecords {
 }
 
 const NOTHING: FoundRecords = { records: [], sizeBytes: 0 };
+const NONE_ABORTED: readonly [] = [];
 
 /** From more batches than this, below this average size, a result is copied into one buffer. */
 const MERGED_BATCHES = 8;
@@ -48,10 +51,12 @@ interface Pass {
 export class Reader {
   readonly #context: ReaderContext;
   readonly #segments: SegmentReader;
+  readonly #aborted: AbortedTransactions;
 
-  constructor(context: ReaderContext, segments: SegmentReader) {
+  constructor(context: ReaderContext, segments: SegmentReader, aborted: AbortedTransactions) {
     this.#context = context;
     this.#segments = segments;
+    this.#aborted = aborted;
   }
 
   async read(request: ReadRequest): Promise<readonly ReadResult[]> {
@@ -103,10 +108,15 @@ export class Reader {
     return new Promise((resolve) => {
       const { signal } = request;
       const abort = () => waiters.finish(waiter, "timeout");
-      const waiter = new ReadWaiter(logs, missingBytes, (reason) => {
-        signal?.removeEventListener("abort", abort);
-        resolve(reason);
-      });
+      const waiter = new ReadWaiter(
+        logs,
+        request.isolation === "committed",
+        missingBytes,
+        (reason) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(reason);
+        },
+      );
       signal?.addEventListener("abort", abort);
       waiter.cancelTimer = clock.schedule(waitMs, () => waiters.finish(waiter, "timeout"));
       waiters.park(waiter);
@@ -131,16 +141,17 @@ export class Reader {
   async #collectCold(pass: Pass, index: number, cold: ColdRead): Promise<Pass> {
     const { log, asked } = cold;
     try {
-      const found = await this.#segments.read(
-        log,
-        asked.offset,
-        cold.limitOffset,
-        cold.maxBytes,
-        cold.mustReturn,
-      );
+      const { limitOffset, maxBytes, mustReturn } = cold;
+      const found =
+        cold.found ??
+        (await this.#segments.read(log, asked.offset, limitOffset, maxBytes, mustReturn));
+      const aborted =
+        pass.request.isolation === "committed"
+          ? await this.#aborted.load(log, asked.offset, endOf(found))
+          : null;
       if (log.isDeleted) this.#addError(pass, "unknownTopic");
       else if (asked.offset < log.logStart) this.#addError(pass, "offsetOutOfRange");
-      else this.#add(pass, log, asked, found);
+      else this.#add(pass, log, found, aborted);
     } catch (error) {
       this.#context.probe.storageFailed(error as Error);
       this.#addError(pass, "storage");
@@ -178,7 +189,7 @@ export class Reader {
         return null;
       }
       if (end.epoch < asked.lastFetchedEpoch || end.endOffset < asked.offset) {
-        this.#add(pass, log, asked, NOTHING, end);
+        this.#add(pass, log, NOTHING, NONE_ABORTED, end);
         pass.hasError = true;
         return null;
       }
@@ -192,25 +203,26 @@ export class Reader {
     const maxBytes = Math.min(asked.maxBytes, request.maxBytes - pass.sizeBytes);
     const mustReturn = !pass.hasData;
     if (asked.offset >= limitOffset || (maxBytes <= 0 && !mustReturn)) {
-      this.#add(pass, log, asked, NOTHING);
+      this.#add(pass, log, NOTHING, NONE_ABORTED);
       return null;
     }
     const index = log.indexOf(asked.offset);
-    if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn };
-    this.#add(
-      pass,
-      log,
-      asked,
-      readTail(log, index, asked.offset, limitOffset, maxBytes, mustReturn),
-    );
+    if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn, found: null };
+    const found = readTail(log, index, asked.offset, limitOffset, maxBytes, mustReturn);
+    let aborted: ReadResult["abortedTransactions"] = NONE_ABORTED;
+    if (log.hasAborted && request.isolation === "committed") {
+      aborted = this.#aborted.find(log, asked.offset, endOf(found));
+      if (aborted === null) return { log, asked, limitOffset, maxBytes, mustReturn, found };
+    }
+    this.#add(pass, log, found, aborted);
     return null;
   }
 
   #add(
     pass: Pass,
     log: PartitionLog,
-    _asked: ReadPartition,
     found: FoundRecords,
+    abortedTransactions: ReadResult["abortedTransactions"],
     divergingEpoch: ReadResult["divergingEpoch"] = null,
   ): void {
     if (found.sizeBytes > 0) pass.hasData = true;
@@ -223,7 +235,7 @@ export class Reader {
       records: found.records,
       sizeBytes: found.sizeBytes,
       divergingEpoch,
-      abortedTransactions: pass.request.isolation === "committed" ? [] : null,
+      abortedTransactions: pass.request.isolation === "committed" ? abortedTransactions : null,
     });
   }
 
@@ -248,6 +260,19 @@ interface ColdRead {
   readonly limitOffset: number;
   readonly maxBytes: number;
   readonly mustReturn: boolean;
+  /** What memory had, when only the aborted transactions are missing. */
+  readonly found: FoundRecords | null;
+}
+
+/** The offset behind the last batch; 0 when there is none. */
+function endOf({ records }: FoundRecords): number {
+  const buffer = records[records.length - 1];
+  if (buffer === undefined) return 0;
+  let at = 0;
+  for (let size = batchSize(buffer, at); at + size < buffer.length; size = batchSize(buffer, at)) {
+    at += size;
+  }
+  return lastOffset(buffer, at) + 1;
 }
 
 /** Older than ours: the reader missed a change; newer: we did. */

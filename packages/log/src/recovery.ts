@@ -22,6 +22,7 @@ import {
   baseSequence,
   crc32c,
   isControl,
+  isTransactional,
   lastOffsetDelta,
   maxTimestamp,
   producerEpoch,
@@ -39,6 +40,7 @@ import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
 import type { Segment } from "./segment.ts";
+import { applyMarker, readMarker } from "./transaction-markers.ts";
 
 export interface Recovered {
   readonly isFresh: boolean;
@@ -154,6 +156,8 @@ export class Recovery {
         const log = this.#logOf(entry.topicRef, entry.partition);
         if (log !== null) {
           log.logStart = Math.max(log.logStart, entry.offset);
+          log.epochs.removeBelow(log.logStart);
+          log.producers?.removeBelow(log.logStart);
           for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
           state.markDirty(log);
         }
@@ -217,7 +221,11 @@ export class Recovery {
     state.tail.add(batch);
     state.markDirty(log);
     const id = producerId(bytes, 0);
-    if (id >= 0 && !isControl(bytes, 0)) {
+    if (id >= 0 && isControl(bytes, 0)) {
+      const marker = readMarker(bytes, id, producerEpoch(bytes, 0), timestamp);
+      if (marker === null) throw new CorruptLog(path, position, "a control batch is no end marker");
+      applyMarker(log, segment, marker, base, state.clock.now());
+    } else if (id >= 0) {
       const firstSequence = baseSequence(bytes, 0);
       const lastSequence = addSequence(firstSequence, lastOffset - base);
       const epoch = producerEpoch(bytes, 0);
@@ -232,10 +240,13 @@ export class Recovery {
           lastOffset,
           timestampMs: timestamp,
         },
+        isTransactional(bytes, 0),
         state.clock.now(),
         log.logEnd,
+        log.writtenOffset,
       );
     }
+    log.producers?.settle(log.highWatermark);
   }
 
   #deleteTopic(topicId: string): void {

@@ -7,6 +7,7 @@
  */
 import { OffsetIndex } from "./offset-index.ts";
 import { TimeIndex } from "./time-index.ts";
+import { TransactionIndex } from "./transaction-index.ts";
 
 export interface SegmentState {
   readonly baseOffset: number;
@@ -40,6 +41,8 @@ export class Segment {
   bytesSinceIndex = 0;
   readonly index: OffsetIndex;
   readonly timeIndex: TimeIndex;
+  /** The aborted transactions whose markers are here. */
+  readonly aborted = new TransactionIndex();
 
   constructor(state: SegmentState, jitterMs: number) {
     this.baseOffset = state.baseOffset;
@@ -109,6 +112,7 @@ export class Segment {
     this.sizeBytes = sizeBytes;
     this.index.truncateTo(sizeBytes);
     this.timeIndex.truncateTo(nextOffset - this.baseOffset);
+    this.aborted.truncateTo(nextOffset);
     this.bytesSinceIndex = 0;
     if (sizeBytes === 0) {
       this.maxTimestamp = -1;

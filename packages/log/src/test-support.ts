@@ -3,6 +3,7 @@ import { type Clock, MemoryFileSystem, SystemClock, SystemRandom } from "@ottla/
 import {
   BatchWalker,
   baseOffset,
+  buildEndMarker,
   isBatchCrcValid,
   lastOffset,
   RECORD_BATCH_OVERHEAD,
@@ -155,6 +156,31 @@ export async function appendOne(
     appendRequest([{ topicId: id, partition, records }], options),
   );
   return results[0]!;
+}
+
+/** Appends an end marker, by default one that commits. */
+export function appendMarker(
+  engine: LocalLogEngine,
+  id: string,
+  partition: number,
+  producerId: number,
+  marker: {
+    readonly epoch: number;
+    readonly coordinatorEpoch?: number;
+    readonly type?: "abort" | "commit";
+    readonly timestampMs?: number;
+  },
+  options: Partial<AppendRequest> = {},
+): Promise<AppendResult> {
+  const records = buildEndMarker({
+    type: marker.type ?? "commit",
+    producerId,
+    producerEpoch: marker.epoch,
+    coordinatorEpoch: marker.coordinatorEpoch ?? 0,
+    timestampMs: marker.timestampMs ?? 1_000,
+  });
+  const coordinator = { origin: "coordinator", isTransactional: true } as const;
+  return appendOne(engine, id, partition, records, { ...coordinator, ...options });
 }
 
 export function readRequest(

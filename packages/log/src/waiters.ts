@@ -1,5 +1,6 @@
 /**
- * Reads that wait for data (LG9). A parked read is known to each of its partitions; when a high watermark moves, the bytes gained are
+ * Reads that wait for data (LG9). A parked read is known to each of its partitions; when a high watermark moves (or, for reads of committed
+ * data, a last stable offset), the bytes gained are
  * added to its account, and once they reach what it asked for it is read again, after the whole group commit has been
  * applied. So a wake-up costs a few additions per partition, whatever the number of parked reads elsewhere.
  */
@@ -8,6 +9,8 @@ import type { PartitionLog } from "./partition-log.ts";
 
 export class ReadWaiter {
   readonly logs: readonly PartitionLog[];
+  /** Whether it waits for committed data. */
+  readonly isCommitted: boolean;
   /** Bytes still missing; at zero or below the read is tried again. */
   missingBytes: number;
   isWoken = false;
@@ -16,10 +19,12 @@ export class ReadWaiter {
 
   constructor(
     logs: readonly PartitionLog[],
+    isCommitted: boolean,
     missingBytes: number,
     wake: (reason: WakeReason) => void,
   ) {
     this.logs = logs;
+    this.isCommitted = isCommitted;
     this.missingBytes = missingBytes;
     this.#wake = wake;
   }
@@ -58,12 +63,12 @@ export class ReadWaiters {
     if (this.#parked.delete(waiter)) waiter.finish(reason);
   }
 
-  /** Bytes of a partition became readable; {@link flush} follows. */
-  gained(log: PartitionLog, bytes: number): void {
+  /** Bytes of a partition became readable, and so many below its last stable offset; {@link flush} follows. */
+  gained(log: PartitionLog, bytes: number, stableBytes: number): void {
     this.version++;
     if (log.readers === null || log.readers.size === 0) return;
     for (const waiter of log.readers) {
-      waiter.missingBytes -= bytes;
+      waiter.missingBytes -= waiter.isCommitted ? stableBytes : bytes;
       if (waiter.missingBytes <= 0 && !waiter.isWoken) {
         waiter.isWoken = true;
         this.#woken.push(waiter);
