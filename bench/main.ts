@@ -1,17 +1,19 @@
 /**
- * `npm run bench -- [GROUP…] [options]`: Apache Kafka and Ottla on this machine, in alternation, as ratios.
+ * `npm run bench -- [GROUP…] [options]`: Apache Kafka and Ottla, or clients of either, on this machine, in alternation, as ratios.
  *
  *   node -C source bench/main.ts                       every group
  *   node -C source bench/main.ts thin --cells produce-16,fetch-hot --rounds 5 --seconds 5
+ *   node -C source bench/main.ts client --sides kafka,ottla --records 1000000
  *   node -C source bench/main.ts --quick               a few minutes
  *   node -C source bench/main.ts --write docs/benchmarks.md
  */
 import { parseArgs } from "node:util";
-import type { Cell, Settings } from "./cells/cell.ts";
+import type { Settings } from "./cells/cell.ts";
+import type { Group, RunOptions } from "./cells/group.ts";
 import { groups } from "./cells/index.ts";
-import { markdown, writeSection } from "./report.ts";
-import { type CellResult, compare } from "./rounds.ts";
-import { sides } from "./sides.ts";
+import { clientNamed } from "./client/group.ts";
+import { writeSection } from "./report.ts";
+import { type SideName, sides } from "./sides.ts";
 import { removeDirectoriesWhenInterrupted } from "./workspace.ts";
 
 const usage = `node -C source bench/main.ts [GROUP…] [options]
@@ -24,7 +26,9 @@ const usage = `node -C source bench/main.ts [GROUP…] [options]
   --in-flight N         requests under way on each connection, 5 unless told
   --fetch-mb N          data that fetch cells read, 1024 unless told
   --client-mb N         data that real clients send or read in a round, 1000 unless told
-  --sides kafka,ottla   only these; the clients group also has the ceiling
+  --records N           records that each client of the client group sends or reads in a run, 3,000,000 unless told
+  --clients A,B         of the client group only these: ottla, kafkajs, platformatic, kcat
+  --sides kafka,ottla   only these; the clients group also has the ceiling, the client group has Kafka alone unless told
   --dir DIR             parent of the data directories, on a real disk; /var/tmp unless told
   --quick               three rounds of two seconds on the cells that tell most
   --write FILE          replace the groups' sections of FILE, after every cell
@@ -41,6 +45,8 @@ const { values: flags, positionals } = parseArgs({
     "in-flight": { type: "string" },
     "fetch-mb": { type: "string" },
     "client-mb": { type: "string" },
+    records: { type: "string" },
+    clients: { type: "string" },
     sides: { type: "string" },
     dir: { type: "string" },
     quick: { type: "boolean", default: false },
@@ -57,6 +63,7 @@ const settings: Settings = {
   inFlight: amount(flags["in-flight"], 5),
   fetchBytes: amount(flags["fetch-mb"], flags.quick ? 256 : 1024) * 1e6,
   clientBytes: amount(flags["client-mb"], flags.quick ? 200 : 1000) * 1e6,
+  records: amount(flags.records, flags.quick ? 500_000 : 3_000_000),
   directory: flags.dir ?? "/var/tmp",
 };
 
@@ -75,44 +82,35 @@ function list(): void {
 }
 
 async function run(): Promise<void> {
-  const chosenSides = names(flags.sides ?? Object.keys(sides).join(","));
-  const unknown = chosenSides.find((name) => !(name in sides));
-  if (unknown !== undefined) throw new Error(`no side ${unknown}`);
+  const options: RunOptions = {
+    settings,
+    rounds,
+    sides: flags.sides === undefined ? null : names(flags.sides).map(sideNamed),
+    clients: flags.clients === undefined ? null : names(flags.clients).map(clientNamed),
+    command: command(),
+    log: (line) => process.stderr.write(`${line}\n`),
+  };
   for (const group of groups) {
-    const cells = group.cells.filter((cell) => isChosen(group.name, cell, group.quick));
-    const groupSides = group.sides.filter((name) => chosenSides.includes(name));
-    const results: CellResult[] = [];
-    for (const cell of cells) {
-      process.stderr.write(`${cell.name}: ${cell.about}\n`);
-      results.push(
-        await compare(
-          cell,
-          groupSides.map((name) => sides[name]),
-          settings,
-          rounds,
-          (line) => process.stderr.write(`${line}\n`),
-        ),
-      );
-      const section = markdown({
-        group: group.name,
-        about: group.about,
-        command: command(),
-        rounds,
-        directory: settings.directory,
-        hasCeiling: group.sides.includes("ceiling"),
-        results,
-      });
+    const cells = group.cells.map(({ name }) => name).filter((cell) => isChosen(group, cell));
+    let section = "";
+    for await (const { markdown, hasFailed } of group.run(cells, options)) {
+      section = markdown;
       if (flags.write) await writeSection(flags.write, group.name, section);
-      if (results.at(-1)!.failures.length > 0) process.exitCode = 1;
-      if (cell === cells.at(-1)) process.stdout.write(`## ${group.name}\n\n${section}\n\n`);
+      if (hasFailed) process.exitCode = 1;
     }
+    if (section !== "") process.stdout.write(`## ${group.name}\n\n${section}\n\n`);
   }
 }
 
-function isChosen(group: string, cell: Cell, quick: readonly string[]): boolean {
-  if (flags.cells) return names(flags.cells).includes(cell.name);
-  if (positionals.length > 0 && !positionals.includes(group)) return false;
-  return !flags.quick || quick.includes(cell.name);
+function isChosen(group: Group, cell: string): boolean {
+  if (flags.cells) return names(flags.cells).includes(cell);
+  if (positionals.length > 0 && !positionals.includes(group.name)) return false;
+  return !flags.quick || group.quick.includes(cell);
+}
+
+function sideNamed(name: string): SideName {
+  if (!Object.hasOwn(sides, name)) throw new Error(`no side ${name}`);
+  return name as SideName;
 }
 
 /** What was typed, for the document. */

@@ -87,7 +87,7 @@ function rows({ cell, samples }: CellResult, hasCeiling: boolean): string[] {
   });
 }
 
-function row(cells: readonly string[]): string {
+export function row(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
@@ -151,7 +151,8 @@ export function number(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-function machine(directory: string): string {
+/** What the numbers were measured on. */
+export function machine(directory: string): string {
   const [first] = cpus();
   const cores = `${cpus().length} × ${first?.model.trim() ?? "unknown CPU"}`;
   const gigabytes = Math.round(totalmem() / 2 ** 30);

@@ -30,6 +30,8 @@ export interface Settings {
   readonly fetchBytes: number;
   /** What each client sends or reads in a round. */
   readonly clientBytes: number;
+  /** What each client under comparison sends or reads in a run. */
+  readonly records: number;
   /** Parent of the data directories. */
   readonly directory: string;
 }
