@@ -68,6 +68,16 @@ export class RestartableBroker implements AsyncDisposable {
   /** Stops the broker and starts it again on the same port and data. */
   async restart(): Promise<void> {
     await this.#server.stop();
+    await this.#startAgain();
+  }
+
+  /** Kills the broker without warning and starts it again on the same port and data. */
+  async killAndRestart(): Promise<void> {
+    await this.#server.kill();
+    await this.#startAgain();
+  }
+
+  async #startAgain(): Promise<void> {
     this.#server = await startBroker[brokerKind()]({
       properties: this.#properties,
       dataDirectory: this.dataDirectory,
