@@ -18,6 +18,7 @@ const LOG_ERRORS: Record<LogErrorKind, ErrorName> = {
   invalidProducerEpoch: "INVALID_PRODUCER_EPOCH",
   unknownProducerId: "UNKNOWN_PRODUCER_ID",
   invalidTransactionState: "INVALID_TXN_STATE",
+  coordinatorFenced: "TRANSACTION_COORDINATOR_FENCED",
   transactionalIdRequired: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
   notEnoughReplicas: "NOT_ENOUGH_REPLICAS",
   offsetOutOfRange: "OFFSET_OUT_OF_RANGE",
