@@ -1,5 +1,5 @@
 /** CPU time and memory of a process, all its threads together, from /proc. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** Linux reports CPU time in hundredths of a second on every architecture Node runs on. */
 const ticksPerSecond = 100;
@@ -20,6 +20,11 @@ export interface Memory {
 export function memory(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   return { residentBytes: kilobytes(status, "VmRSS"), peakBytes: kilobytes(status, "VmHWM") };
+}
+
+/** Lets the peak begin anew at what is resident now. */
+export function resetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
 function kilobytes(status: string, field: string): number {

@@ -20,6 +20,8 @@ export type SideName = "kafka" | "ottla" | "ceiling";
 export interface StartOptions {
   readonly dataDirectory: string;
   readonly port: number;
+  /** Settings in Kafka's names, for what a cell needs to be set on both sides. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 export interface Side {

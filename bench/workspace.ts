@@ -21,26 +21,41 @@ export class Site implements AsyncDisposable {
   readonly side: Side;
   readonly directory: string;
   readonly #port: number;
+  readonly #properties: Readonly<Record<string, string>>;
   #broker: BrokerServer | null = null;
 
-  private constructor(side: Side, port: number, directory: string) {
+  private constructor(
+    side: Side,
+    port: number,
+    directory: string,
+    properties: Readonly<Record<string, string>>,
+  ) {
     this.side = side;
     this.#port = port;
     this.directory = directory;
+    this.#properties = properties;
   }
 
   /** A formatted, empty data directory; nothing is started yet. */
-  static async create(side: Side, parent: string): Promise<Site> {
+  static async create(
+    side: Side,
+    parent: string,
+    properties: Readonly<Record<string, string>> = {},
+  ): Promise<Site> {
     const directory = await mkdtemp(join(parent, `ottla-bench-${side.name}-`));
     directories.add(directory);
-    const site = new Site(side, await freePort(), directory);
+    const site = new Site(side, await freePort(), directory, properties);
     await side.format(directory);
     return site;
   }
 
   /** Creates and starts. */
-  static async started(side: Side, parent: string): Promise<Site> {
-    const site = await Site.create(side, parent);
+  static async started(
+    side: Side,
+    parent: string,
+    properties: Readonly<Record<string, string>> = {},
+  ): Promise<Site> {
+    const site = await Site.create(side, parent, properties);
     try {
       await site.start();
     } catch (error) {
@@ -65,7 +80,11 @@ export class Site implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    this.#broker = await this.side.start({ dataDirectory: this.directory, port: this.#port });
+    this.#broker = await this.side.start({
+      dataDirectory: this.directory,
+      port: this.#port,
+      properties: this.#properties,
+    });
   }
 
   async stop(): Promise<void> {

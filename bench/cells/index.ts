@@ -2,6 +2,7 @@
 import { clientGroup } from "../client/group.ts";
 import { brokerGroup } from "./broker-group.ts";
 import { clientCells } from "./clients.ts";
+import { eosCells } from "./eos.ts";
 import type { Group } from "./group.ts";
 import { lifecycleCells } from "./lifecycle.ts";
 import { thinCells } from "./thin.ts";
@@ -29,6 +30,14 @@ export const groups: readonly Group[] = [
     cells: clientCells,
     sides: ["kafka", "ottla", "ceiling"],
     quick: ["java-produce", "java-consume", "kcat-produce"],
+  }),
+  brokerGroup({
+    name: "eos",
+    about:
+      "Transactions and compaction. Transactional producers of @ottla/client, the same on both sides, commit at fixed intervals; every reader of committed records is counted against what was committed. The cleaner gets the same records on both sides, and what is left is compared with the last value of each key. CPU is the broker's.",
+    cells: eosCells,
+    sides: ["kafka", "ottla"],
+    quick: ["transactions-100ms", "compaction"],
   }),
   clientGroup,
 ];

@@ -1,6 +1,6 @@
 /** What the driver process is asked to do and what it answers. Both cross a process boundary as JSON. */
 
-export type Job = ProduceJob | FetchJob | LatencyJob;
+export type Job = ProduceJob | FetchJob | LatencyJob | TransactionJob | KeyedJob;
 
 interface Target {
   readonly port: number;
@@ -46,6 +46,25 @@ export interface LatencyJob extends Target {
   readonly ratePerSecond: number;
   readonly warmupSeconds: number;
   readonly seconds: number;
+}
+
+/** Producers that commit in an interval. The result's requests are transactions, its latencies those of the commits. */
+export interface TransactionJob extends Target {
+  readonly kind: "transactions";
+  readonly valueBytes: number;
+  readonly producers: number;
+  readonly commitEveryMs: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+}
+
+/** Fills partition 0 with records of random keys, or reads it and checks that the last value of each key is there. */
+export interface KeyedJob extends Target {
+  readonly kind: "fill-keys" | "check-keys";
+  readonly records: number;
+  /** How many different ones. */
+  readonly keys: number;
+  readonly valueBytes: number;
 }
 
 /** Of the measured window only. */
