@@ -10,6 +10,8 @@ import {
   TransactionalProducer,
   type TransactionalProducerOptions,
 } from "./producer/transactional-producer.ts";
+import type { ShareConsumerOptions } from "./share/options.ts";
+import { ShareConsumer } from "./share/share-consumer.ts";
 
 /**
  * The way into a cluster. Connections are opened when they are first needed; everything made from a client shares what it learnt about
@@ -47,6 +49,15 @@ export class Client {
   /** A consumer, which ends with the client at the latest. */
   consumer(options: ConsumerOptions = {}): Consumer {
     const consumer: Consumer = new Consumer(this.#cluster, options, () =>
+      this.#children.delete(consumer),
+    );
+    this.#children.add(consumer);
+    return consumer;
+  }
+
+  /** A consumer in a share group, which ends with the client at the latest. */
+  shareConsumer(options: ShareConsumerOptions): ShareConsumer {
+    const consumer: ShareConsumer = new ShareConsumer(this.#cluster, options, () =>
       this.#children.delete(consumer),
     );
     this.#children.add(consumer);

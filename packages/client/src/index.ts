@@ -113,6 +113,10 @@ export {
   type TransactionalProducerOptions,
   type TransactionalProducerState,
 } from "./producer/transactional-producer.ts";
+export type { AcknowledgementResult, AcknowledgeType } from "./share/acknowledgements.ts";
+export type { ShareConsumerOptions } from "./share/options.ts";
+export { ShareConsumer } from "./share/share-consumer.ts";
+export { ShareRecord } from "./share/share-record.ts";
 export type { BrokerAddress } from "./transport/brokers.ts";
 export type { Dial } from "./transport/connection.ts";
 export type { PartitionMetadata, TopicMetadata } from "./transport/metadata.ts";

@@ -22,8 +22,13 @@ export interface Target {
 }
 
 /** Groups that react quickly, and bounds that let a test ask for short sessions and locks. */
-const properties = {
+const classicProperties = {
   "group.initial.rebalance.delay.ms": "0",
+  "group.min.session.timeout.ms": "500",
+};
+
+const properties = {
+  ...classicProperties,
   "group.consumer.heartbeat.interval.ms": "200",
   "group.consumer.min.heartbeat.interval.ms": "200",
   "group.consumer.min.session.timeout.ms": "500",

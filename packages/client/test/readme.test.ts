@@ -13,7 +13,7 @@ const examples = [...text.matchAll(/^## (.+)\n[^#]*?```ts\n([\s\S]*?)```/gm)];
 test("there are examples", () => {
   assert.deepEqual(
     examples.map(([, title]) => title),
-    ["Administer", "Produce", "Consume", "Exactly once"],
+    ["Administer", "Produce", "Consume", "Share a queue", "Exactly once"],
   );
 });
 
@@ -29,7 +29,10 @@ forEachBroker((target) => {
   });
 
   for (const [, title, code] of examples) {
-    const skip = title === "Exactly once" ? target.skipTransactions : false;
+    const skip =
+      title === "Exactly once"
+        ? target.skipTransactions
+        : title === "Share a queue" && target.skipNewGroups;
     test(`the example "${title}" runs`, { skip }, async () => {
       const source = code!.replaceAll("localhost:9092", broker.bootstrap);
       const result = await run(

@@ -15,8 +15,8 @@ import { ClassicMember } from "../group/classic-member.ts";
 import { ConsumerMember } from "../group/consumer-member.ts";
 import type { GroupMetadata, Membership, ServerPattern } from "../group/membership.ts";
 import type { PartitionsByTopic } from "../group/subscription.ts";
-import { holdProcess } from "../transport/hold.ts";
 import { Fetcher } from "./fetcher.ts";
+import { News } from "./news.ts";
 import {
   type ConsumerOptions,
   type ResolvedConsumerOptions,
@@ -61,6 +61,7 @@ export class Consumer {
   readonly #fetcher: Fetcher;
   readonly #onClose: () => void;
   readonly #number: number;
+  readonly #news: News;
   readonly #states = new Map<string, Map<number, PartitionState>>();
   /** All partitions; polls start at `#turn`, so that each gets its turn. */
   #order: PartitionState[] = [];
@@ -68,7 +69,6 @@ export class Consumer {
   #member: Membership | null = null;
   #pattern: TopicPattern | null = null;
   #listener: RebalanceListener = {};
-  #wakePoll: (() => void) | null = null;
   #isPolling = false;
   #isClosed = false;
   #nextCommitMs = 0;
@@ -80,8 +80,9 @@ export class Consumer {
     this.#options = resolveConsumerOptions(options, [rangeAssignor, cooperativeStickyAssignor]);
     this.#onClose = onClose;
     this.#number = cluster.nextConsumer();
+    this.#news = new News(cluster);
     this.#fetcher = new Fetcher(cluster, `fetch-${this.#number}`, this.#options, () =>
-      this.#news(),
+      this.#news.tell(),
     );
     if (this.#options.groupId !== null) {
       this.#fetcher.lookUpCommitted = (states) => this.#lookUpCommitted(states);
@@ -124,7 +125,7 @@ export class Consumer {
         this.#cluster,
         topics,
         (names) => member.subscribe(names),
-        () => this.#news(),
+        () => this.#news.tell(),
       );
     } else {
       member.subscribe(topics);
@@ -163,7 +164,7 @@ export class Consumer {
   resume(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) this.#stateOf(partition).isPaused = false;
     this.#fetcher.wake();
-    this.#news();
+    this.#news.tell();
   }
 
   /** How far the position is behind the partition's end as last seen, or −1 before the first answer. */
@@ -189,7 +190,7 @@ export class Consumer {
       for (;;) {
         options.signal?.throwIfAborted();
         this.#throwIfClosed();
-        const news = this.#nextNews();
+        const news = this.#news.next();
         this.#pattern?.look();
         await this.#member?.advance();
         this.#throwIfClosed();
@@ -198,11 +199,10 @@ export class Consumer {
         const records = this.#collect(options.maxBytes ?? DEFAULT_POLL_BYTES);
         const leftMs = deadlineMs - this.#cluster.now();
         if (records.length > 0 || leftMs <= 0) return records;
-        await this.#wait(news, leftMs, options.signal);
+        await this.#news.wait(news, this.#waitMs(leftMs), options.signal);
       }
     } finally {
       this.#isPolling = false;
-      this.#wakePoll = null;
       this.#member?.endPoll();
     }
   }
@@ -296,7 +296,7 @@ export class Consumer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#pattern?.close();
-    this.#news();
+    this.#news.tell();
     try {
       if (this.#member !== null) await this.#member.close();
       else if (this.#commitsItself) await this.commit();
@@ -342,7 +342,13 @@ export class Consumer {
     };
     const Member = groupProtocol === "classic" ? ClassicMember : ConsumerMember;
     const role = `group-${this.#number}` as const;
-    return new Member(this.#cluster, groupId, role, this.#options, events, () => this.#news());
+    return new Member(this.#cluster, groupId, role, this.#options, events, () => this.#news.tell());
+  }
+
+  /** Topics that appear or grow are looked for in polls, however long one waits for records; commits are made in them. */
+  #waitMs(leftMs: number): number {
+    const untilCommitMs = this.#commitsItself ? this.#nextCommitMs - this.#cluster.now() : leftMs;
+    return Math.min(leftMs, untilCommitMs, this.#cluster.options.metadataMaxAgeMs);
   }
 
   #collect(maxBytes: number): PartitionRecords[] {
@@ -360,38 +366,6 @@ export class Consumer {
       if (!records.isEmpty) collected.push(records);
     }
     return collected;
-  }
-
-  #news(): void {
-    this.#wakePoll?.();
-  }
-
-  /** Resolves at the next news after this call, so that nothing between a look and the wait is missed. */
-  #nextNews(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wakePoll = resolve;
-    });
-  }
-
-  async #wait(news: Promise<void>, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const { clock, metadataMaxAgeMs } = this.#cluster.options;
-    const release = holdProcess();
-    const untilCommitMs = this.#commitsItself
-      ? this.#nextCommitMs - this.#cluster.now()
-      : timeoutMs;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    // Topics that appear or grow are looked for in polls, however long one waits for records.
-    const waitMs = Math.max(0, Math.min(timeoutMs, untilCommitMs, metadataMaxAgeMs));
-    const cancel = Number.isFinite(waitMs) ? clock.schedule(waitMs, resolve) : () => {};
-    const onAbort = () => resolve();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      await Promise.race([news, promise]);
-    } finally {
-      cancel();
-      release();
-      signal?.removeEventListener("abort", onAbort);
-    }
   }
 
   #stateOf({ topic, partition }: TopicPartition): PartitionState {
