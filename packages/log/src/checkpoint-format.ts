@@ -14,7 +14,7 @@
  * | 36 | … | per topic: reference u32, id 16 bytes, name u16 + text, partitions u32, then each: size u32 and that many bytes |
  * | end − 4 | 4 | CRC-32C of all before |
  *
- * A partition: number i32, log start i64, end i64, snapshot offset i64, segments u32 (base i64, size u32, max timestamp i64, its
+ * A partition: number i32, log start i64, end i64, −1 i64, segments u32 (base i64, size u32, max timestamp i64, its
  * offset i64, first timestamp i64, created i64, finished u8, offset entries u32, time entries u32), leader epochs u32 (epoch i32, start i64),
  * producers u32 (id i64, last seen i64, −1 i32, −1 i64, batches u8: epoch i16, first sequence i32, last sequence i32, base offset i64,
  * last offset i64, timestamp i64). Where there have been transactions there follow: producers u32 (id i64, last seen i64, offset i64,
@@ -163,7 +163,7 @@ export function encodePartition(log: PartitionLog): Buffer {
   let at = bytes.writeInt32BE(log.partition, 0);
   at = writeInt64(bytes, at, log.logStart);
   at = writeInt64(bytes, at, end);
-  at = writeInt64(bytes, at, log.snapshotOffset);
+  at = writeInt64(bytes, at, -1);
   at = bytes.writeUInt32BE(segments.length, at);
   for (const segment of segments) {
     at = writeInt64(bytes, at, segment.baseOffset);
@@ -196,7 +196,6 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
   log.logEnd = readInt64(bytes, 12);
   log.highWatermark = log.logEnd;
   log.writtenOffset = log.logEnd;
-  log.snapshotOffset = readInt64(bytes, 20);
   log.hasDirectory = true;
   log.checkpointBytes = bytes;
   let at = 32;

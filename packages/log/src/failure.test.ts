@@ -82,6 +82,21 @@ test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, i
   assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
 });
 
+test("LG17: appends that wait for memory go on when what filled it fails", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(7) });
+  await using engine = await openEngine({ fileSystem: disk, tailBytes: 1000 });
+  engine.openTopic(topic);
+  disk.inject({ operation: "write", code: "io", path: isJournal });
+  const value = "x".repeat(400);
+  const sent = Array.from({ length: 8 }, () =>
+    appendOne(engine, id, 0, makeBatch({ values: [value] })),
+  );
+  const results = await Promise.all(sent);
+  const failed = results.filter(({ error }) => error === "storage").length;
+  assert.ok(failed > 0 && failed < 8, `${failed} failed`);
+  assert.equal(engine.describe(id, 0)!.logEndOffset, 8 - failed);
+});
+
 test("LG17: failing flushes of segments free no journal and lose nothing", async () => {
   const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
   const clock = new SimulatedClock();

@@ -504,7 +504,9 @@ export class Journal {
     this.#handler.failed([group, gathered], error);
     for (const waiter of group.waiters) waiter.settle(error);
     for (const waiter of gathered.waiters) waiter.settle(error);
-    this.#offerRoom();
+    // Also those who waited for memory, which what failed has left.
+    this.#wasFull = false;
+    this.#handler.room();
   }
 
   #offerRoom(): void {

@@ -106,7 +106,7 @@ export class PartitionLog {
   hasDirectory = false;
   /** Producer snapshots taken at rolls that are not in files yet, oldest first. */
   snapshots: { readonly offset: number; readonly bytes: Buffer }[] = [];
-  /** Offset of the last producer snapshot taken. */
+  /** Offset of the last producer snapshot taken by this run: one of an earlier run may be torn, as snapshots are not flushed. */
   snapshotOffset = -1;
   /** The newest epoch in its `leader-epoch-checkpoint`. */
   writtenEpoch = -1;
