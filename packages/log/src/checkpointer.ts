@@ -2,7 +2,7 @@
  * Checkpoints: everything durable goes to its segments, the segments are flushed, and one file then says so; the journal before it is free.
  *
  *  1. Note the journal's cut: every group before it is durable, so its effects are below the high watermarks as they are now.
- *  2. Write each dirty partition up to its high watermark and flush its files.
+ *  2. Write each dirty partition up to its high watermark, flush its files, and describe it before anything else is written to them.
  *  3. Flush the folders with new names; wait for folders of deleted topics to have left their names.
  *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then.
  *  5. Release the journal before the cut.
@@ -108,7 +108,7 @@ export class Checkpointer {
       await this.#writeAll(logs, isClean);
       await this.#files.settled();
       await this.#files.syncDirectories();
-      for (const log of logs) log.checkpointBytes = log.isDeleted ? null : encodePartition(log);
+      for (const log of logs) if (log.isDeleted) log.checkpointBytes = null;
       const bytes = encodeCheckpoint(
         { isClean, cut, leaderEpoch: state.leaderEpoch, nextTopicRef: state.nextTopicRef },
         describeTopics(state),
@@ -151,7 +151,11 @@ export class Checkpointer {
   async #writeLog(log: PartitionLog, isClean: boolean): Promise<void> {
     const writer = this.#writer;
     await writer.write(log);
-    if (log.isDeleted || log.segments.length === 0) return;
+    if (log.isDeleted) return;
+    if (log.segments.length === 0) {
+      log.checkpointBytes = encodePartition(log);
+      return;
+    }
     await writer.exclusively(log, async () => {
       await writer.finishRolled(log);
       await this.#aborted.persist(log);
@@ -171,8 +175,10 @@ export class Checkpointer {
         await this.#files.writeLeaderEpochs(log);
         log.writtenEpoch = log.epochs.latest;
       }
+      // Described before anybody writes again: what is written later is not flushed yet, and replay would skip it.
+      await writer.sync(log);
+      log.checkpointBytes = encodePartition(log);
     });
-    await writer.sync(log);
   }
 
   async #writeCleanFiles(log: PartitionLog): Promise<void> {

@@ -239,6 +239,8 @@ export class SegmentWriter {
       if (paddedBytes > sizeBytes) segment.isPadded = true;
       await handle.write([target.subarray(0, paddedBytes)], start);
       this.#state.probe.segmentWritten(paddedBytes, this.#state.clock.monotonic() - startMs);
+      // A flush that began before the write ended does not count.
+      segment.isUnsynced = true;
       segment.writtenBytes = first.position + run.sizeBytes;
       log.markWritten(run.nextOffset);
     } finally {
