@@ -25,13 +25,19 @@ export type GroupErrorName = Extract<
   | "GROUP_SUBSCRIBED_TO_TOPIC"
   | "UNSTABLE_OFFSET_COMMIT"
   | "UNKNOWN_TOPIC_ID"
+  | "INVALID_PRODUCER_EPOCH"
+  | "INVALID_TXN_STATE"
+  | "INVALID_PRODUCER_ID_MAPPING"
+  | "CONCURRENT_TRANSACTIONS"
+  | "PRODUCER_FENCED"
+  | "TRANSACTION_ABORTABLE"
 >;
 
 /**
- * Why a coordinator log refused a batch: `tooLarge` for its topic, `notOwner` when the shard moved elsewhere, `unavailable` for all
- * that a client may try again.
+ * Why a coordinator log refused a batch: `tooLarge` for its topic, `notOwner` when the shard moved elsewhere, `fenced` when its
+ * producer's epoch is older than one that the shard has seen, `unavailable` for all that a client may try again.
  */
-export type AppendRejection = "tooLarge" | "notOwner" | "unavailable";
+export type AppendRejection = "tooLarge" | "notOwner" | "fenced" | "unavailable";
 
 /** A batch that did not happen. Anything else that a log rejects with counts as `unavailable`. */
 export class CoordinatorAppendRejected extends Error {

@@ -1,7 +1,9 @@
 export type {
   CoordinatorLog,
   CoordinatorRecord,
+  ProducerIdentity,
   StoredCoordinatorRecord,
+  StoredMarker,
 } from "./coordinator-log.ts";
 export {
   type AppendRejection,
@@ -33,6 +35,7 @@ export type {
   SyncGroupResult,
 } from "./groups/group-types.ts";
 export type {
+  CompletedTransaction,
   DeletedTopic,
   OffsetCommitPartition,
   OffsetCommitRequest,
@@ -52,6 +55,41 @@ export type {
   OffsetFetchTopic,
   PartitionError,
   TopicCatalog,
+  TransactionalOffsetCommitRequest,
 } from "./groups/offset-types.ts";
 export type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
 export { javaHash, shardOf } from "./shard.ts";
+export {
+  DEFAULT_TRANSACTION_COORDINATOR_CONFIG,
+  type TransactionCoordinatorConfig,
+} from "./transactions/config.ts";
+export {
+  TransactionCoordinator,
+  type TransactionCoordinatorOptions,
+} from "./transactions/transaction-coordinator.ts";
+export type {
+  ProducerIdAllocator,
+  TransactionMarker,
+  TransactionMarkers,
+} from "./transactions/transaction-markers.ts";
+export type {
+  TransactionCoordinatorGauges,
+  TransactionCoordinatorProbe,
+} from "./transactions/transaction-probe.ts";
+export type {
+  AddPartitionsRequest,
+  DescribedTransaction,
+  EndTransactionRequest,
+  EndTransactionResult,
+  InitTransactionalProducerRequest,
+  InitTransactionalProducerResult,
+  ListedTransaction,
+  ListTransactionsFilter,
+  ListTransactionsResult,
+  TopicPartitions,
+  TransactionErrorName,
+  TransactionPartitionsRequest,
+  TransactionStateName,
+  TransactionVersion,
+  VerifyPartitionsResult,
+} from "./transactions/transaction-types.ts";

@@ -1,7 +1,9 @@
 import type {
   CoordinatorLog,
   CoordinatorRecord,
+  ProducerIdentity,
   StoredCoordinatorRecord,
+  StoredMarker,
 } from "./coordinator-log.ts";
 import { type AppendRejection, CoordinatorAppendRejected } from "./errors.ts";
 
@@ -15,7 +17,7 @@ export interface LogFailure {
 export class MemoryCoordinatorLog implements CoordinatorLog {
   readonly shards: number;
   readonly #now: () => number;
-  readonly #records: StoredCoordinatorRecord[][];
+  readonly #entries: (StoredCoordinatorRecord | StoredMarker)[][];
   readonly #held: (() => void)[] = [];
   #isHolding = false;
   #failures = 0;
@@ -25,7 +27,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   constructor({ shards = 1, now = () => 0 }: { shards?: number; now?: () => number } = {}) {
     this.shards = shards;
     this.#now = now;
-    this.#records = Array.from({ length: shards }, () => []);
+    this.#entries = Array.from({ length: shards }, () => []);
   }
 
   /** How many batches were asked for, failed ones included. */
@@ -38,9 +40,9 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     return this.#isHolding;
   }
 
-  /** What is stored in a shard, in order. */
+  /** The records that are stored in a shard, in order. */
   records(shard: number): readonly StoredCoordinatorRecord[] {
-    return this.#records[shard]!;
+    return this.#entries[shard]!.filter((entry) => "key" in entry);
   }
 
   /** Leaves appends from now on undecided until `release`. */
@@ -65,7 +67,41 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     this.#failures = count;
   }
 
-  append(shard: number, records: readonly CoordinatorRecord[]): Promise<void> {
+  append(
+    shard: number,
+    records: readonly CoordinatorRecord[],
+    producer?: ProducerIdentity,
+  ): Promise<void> {
+    const producerId = producer?.producerId ?? -1;
+    return this.#append(() => {
+      const log = this.#entries[shard]!;
+      const timestampMs = this.#now();
+      for (const record of records) {
+        log.push({ ...record, offset: log.length, timestampMs, producerId });
+      }
+    });
+  }
+
+  /** Appends a marker, as the broker does when a transaction with offsets in this shard ends. */
+  appendMarker(shard: number, marker: ProducerIdentity & { commit: boolean }): Promise<void> {
+    return this.#append(() => {
+      const log = this.#entries[shard]!;
+      log.push({ ...marker, offset: log.length });
+    });
+  }
+
+  async replay(
+    shard: number,
+    visit: (record: StoredCoordinatorRecord) => void,
+    visitMarker: (marker: StoredMarker) => void,
+  ): Promise<void> {
+    for (const entry of this.#entries[shard]!) {
+      if ("key" in entry) visit(entry);
+      else visitMarker(entry);
+    }
+  }
+
+  #append(store: () => void): Promise<void> {
     this.#appends++;
     return new Promise((resolve, reject) => {
       const decide = () => {
@@ -74,17 +110,11 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
           reject(new CoordinatorAppendRejected(this.#rejection));
           return;
         }
-        const log = this.#records[shard]!;
-        const timestampMs = this.#now();
-        for (const record of records) log.push({ ...record, offset: log.length, timestampMs });
+        store();
         resolve();
       };
       if (this.#isHolding) this.#held.push(decide);
       else queueMicrotask(decide);
     });
-  }
-
-  async replay(shard: number, visit: (record: StoredCoordinatorRecord) => void): Promise<void> {
-    for (const record of this.#records[shard]!) visit(record);
   }
 }

@@ -27,6 +27,8 @@ export interface ClassicGroupInputs {
   leave: LeaveGroupRequest;
   /** May these credentials commit offsets? */
   commit: CommitCredentials;
+  /** May these credentials commit offsets in a transaction? */
+  transactionalCommit: CommitCredentials;
   memberExpired: { readonly member: ClassicMember };
   pendingExpired: { readonly memberId: string };
   joinDue: object;
@@ -44,6 +46,7 @@ interface Answers {
   heartbeat: GroupErrorName;
   leave: LeaveGroupResult;
   commit: GroupErrorName;
+  transactionalCommit: GroupErrorName;
 }
 
 export type ClassicGroupOutput<Event extends ClassicGroupEvent> = Event extends keyof Answers

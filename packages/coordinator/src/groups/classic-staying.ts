@@ -103,6 +103,19 @@ export function commitCompleting(
   return error === "NONE" ? "REBALANCE_IN_PROGRESS" : error;
 }
 
+/**
+ * Producers did not always say for whom they commit, so nothing is asked of those that do not. A rebalance does not matter either: a
+ * member that may not commit any more is fenced by its generation (KIP-447). It is no sign of life.
+ */
+export function commitInTransaction(
+  group: ClassicGroup,
+  credentials: CommitCredentials,
+): GroupErrorName {
+  const { memberId, groupInstanceId, generation } = credentials;
+  if (generation < 0 && memberId === "" && groupInstanceId === null) return "NONE";
+  return validateGeneration(group, credentials, generation);
+}
+
 export function expirePreparing(
   group: ClassicGroup,
   { member }: ClassicGroupInputs["memberExpired"],

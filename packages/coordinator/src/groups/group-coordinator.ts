@@ -33,8 +33,9 @@ import type {
   SyncGroupRequest,
   SyncGroupResult,
 } from "./group-types.ts";
-import { OffsetOperations } from "./offset-operations.ts";
+import { OffsetOperations, type UnstablePartitions } from "./offset-operations.ts";
 import type {
+  CompletedTransaction,
   DeletedTopic,
   OffsetCommitRequest,
   OffsetCommitResult,
@@ -43,6 +44,7 @@ import type {
   OffsetFetchRequest,
   OffsetFetchResult,
   TopicCatalog,
+  TransactionalOffsetCommitRequest,
 } from "./offset-types.ts";
 import type { GroupMetadata } from "./records/group-metadata.ts";
 
@@ -259,13 +261,55 @@ export class GroupCoordinator {
     return commit.result;
   }
 
+  /**
+   * Stores offsets that count when the producer's transaction commits (TX13). Resolves when they are durable.
+   */
+  async commitTransactionalOffsets(
+    request: TransactionalOffsetCommitRequest,
+  ): Promise<OffsetCommitResult> {
+    const commit = this.#offsets.prepareTransactionalCommit(request);
+    const shard = this.#shard(request.groupId);
+    if (shard.gate !== null) await shard.opened();
+    let error = this.#refusal(shard, request.groupId);
+    if (error === "NONE") error = this.#mayCommitInTransaction(shard, request);
+    if (error === "NONE") error = request.admit();
+    if (error !== "NONE") return commit.refuse(error);
+    const records = commit.records();
+    if (records.length === 0) return commit.result;
+    try {
+      await shard.append(records, request);
+    } catch (cause) {
+      this.#warn(`transactional offsets of group ${request.groupId} were not stored`, cause);
+      return commit.refuse(errorOf(rejectionOf(cause)));
+    }
+    this.#probe?.offsetsCommitted(records.length);
+    return commit.result;
+  }
+
+  /**
+   * Ends a transaction in one shard. To be called in the turn in which its marker is queued there, with the promise that tells whether it was
+   * stored; resolves when what it brought can be seen.
+   */
+  completeTransaction(
+    shard: number,
+    end: CompletedTransaction,
+    stored: Promise<boolean>,
+  ): Promise<void> {
+    return this.#shards[shard]!.completeTransaction(end, stored);
+  }
+
   async fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult> {
     const groups = request.groups.map(async (wanted) => {
       const shard = this.#shard(wanted.groupId);
       if (request.requireStable) await shard.settled();
       const error = this.#unavailability(shard);
       if (error !== "NONE") return { groupId: wanted.groupId, error, topics: [] };
-      return this.#offsets.fetch(shard.group(wanted.groupId), wanted);
+      const { pending } = shard;
+      const isUnstable: UnstablePartitions | null =
+        request.requireStable && pending.hasGroup(wanted.groupId)
+          ? (topic, partition) => pending.has(wanted.groupId, topic, partition)
+          : null;
+      return this.#offsets.fetch(shard.group(wanted.groupId), wanted, isUnstable);
     });
     return { groups: await Promise.all(groups) };
   }
@@ -428,6 +472,17 @@ export class GroupCoordinator {
     return request.knowsGroupIdNotFound ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
   }
 
+  #mayCommitInTransaction(
+    shard: GroupShard,
+    request: TransactionalOffsetCommitRequest,
+  ): GroupErrorName {
+    const { groupId, memberId, groupInstanceId, generationId: generation } = request;
+    const group = shard.group(groupId);
+    if (group === undefined) return generation < 0 ? "NONE" : "ILLEGAL_GENERATION";
+    const credentials = { memberId, groupInstanceId, generation };
+    return this.#run(group, "transactionalCommit", credentials).response;
+  }
+
   async #deleteGroup(groupId: string): Promise<GroupErrorName> {
     const shard = this.#shard(groupId);
     return shard.exclusively(async () => {
@@ -533,6 +588,8 @@ function errorOf(rejection: AppendRejection): GroupErrorName {
       return "UNKNOWN_SERVER_ERROR";
     case "notOwner":
       return "NOT_COORDINATOR";
+    case "fenced":
+      return "INVALID_PRODUCER_EPOCH";
     case "unavailable":
       return "COORDINATOR_NOT_AVAILABLE";
   }

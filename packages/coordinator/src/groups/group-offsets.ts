@@ -2,13 +2,29 @@
  * The committed offsets of one group, by topic and partition: hard state, changed by replay alone. What a commit says is seen
  * when it is durable, not before; a reader that wants to see commits on their way waits for them first (`requireStable`).
  *
- * Offsets of open transactions (TX13) do not belong here: they are a second store beside this one, by producer id, from which the
- * end of the transaction moves them over.
+ * Offsets of open transactions are kept in pending-offsets.ts, from where the end of the transaction moves them over.
  */
 import type { CommittedOffset } from "./records/offset-commit.ts";
 
+/** A committed offset and the place of its record among those of the shard: what was written later is the newer. */
+export interface StoredOffset extends CommittedOffset {
+  readonly logPosition: number;
+}
+
+export function storedOffset(offset: CommittedOffset, logPosition: number): StoredOffset {
+  return {
+    offset: offset.offset,
+    leaderEpoch: offset.leaderEpoch,
+    metadata: offset.metadata,
+    commitTimestampMs: offset.commitTimestampMs,
+    expireTimestampMs: offset.expireTimestampMs,
+    topicId: offset.topicId,
+    logPosition,
+  };
+}
+
 export class GroupOffsets {
-  readonly #topics = new Map<string, Map<number, CommittedOffset>>();
+  readonly #topics = new Map<string, Map<number, StoredOffset>>();
   #count = 0;
 
   /** How many partitions have an offset. */
@@ -16,20 +32,20 @@ export class GroupOffsets {
     return this.#count;
   }
 
-  get(topic: string, partition: number): CommittedOffset | undefined {
+  get(topic: string, partition: number): StoredOffset | undefined {
     return this.#topics.get(topic)?.get(partition);
   }
 
   /** The offsets of a topic by partition; undefined when there are none. */
-  topic(name: string): ReadonlyMap<number, CommittedOffset> | undefined {
+  topic(name: string): ReadonlyMap<number, StoredOffset> | undefined {
     return this.#topics.get(name);
   }
 
-  topics(): MapIterator<[string, ReadonlyMap<number, CommittedOffset>]> {
+  topics(): MapIterator<[string, ReadonlyMap<number, StoredOffset>]> {
     return this.#topics.entries();
   }
 
-  set(topic: string, partition: number, offset: CommittedOffset): void {
+  set(topic: string, partition: number, offset: StoredOffset): void {
     let partitions = this.#topics.get(topic);
     if (partitions === undefined) {
       partitions = new Map();

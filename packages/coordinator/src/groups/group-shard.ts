@@ -5,13 +5,18 @@
  * durable, in the order of the calls. So an operation does not see what is still on its way. That is right for commits and joins,
  * whose records replace each other whole; it is not for those that delete what they find: an expiry that did not see a fresh
  * commit would delete it. Those run `exclusively`: what is on its way is let in first, and what comes meanwhile waits (`gate`).
+ *
+ * Ends of transactions do not wait at the gate: by the time we hear of one, its marker has its place in the log. That is no harm. They make
+ * offsets visible that were pending, and what deletes an offset deletes the pending ones with it.
  */
 
-import type { CoordinatorLog, StoredCoordinatorRecord } from "../coordinator-log.ts";
+import type { CoordinatorLog, ProducerIdentity } from "../coordinator-log.ts";
 import type { DeadlineOwner } from "../deadline-queue.ts";
 import { CoordinatorAppendRejected, type GroupErrorName } from "../errors.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
-import { GroupOffsets } from "./group-offsets.ts";
+import { GroupOffsets, storedOffset } from "./group-offsets.ts";
+import type { CompletedTransaction } from "./offset-types.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from "./records/record-types.ts";
 
 /** A group: who is in it, what it has committed, and when it wants to be woken. */
@@ -39,12 +44,15 @@ export class Group implements DeadlineOwner {
   }
 }
 
+const NO_PRODUCER = -1;
+
 /** Tombstones of a scan are appended in batches of this many records. */
 const RECORDS_PER_BATCH = 1_000;
 
 export class GroupShard {
   readonly index: number;
   readonly groups = new Map<string, Group>();
+  readonly pending = new PendingOffsets();
   /** Why requests are turned away; NONE once loaded. */
   status: GroupErrorName = "COORDINATOR_LOAD_IN_PROGRESS";
   /** Resolves when an exclusive operation, and those queued behind it, are over; null when there is none. */
@@ -54,8 +62,10 @@ export class GroupShard {
   readonly becomeReady: () => void;
   readonly #log: CoordinatorLog;
   readonly #settings: ClassicGroupSettings;
-  /** Resolves with the last append; null when none is on its way. */
+  /** Resolves when all that is on its way has been replayed or has failed; null when nothing is. */
   #tail: Promise<void> | null = null;
+  /** The place in the log of the record replayed last; exact at start-up, counted on from there. */
+  #logPosition = -1;
 
   constructor(index: number, log: CoordinatorLog, settings: ClassicGroupSettings) {
     this.index = index;
@@ -82,26 +92,35 @@ export class GroupShard {
   /** Resolves to the number of records read. Groups are not woken up before all is read. */
   async load(): Promise<number> {
     let count = 0;
-    await this.#log.replay(this.index, (stored: StoredCoordinatorRecord) => {
-      count++;
-      const record = decodeGroupRecord(stored);
-      if (record !== null) this.replay(record);
-    });
+    await this.#log.replay(
+      this.index,
+      (stored) => {
+        count++;
+        this.#logPosition = stored.offset - 1;
+        const record = decodeGroupRecord(stored);
+        if (record !== null) this.replay(record, stored.producerId);
+      },
+      (marker) => this.#complete(marker),
+    );
     return count;
   }
 
   /**
-   * Appends one atomic batch and replays it. @throws {CoordinatorAppendRejected} or whatever the log rejected with: it did not happen.
+   * Appends one atomic batch and replays it; with a producer, as part of its transaction. The batch is queued before this returns.
+   * @throws {CoordinatorAppendRejected} or whatever the log rejected with: it did not happen.
    */
-  append(records: readonly GroupRecord[]): Promise<void> {
-    const stored = this.#append(records);
-    const tail = stored
-      .catch(() => {})
-      .then(() => {
-        if (this.#tail === tail) this.#tail = null;
-      });
-    this.#tail = tail;
-    return stored;
+  append(records: readonly GroupRecord[], producer?: ProducerIdentity): Promise<void> {
+    return this.#inOrder(this.#write(records, producer), () => {
+      for (const record of records) this.replay(record, producer?.producerId ?? NO_PRODUCER);
+    });
+  }
+
+  /** Ends a transaction whose marker has been queued in this shard just now, if and when `stored` tells that it is durable. */
+  completeTransaction(end: CompletedTransaction, stored: Promise<boolean>): Promise<void> {
+    const loaded = Promise.all([stored, this.ready]);
+    return this.#inOrder(loaded, ([isStored]) => {
+      if (isStored) this.#complete(end);
+    });
   }
 
   /** The same in batches, for what need not be atomic. */
@@ -136,28 +155,58 @@ export class GroupShard {
     return result;
   }
 
-  /** The only code that changes hard state: from `append` when its records are durable, and from `load`. */
-  replay(record: GroupRecord): void {
+  /** Changes hard state, as `#complete` does and nothing else: from `append` when its records are durable, and from `load`. */
+  replay(record: GroupRecord, producerId: number): void {
+    this.#logPosition++;
     if (record.value === null) {
       this.#replayTombstone(record);
       return;
     }
     const group = this.groupOrNew(record.groupId);
     group.hasRecords = true;
-    if (record.type === "offset") group.offsets.set(record.topic, record.partition, record.value);
-    else group.classic.replay(record.value);
+    if (record.type === "metadata") {
+      group.classic.replay(record.value);
+      return;
+    }
+    const { groupId, topic, partition } = record;
+    const offset = storedOffset(record.value, this.#logPosition);
+    if (producerId < 0) group.offsets.set(topic, partition, offset);
+    else this.pending.add(producerId, groupId, topic, partition, offset);
   }
 
   #replayTombstone(record: GroupRecord): void {
-    const group = this.groups.get(record.groupId);
-    if (group === undefined) return;
+    const { groupId } = record;
     if (record.type === "offset") {
-      group.offsets.delete(record.topic, record.partition);
+      this.pending.delete(groupId, record.topic, record.partition);
+      this.groups.get(groupId)?.offsets.delete(record.topic, record.partition);
       return;
     }
+    const group = this.groups.get(groupId);
+    if (group === undefined) return;
     group.classic.replay(null);
-    group.hasRecords = group.offsets.count > 0;
-    if (group.isAbandoned && group.offsets.count === 0) this.drop(group);
+    group.hasRecords = !this.isWithoutOffsets(group);
+    if (group.isAbandoned && !group.hasRecords) this.drop(group);
+  }
+
+  /** Whether nothing is committed in a group, nor about to be by an open transaction. */
+  isWithoutOffsets({ groupId, offsets }: Group): boolean {
+    return offsets.count === 0 && !this.pending.hasGroup(groupId);
+  }
+
+  /** What the producer has pending counts, or is dropped. A commit that was written later than a pending one stays (TX13). */
+  #complete({ producerId, commit }: CompletedTransaction): void {
+    for (const [groupId, pending] of this.pending.take(producerId)) {
+      if (!commit) continue;
+      const { offsets } = this.groupOrNew(groupId);
+      for (const [topic, partitions] of pending.topics()) {
+        for (const [partition, offset] of partitions) {
+          const known = offsets.get(topic, partition);
+          if (known === undefined || known.logPosition < offset.logPosition) {
+            offsets.set(topic, partition, offset);
+          }
+        }
+      }
+    }
   }
 
   /** Forgets a group that nothing is stored of. */
@@ -166,15 +215,37 @@ export class GroupShard {
     this.groups.delete(group.groupId);
   }
 
-  async #append(records: readonly GroupRecord[]): Promise<void> {
+  #write(records: readonly GroupRecord[], producer?: ProducerIdentity): Promise<void> {
     let encoded: ReturnType<typeof encodeGroupRecord>[];
     try {
       encoded = records.map(encodeGroupRecord);
     } catch (error) {
-      throw new CoordinatorAppendRejected("tooLarge", error);
+      return Promise.reject(new CoordinatorAppendRejected("tooLarge", error));
     }
-    await this.#log.append(this.index, encoded);
-    for (const record of records) this.replay(record);
+    return this.#log.append(this.index, encoded, producer);
+  }
+
+  /** Applies what `stored` resolves to, after all that was put in order before. */
+  #inOrder<T>(stored: Promise<T>, apply: (result: T) => void): Promise<void> {
+    const applied = this.#applyAfter(this.#tail, stored, apply);
+    const tail = applied
+      .catch(() => {})
+      .then(() => {
+        if (this.#tail === tail) this.#tail = null;
+      });
+    this.#tail = tail;
+    return applied;
+  }
+
+  async #applyAfter<T>(
+    before: Promise<void> | null,
+    stored: Promise<T>,
+    apply: (result: T) => void,
+  ): Promise<void> {
+    // It may fail while we wait for those before it.
+    stored.catch(() => {});
+    if (before !== null) await before;
+    apply(await stored);
   }
 
   async #afterAll<T>(gate: Promise<void> | null, operation: () => Promise<T>): Promise<T> {

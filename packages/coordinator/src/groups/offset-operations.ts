@@ -24,6 +24,7 @@ import type {
   OffsetFetchResultTopic,
   OffsetFetchTopic,
   TopicCatalog,
+  TransactionalOffsetCommitRequest,
 } from "./offset-types.ts";
 import type { CommittedOffset } from "./records/offset-commit.ts";
 import type { GroupRecord, OffsetRecord } from "./records/record-types.ts";
@@ -34,6 +35,9 @@ export interface OffsetOperationsOptions {
   readonly topics: TopicCatalog;
   readonly probe: GroupCoordinatorProbe | null;
 }
+
+/** Whether an open transaction has an offset of this partition. */
+export type UnstablePartitions = (topic: string, partition: number) => boolean;
 
 const MS_PER_MINUTE = 60_000;
 
@@ -50,11 +54,7 @@ export class OffsetOperations {
 
   /** Looks up topics and partitions, before anything is known about the group. */
   prepareCommit(request: OffsetCommitRequest): PendingCommit {
-    const commit = new PendingCommit(
-      request,
-      this.#clock.now(),
-      this.#config.offsetMetadataMaxBytes,
-    );
+    const commit = this.#newCommit(request.groupId, request.retentionTimeMs);
     for (const { name, topicId, partitions } of request.topics) {
       const topicName = topicId === null ? name : this.#topics.topicName(topicId);
       if (topicName === null) {
@@ -68,11 +68,26 @@ export class OffsetOperations {
     return commit;
   }
 
-  fetch(group: Group | undefined, wanted: OffsetFetchGroup): OffsetFetchResultGroup {
+  /** The same for offsets in a transaction, whose topics and partitions are there. */
+  prepareTransactionalCommit(request: TransactionalOffsetCommitRequest): PendingCommit {
+    const commit = this.#newCommit(request.groupId, -1);
+    for (const { name, partitions } of request.topics) {
+      const topicId = this.#topics.topicId(name);
+      commit.addTopic({ name, topicId, partitions }, Number.POSITIVE_INFINITY);
+    }
+    return commit;
+  }
+
+  /** With `isUnstable`, the partitions for which it is true are refused: what they will hold is undecided (TX13). */
+  fetch(
+    group: Group | undefined,
+    wanted: OffsetFetchGroup,
+    isUnstable: UnstablePartitions | null,
+  ): OffsetFetchResultGroup {
     const topics =
       wanted.topics === null
-        ? this.#fetchAll(group)
-        : wanted.topics.map((topic) => this.#fetchTopic(group, topic));
+        ? this.#fetchAll(group, isUnstable)
+        : wanted.topics.map((topic) => this.#fetchTopic(group, topic, isUnstable));
     return { groupId: wanted.groupId, error: "NONE", topics };
   }
 
@@ -92,7 +107,8 @@ export class OffsetOperations {
           return { partitionIndex, error: "UNKNOWN_TOPIC_OR_PARTITION" as const };
         }
         if (isSubscribed) return { partitionIndex, error: "GROUP_SUBSCRIBED_TO_TOPIC" as const };
-        if (group!.offsets.get(name, partitionIndex) !== undefined) {
+        const isPending = group!.shard.pending.has(group!.groupId, name, partitionIndex);
+        if (isPending || group!.offsets.get(name, partitionIndex) !== undefined) {
           records.push(tombstone(group!.groupId, name, partitionIndex));
         }
         return { partitionIndex, error: "NONE" as const };
@@ -102,33 +118,46 @@ export class OffsetOperations {
     return { result: { error: "NONE", topics }, records };
   }
 
-  /** Tombstones of all offsets of a group. */
-  ofGroup({ groupId, offsets }: Group): GroupRecord[] {
-    const records: GroupRecord[] = [];
+  /** Tombstones of all offsets of a group, those of open transactions included. */
+  ofGroup({ groupId, offsets, shard }: Group): GroupRecord[] {
+    const records = new Tombstones(groupId);
     for (const [topic, partitions] of offsets.topics()) {
-      for (const partition of partitions.keys()) records.push(tombstone(groupId, topic, partition));
+      for (const partition of partitions.keys()) records.add(topic, partition);
     }
-    return records;
+    shard.pending.visit(groupId, (topic, partition) => records.add(topic, partition));
+    return records.records;
   }
 
-  /** Whether any group has committed to one of the topics. */
+  /** Whether any group has committed to one of the topics, or is about to. */
   anyOf(shard: GroupShard, topics: readonly DeletedTopic[]): boolean {
-    for (const { offsets } of shard.groups.values()) {
+    const isDeleted = (topic: string) => topics.some(({ name }) => name === topic);
+    let found = false;
+    for (const { groupId, offsets } of shard.groups.values()) {
       if (topics.some(({ name }) => offsets.topic(name) !== undefined)) return true;
+      shard.pending.visit(groupId, (topic) => {
+        if (isDeleted(topic)) found = true;
+      });
     }
-    return false;
+    return found;
   }
 
   /** Tombstones of the offsets of deleted topics; those of a new topic of the same name stay. */
   ofTopics(shard: GroupShard, topics: readonly DeletedTopic[]): GroupRecord[] {
     const records: GroupRecord[] = [];
+    const deleted = new Map(topics.map(({ name, topicId }) => [name, topicId]));
+    const isOfDeleted = (topic: string, { topicId }: CommittedOffset) =>
+      deleted.has(topic) && (topicId === null || topicId === deleted.get(topic));
     for (const { groupId, offsets } of shard.groups.values()) {
-      for (const { name, topicId } of topics) {
+      const tombstones = new Tombstones(groupId);
+      for (const name of deleted.keys()) {
         for (const [partition, offset] of offsets.topic(name) ?? []) {
-          if (offset.topicId !== null && offset.topicId !== topicId) continue;
-          records.push(tombstone(groupId, name, partition));
+          if (isOfDeleted(name, offset)) tombstones.add(name, partition);
         }
       }
+      shard.pending.visit(groupId, (topic, partition, offset) => {
+        if (isOfDeleted(topic, offset)) tombstones.add(topic, partition);
+      });
+      records.push(...tombstones.records);
     }
     return records;
   }
@@ -155,12 +184,15 @@ export class OffsetOperations {
 
   /** Visits the tombstones of a group's expired offsets; true when nothing would be left of the group. */
   #expire(group: Group, visit: (record: GroupRecord) => void): boolean {
-    let isAllExpired = group.isAbandoned;
-    for (const [topic, partitions] of group.offsets.topics()) {
+    const { groupId, offsets, shard } = group;
+    let isAllExpired = group.isAbandoned && !shard.pending.hasGroup(groupId);
+    for (const [topic, partitions] of offsets.topics()) {
       for (const [partition, offset] of partitions) {
-        if (this.#isExpired(group, topic, offset))
-          visit(tombstone(group.groupId, topic, partition));
-        else isAllExpired = false;
+        // An open transaction may be about to replace it.
+        const isKept = shard.pending.has(groupId, topic, partition);
+        if (!isKept && this.#isExpired(group, topic, offset)) {
+          visit(tombstone(groupId, topic, partition));
+        } else isAllExpired = false;
       }
     }
     return isAllExpired;
@@ -183,21 +215,35 @@ export class OffsetOperations {
     return now - start >= this.#config.offsetsRetentionMinutes * MS_PER_MINUTE;
   }
 
-  #fetchAll(group: Group | undefined): OffsetFetchResultTopic[] {
+  #newCommit(groupId: string, retentionTimeMs: number): PendingCommit {
+    const nowMs = this.#clock.now();
+    const expireMs = retentionTimeMs === -1 ? -1 : nowMs + retentionTimeMs;
+    return new PendingCommit(groupId, { nowMs, expireMs }, this.#config.offsetMetadataMaxBytes);
+  }
+
+  #fetchAll(
+    group: Group | undefined,
+    isUnstable: UnstablePartitions | null,
+  ): OffsetFetchResultTopic[] {
     if (group === undefined) return [];
     const topics: OffsetFetchResultTopic[] = [];
     for (const [name, offsets] of group.offsets.topics()) {
       const topicId = this.#topics.topicId(name);
       const partitions: OffsetFetchResultPartition[] = [];
       for (const [partition, offset] of offsets) {
-        if (isOfTopic(offset, topicId)) partitions.push(fetched(partition, offset));
+        if (isUnstable?.(name, partition) === true) partitions.push(unstable(partition));
+        else if (isOfTopic(offset, topicId)) partitions.push(fetched(partition, offset));
       }
       if (partitions.length > 0) topics.push({ name, topicId, partitions });
     }
     return topics;
   }
 
-  #fetchTopic(group: Group | undefined, wanted: OffsetFetchTopic): OffsetFetchResultTopic {
+  #fetchTopic(
+    group: Group | undefined,
+    wanted: OffsetFetchTopic,
+    isUnstable: UnstablePartitions | null,
+  ): OffsetFetchResultTopic {
     const name = wanted.topicId === null ? wanted.name : this.#topics.topicName(wanted.topicId);
     if (name === null) {
       const partitions = wanted.partitionIndexes.map((partition) =>
@@ -208,11 +254,31 @@ export class OffsetOperations {
     const topicId = wanted.topicId ?? this.#topics.topicId(name);
     const offsets = group?.offsets.topic(name);
     const partitions = wanted.partitionIndexes.map((partition) => {
+      if (isUnstable?.(name, partition) === true) return unstable(partition);
       const offset = offsets?.get(partition);
       if (offset === undefined || !isOfTopic(offset, topicId)) return nothing(partition, "NONE");
       return fetched(partition, offset);
     });
     return { name, topicId, partitions };
+  }
+}
+
+/** Tombstones of a group's offsets, each partition once. */
+class Tombstones {
+  readonly records: GroupRecord[] = [];
+  readonly #groupId: string;
+  readonly #seen = new Map<string, Set<number>>();
+
+  constructor(groupId: string) {
+    this.#groupId = groupId;
+  }
+
+  add(topic: string, partition: number): void {
+    const seen = this.#seen.get(topic);
+    if (seen?.has(partition) === true) return;
+    if (seen === undefined) this.#seen.set(topic, new Set([partition]));
+    else seen.add(partition);
+    this.records.push(tombstone(this.#groupId, topic, partition));
   }
 }
 
@@ -227,20 +293,26 @@ interface NamedTopic {
   readonly partitions: readonly OffsetCommitPartition[];
 }
 
+interface CommitTimes {
+  readonly nowMs: number;
+  /** −1 for the retention of the broker. */
+  readonly expireMs: number;
+}
+
 /** An OffsetCommit on its way: which partitions are in order, and their answers. */
 export class PendingCommit {
   readonly result: OffsetCommitResult;
   readonly #topics: OffsetCommitResultTopic[] = [];
-  readonly #request: OffsetCommitRequest;
-  readonly #now: number;
+  readonly #groupId: string;
+  readonly #times: CommitTimes;
   readonly #metadataMax: number;
   /** Answers of the partitions that depend on the group, and what to write for them. */
   readonly #open: MutablePartitionError[] = [];
   readonly #records: OffsetRecord[] = [];
 
-  constructor(request: OffsetCommitRequest, now: number, metadataMax: number) {
-    this.#request = request;
-    this.#now = now;
+  constructor(groupId: string, times: CommitTimes, metadataMax: number) {
+    this.#groupId = groupId;
+    this.#times = times;
     this.#metadataMax = metadataMax;
     this.result = { topics: this.#topics };
   }
@@ -289,18 +361,18 @@ export class PendingCommit {
   }
 
   #record(topic: string, topicId: string | null, partition: OffsetCommitPartition): OffsetRecord {
-    const { groupId, retentionTimeMs } = this.#request;
+    const { nowMs, expireMs } = this.#times;
     return {
       type: "offset",
-      groupId,
+      groupId: this.#groupId,
       topic,
       partition: partition.partitionIndex,
       value: {
         offset: partition.committedOffset,
         leaderEpoch: partition.committedLeaderEpoch < 0 ? -1 : partition.committedLeaderEpoch,
         metadata: partition.committedMetadata ?? "",
-        commitTimestampMs: this.#now,
-        expireTimestampMs: retentionTimeMs === -1 ? -1 : this.#now + retentionTimeMs,
+        commitTimestampMs: nowMs,
+        expireTimestampMs: expireMs,
         topicId,
       },
     };
@@ -329,6 +401,10 @@ function fetched(partitionIndex: number, offset: CommittedOffset): OffsetFetchRe
     metadata: offset.metadata,
     error: "NONE",
   };
+}
+
+function unstable(partitionIndex: number): OffsetFetchResultPartition {
+  return nothing(partitionIndex, "UNSTABLE_OFFSET_COMMIT");
 }
 
 function nothing(partitionIndex: number, error: GroupErrorName): OffsetFetchResultPartition {

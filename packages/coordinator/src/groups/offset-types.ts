@@ -136,3 +136,26 @@ export interface OffsetDeleteResultTopic {
   readonly name: string;
   readonly partitions: readonly PartitionError[];
 }
+
+/** Offsets that count when the transaction commits (TX13). Topics are named; whether they exist has been looked at before. */
+export interface TransactionalOffsetCommitRequest {
+  readonly groupId: string;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** −1, as the two below empty and null, below v3 and from producers that do not say for whom they commit (KIP-447). */
+  readonly generationId: number;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly topics: readonly { name: string; partitions: readonly OffsetCommitPartition[] }[];
+  /**
+   * Asked right before the offsets are queued, in the same turn of the event loop: whether the producer's transaction still takes
+   * them. Anything but NONE is the answer of every partition.
+   */
+  admit(): GroupErrorName;
+}
+
+/** The end of a transaction in one shard. */
+export interface CompletedTransaction {
+  readonly producerId: number;
+  readonly commit: boolean;
+}
