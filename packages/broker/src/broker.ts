@@ -1,6 +1,5 @@
 /** Puts a broker together: storage, metadata, coordinators, listeners; and takes it apart in the opposite order. */
 import { resolve } from "node:path";
-import { DEFAULT_GROUP_COORDINATOR_CONFIG, GroupCoordinator } from "@ottla/coordinator";
 import { LocalLogEngine } from "@ottla/log";
 import { BrokerConfig, EmbeddedMetadataStore, InvalidConfig, newUuid } from "@ottla/metadata";
 import {
@@ -13,10 +12,10 @@ import {
 } from "@ottla/platform";
 import type { Broker, BrokerOptions } from "./broker-options.ts";
 import { Cluster, type Endpoint, type LogicalBroker } from "./cluster.ts";
+import { Coordination } from "./coordination.ts";
 import { claimDirectory, ForeignDirectory, readIdentity, writeIdentity } from "./data-directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
-import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
 import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import { handlers } from "./handlers/index.ts";
@@ -27,7 +26,6 @@ import type { ConnectionLimits } from "./network/connection.ts";
 import { EARNEST_BYTES } from "./network/frame-reader.ts";
 import { Listener } from "./network/listener.ts";
 import { MemoryBudget } from "./network/memory-budget.ts";
-import { ProducerIds } from "./producer-ids.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
 
@@ -153,25 +151,18 @@ class RunningBroker implements Broker {
     );
     const topics = new TopicService(store, engine, cluster, dynamic);
     topics.openAll();
-    const groups = new GroupCoordinator({
+    const coordination = new Coordination({
+      engine,
+      store,
+      topics,
       clock,
       random,
-      log: new EngineCoordinatorLog({
-        engine,
-        store,
-        topics,
-        clock,
-        shards: config.number("offsets.topic.num.partitions"),
-      }),
-      config: groupConfig(config),
-      topics: {
-        partitionCount: (name) => store.image.topic(name)?.replicas.length ?? null,
-        topicName: (topicId) => store.image.topicById(topicId)?.name ?? null,
-        topicId: (name) => store.image.topic(name)?.topicId ?? null,
-      },
-      probe: metrics.groups,
+      config,
+      groupProbe: metrics.groups,
+      transactionProbe: metrics.transactions,
     });
-    this.#closers.push(() => groups.close());
+    const { groups, transactions, markers, producerIds } = coordination;
+    this.#closers.push(() => coordination.close());
     topics.onDeleted((deleted) => {
       for (const { name } of deleted) metrics.forgetTopic(name);
       return groups.onTopicsDeleted(deleted);
@@ -184,7 +175,9 @@ class RunningBroker implements Broker {
       topics,
       groups,
       cluster,
-      producerIds: new ProducerIds(store),
+      transactions,
+      markers,
+      producerIds,
       fetchSessions: new FetchSessionCache(
         config.number("max.incremental.fetch.session.cache.slots"),
         clock,
@@ -196,8 +189,9 @@ class RunningBroker implements Broker {
       config: (brokerId) => dynamic.broker(brokerId),
     };
     metrics.observe(services, this.#listeners);
-    // Requests for a group whose shard is not read yet are told so and come again.
-    groups.load().catch((cause: unknown) => options.report?.(`groups: ${String(cause)}`));
+    coordination.load().catch((cause: unknown) => {
+      options.report?.(`coordinators: ${String(cause)}`);
+    });
     await this.#listen(brokers, services);
     if (options.metricsPort !== undefined && options.metricsPort !== null) {
       await this.#serveMetrics(metrics, options.metricsPort);
@@ -273,6 +267,7 @@ class RunningBroker implements Broker {
 
   async #drain(services: Services): Promise<void> {
     for (const listener of this.#listeners) listener.stopAccepting();
+    await services.transactions.close();
     await services.groups.close();
     await Promise.all(this.#listeners.map((listener) => listener.drain(DRAIN_TIMEOUT_MS)));
   }
@@ -346,17 +341,4 @@ function dataDirectoryOf(config: BrokerConfig): string {
 function requestBytes(config: BrokerConfig): number {
   const configured = config.number("queued.max.request.bytes");
   return configured > 0 ? configured : DEFAULT_REQUEST_BYTES;
-}
-
-function groupConfig(config: BrokerConfig) {
-  return {
-    ...DEFAULT_GROUP_COORDINATOR_CONFIG,
-    groupMinSessionTimeoutMs: config.number("group.min.session.timeout.ms"),
-    groupMaxSessionTimeoutMs: config.number("group.max.session.timeout.ms"),
-    groupInitialRebalanceDelayMs: config.number("group.initial.rebalance.delay.ms"),
-    groupMaxSize: config.number("group.max.size"),
-    offsetsRetentionMinutes: config.number("offsets.retention.minutes"),
-    offsetsRetentionCheckIntervalMs: config.number("offsets.retention.check.interval.ms"),
-    offsetMetadataMaxBytes: config.number("offset.metadata.max.bytes"),
-  };
 }

@@ -1,15 +1,30 @@
-/** Coordinator records in partitions of `__consumer_offsets`, through the log engine, readable by the tools that read that topic (CG14). */
+/**
+ * Coordinator records in partitions of `__consumer_offsets` or `__transaction_state`, through the log engine, readable by the tools that read
+ * those topics (CG14).
+ */
 import {
   CoordinatorAppendRejected,
   type CoordinatorLog,
   type CoordinatorRecord,
+  type ProducerIdentity,
   type StoredCoordinatorRecord,
+  type StoredMarker,
 } from "@ottla/coordinator";
 import type { LogEngine } from "@ottla/log";
 import type { MetadataStore } from "@ottla/metadata";
 import type { Clock } from "@ottla/platform";
-import { BatchBuilder, BatchWalker, isControl, RecordCursor } from "@ottla/protocol";
-import { CONSUMER_OFFSETS_TOPIC, type TopicService } from "./topic-service.ts";
+import {
+  BatchBuilder,
+  BatchWalker,
+  isControl,
+  isTransactional,
+  lastOffset,
+  producerEpoch,
+  producerId,
+  RecordCursor,
+  readControlRecord,
+} from "@ottla/protocol";
+import type { TopicService } from "./topic-service.ts";
 
 /** Bytes asked of the engine at a time when a shard is read at start-up. */
 const REPLAY_BYTES = 4 * 1_048_576;
@@ -19,7 +34,9 @@ export interface EngineCoordinatorLogOptions {
   readonly store: MetadataStore;
   readonly topics: TopicService;
   readonly clock: Clock;
-  /** `offsets.topic.num.partitions`, for as long as the topic does not exist. */
+  /** One of the internal topics that {@link TopicService.ensure} knows to create. */
+  readonly topic: string;
+  /** How many partitions it will have, for as long as it does not exist. */
   readonly shards: number;
 }
 
@@ -29,26 +46,36 @@ export class EngineCoordinatorLog implements CoordinatorLog {
   readonly #store: MetadataStore;
   readonly #topics: TopicService;
   readonly #clock: Clock;
+  readonly #topic: string;
 
   constructor(options: EngineCoordinatorLogOptions) {
     this.#engine = options.engine;
     this.#store = options.store;
     this.#topics = options.topics;
     this.#clock = options.clock;
-    const topic = this.#store.image.topic(CONSUMER_OFFSETS_TOPIC);
+    this.#topic = options.topic;
+    const topic = this.#store.image.topic(options.topic);
     this.shards = topic?.replicas.length ?? options.shards;
   }
 
-  append(shard: number, records: readonly CoordinatorRecord[]): Promise<void> {
-    const topic = this.#store.image.topic(CONSUMER_OFFSETS_TOPIC);
-    if (topic !== null) return this.#append(topic.topicId, shard, records);
+  append(
+    shard: number,
+    records: readonly CoordinatorRecord[],
+    producer?: ProducerIdentity,
+  ): Promise<void> {
+    const topic = this.#store.image.topic(this.#topic);
+    if (topic !== null) return this.#append(topic.topicId, shard, records, producer);
     return this.#topics
-      .ensure(CONSUMER_OFFSETS_TOPIC)
-      .then((created) => this.#append(created.topicId, shard, records));
+      .ensure(this.#topic)
+      .then((created) => this.#append(created.topicId, shard, records, producer));
   }
 
-  async replay(shard: number, visit: (record: StoredCoordinatorRecord) => void): Promise<void> {
-    const topic = this.#store.image.topic(CONSUMER_OFFSETS_TOPIC);
+  async replay(
+    shard: number,
+    visit: (record: StoredCoordinatorRecord) => void,
+    visitMarker: (marker: StoredMarker) => void,
+  ): Promise<void> {
+    const topic = this.#store.image.topic(this.#topic);
     if (topic === null) return;
     const { topicId } = topic;
     const description = this.#engine.describe(topicId, shard);
@@ -72,11 +99,13 @@ export class EngineCoordinatorLog implements CoordinatorLog {
         isolation: "uncommitted",
         allowsZstd: true,
       });
-      if (result === undefined || result.error !== null || result.records.length === 0) {
-        throw new Error(`${CONSUMER_OFFSETS_TOPIC}-${shard} at ${offset}: ${result?.error}`);
+      if (result === undefined || result.error !== null) {
+        throw new Error(`${this.#topic}-${shard} at ${offset}: ${result?.error}`);
       }
-      const next = visitAll(result.records, offset, visit);
-      if (next <= offset) throw new Error(`${CONSUMER_OFFSETS_TOPIC}-${shard} stalls at ${offset}`);
+      // Compaction may leave nothing of what was before the high watermark.
+      if (result.records.length === 0) return;
+      const next = visitAll(result.records, offset, visit, visitMarker);
+      if (next <= offset) throw new Error(`${this.#topic}-${shard} stalls at ${offset}`);
       offset = next;
     }
   }
@@ -85,15 +114,18 @@ export class EngineCoordinatorLog implements CoordinatorLog {
     topicId: string,
     shard: number,
     records: readonly CoordinatorRecord[],
+    producer: ProducerIdentity | undefined,
   ): Promise<void> {
     const now = this.#clock.now();
-    const batch = new BatchBuilder();
+    const batch = new BatchBuilder(
+      producer === undefined ? {} : { ...producer, isTransactional: true },
+    );
     for (const { key, value } of records) batch.append(now, key, value);
     const [result] = await this.#engine.append({
       acks: -1,
       origin: "coordinator",
       allowsZstd: true,
-      isTransactional: false,
+      isTransactional: producer !== undefined,
       partitions: [{ topicId, partition: shard, records: batch.build() }],
     });
     switch (result?.error) {
@@ -102,6 +134,8 @@ export class EngineCoordinatorLog implements CoordinatorLog {
       case "messageTooLarge":
       case "recordListTooLarge":
         throw new CoordinatorAppendRejected("tooLarge");
+      case "invalidProducerEpoch":
+        throw new CoordinatorAppendRejected("fenced", result.errorMessage);
       default:
         throw new CoordinatorAppendRejected("unavailable", result?.errorMessage);
     }
@@ -113,25 +147,54 @@ function visitAll(
   buffers: readonly Buffer[],
   from: number,
   visit: (record: StoredCoordinatorRecord) => void,
+  visitMarker: (marker: StoredMarker) => void,
 ): number {
   const cursor = new RecordCursor();
   let next = from;
   for (const buffer of buffers) {
     const walker = new BatchWalker(buffer);
     while (walker.next()) {
-      cursor.start(buffer, walker.position);
+      // Compaction takes records out of batches, up to the last.
+      const { position } = walker;
+      next = lastOffset(buffer, position) + 1;
+      if (isControl(buffer, position)) {
+        if (next > from) visitEnd(buffer, position, visitMarker);
+        continue;
+      }
+      const producer = isTransactional(buffer, position) ? producerId(buffer, position) : -1;
+      cursor.start(buffer, position);
       while (cursor.next()) {
-        next = cursor.offset + 1;
-        if (cursor.offset < from || isControl(buffer, walker.position)) continue;
+        if (cursor.offset < from) continue;
         const { offset, timestampMs } = cursor;
-        // Views would pin the whole read for the life of the group.
+        // Views would pin the whole read for the life of the shard.
         const key = Buffer.from(cursor.key() ?? NO_KEY);
         const value = cursor.value();
-        visit({ key, value: value === null ? null : Buffer.from(value), offset, timestampMs });
+        visit({
+          key,
+          value: value === null ? null : Buffer.from(value),
+          offset,
+          timestampMs,
+          producerId: producer,
+        });
       }
     }
   }
   return next;
+}
+
+function visitEnd(
+  buffer: Buffer,
+  position: number,
+  visitMarker: (marker: StoredMarker) => void,
+): void {
+  const type = readControlRecord(buffer, position)?.type;
+  if (type !== "commit" && type !== "abort") return;
+  visitMarker({
+    producerId: producerId(buffer, position),
+    producerEpoch: producerEpoch(buffer, position),
+    offset: lastOffset(buffer, position),
+    commit: type === "commit",
+  });
 }
 
 const NO_KEY = Buffer.alloc(0);

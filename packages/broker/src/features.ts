@@ -17,6 +17,7 @@ export const METADATA_VERSION = "metadata.version";
 /** 30 is 4.3-IV0: what tools derive the Kafka version from. */
 export const FEATURES: readonly Feature[] = [
   { name: METADATA_VERSION, min: 7, max: 30, level: 30 },
+  { name: "transaction.version", min: 0, max: 2, level: 2 },
 ];
 
 /** What a store finalizes that knows no levels yet. */

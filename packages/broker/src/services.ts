@@ -1,9 +1,10 @@
 /** What handlers work with: one of each per process, shared by its logical brokers. */
-import type { GroupCoordinator } from "@ottla/coordinator";
+import type { GroupCoordinator, TransactionCoordinator } from "@ottla/coordinator";
 import type { LogEngine } from "@ottla/log";
 import type { BrokerConfig, MetadataStore } from "@ottla/metadata";
 import type { Clock, Random } from "@ottla/platform";
 import type { Cluster } from "./cluster.ts";
+import type { EngineTransactionMarkers } from "./engine-transaction-markers.ts";
 import type { FetchSessionCache } from "./fetch-sessions.ts";
 import type { Handler } from "./handler.ts";
 import type { ServerProbe } from "./metrics/probe.ts";
@@ -17,6 +18,8 @@ export interface Services {
   readonly store: MetadataStore;
   readonly topics: TopicService;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  readonly markers: EngineTransactionMarkers;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
   readonly cluster: Cluster;

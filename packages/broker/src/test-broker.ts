@@ -1,5 +1,4 @@
 /** A broker for unit tests: everything behind the socket, on a file system in memory. Requests go in and answers come out as bytes. */
-import { DEFAULT_GROUP_COORDINATOR_CONFIG, GroupCoordinator } from "@ottla/coordinator";
 import { LocalLogEngine } from "@ottla/log";
 import { BrokerConfig, EmbeddedMetadataStore } from "@ottla/metadata";
 import { MemoryFileSystem, SeededRandom, SystemClock } from "@ottla/platform";
@@ -11,21 +10,27 @@ import {
   type ResponseOf,
 } from "@ottla/protocol";
 import { Cluster, type LogicalBroker } from "./cluster.ts";
+import { Coordination } from "./coordination.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
-import { EngineCoordinatorLog } from "./engine-coordinator-log.ts";
 import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import type { Handler } from "./handler.ts";
 import { handlers } from "./handlers/index.ts";
 import type { FailedRequest, ServedRequest } from "./metrics/probe.ts";
 import type { Connection } from "./network/connection.ts";
-import { ProducerIds } from "./producer-ids.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
 
 const DIRECTORY = "/data";
 const SIZE_PREFIX = 4;
+
+const PROPERTIES = {
+  listeners: "PLAINTEXT://:9092",
+  "offsets.topic.num.partitions": "3",
+  "transaction.state.log.num.partitions": "3",
+  "group.initial.rebalance.delay.ms": "0",
+};
 
 export class TestBroker implements AsyncDisposable {
   readonly services: Services;
@@ -78,27 +83,17 @@ export class TestBroker implements AsyncDisposable {
     });
     const cluster = new Cluster(brokers);
     const layer = (id: number) =>
-      new Map(
-        Object.entries({ listeners: "PLAINTEXT://:9092", ...properties, "node.id": `${id}` }),
-      );
+      new Map(Object.entries({ ...PROPERTIES, ...properties, "node.id": `${id}` }));
     const dynamic = new DynamicConfig(
       new Map(brokers.map(({ id }) => [id, BrokerConfig.resolve({ layers: [layer(id)] })])),
       store,
     );
     const topics = new TopicService(store, engine, cluster, dynamic);
-    const groups = new GroupCoordinator({
-      clock,
-      random,
-      log: new EngineCoordinatorLog({ engine, store, topics, clock, shards: 3 }),
-      config: { ...DEFAULT_GROUP_COORDINATOR_CONFIG, groupInitialRebalanceDelayMs: 0 },
-      topics: {
-        partitionCount: (name) => store.image.topic(name)?.replicas.length ?? null,
-        topicName: (topicId) => store.image.topicById(topicId)?.name ?? null,
-        topicId: (name) => store.image.topic(name)?.topicId ?? null,
-      },
-    });
+    const config = dynamic.broker(1);
+    const coordination = new Coordination({ engine, store, topics, clock, random, config });
+    const { groups, transactions, markers, producerIds } = coordination;
     topics.onDeleted((deleted) => groups.onTopicsDeleted(deleted));
-    await groups.load();
+    await coordination.load();
     const createServices = (probe: Services["probe"]): Services => ({
       clock,
       random,
@@ -107,7 +102,9 @@ export class TestBroker implements AsyncDisposable {
       topics,
       groups,
       cluster,
-      producerIds: new ProducerIds(store),
+      transactions,
+      markers,
+      producerIds,
       fetchSessions: new FetchSessionCache(10, clock, random),
       probe,
       handlers: served,
@@ -115,7 +112,7 @@ export class TestBroker implements AsyncDisposable {
       config: (brokerId) => dynamic.broker(brokerId),
     });
     const close = async () => {
-      await groups.close();
+      await coordination.close();
       await store.close();
       await engine.close();
     };

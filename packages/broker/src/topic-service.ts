@@ -43,6 +43,7 @@ export interface TopicPlan {
 }
 
 export const CONSUMER_OFFSETS_TOPIC = "__consumer_offsets";
+export const TRANSACTION_STATE_TOPIC = "__transaction_state";
 
 export class TopicService {
   readonly #store: MetadataStore;
@@ -324,21 +325,42 @@ export class TopicService {
   #defaults(name: string): TopicRequest {
     const broker = this.#config.broker(this.#cluster.controller.id);
     const brokers = this.#cluster.brokers.length;
-    if (name !== CONSUMER_OFFSETS_TOPIC) {
-      const factor = Math.min(broker.number("default.replication.factor"), brokers);
-      return { name, partitions: -1, replicationFactor: factor, assignments: [], configs: NONE };
+    const assignments: TopicRequest["assignments"] = [];
+    switch (name) {
+      case CONSUMER_OFFSETS_TOPIC:
+        return {
+          name,
+          partitions: broker.number("offsets.topic.num.partitions"),
+          replicationFactor: Math.min(broker.number("offsets.topic.replication.factor"), brokers),
+          assignments,
+          configs: new Map([
+            ["cleanup.policy", "compact"],
+            ["compression.type", "producer"],
+            ["segment.bytes", String(broker.number("offsets.topic.segment.bytes"))],
+          ]),
+        };
+      case TRANSACTION_STATE_TOPIC: {
+        const log = "transaction.state.log";
+        const factor = Math.min(broker.number(`${log}.replication.factor`), brokers);
+        return {
+          name,
+          partitions: broker.number(`${log}.num.partitions`),
+          replicationFactor: factor,
+          assignments,
+          configs: new Map([
+            ["cleanup.policy", "compact"],
+            ["compression.type", "uncompressed"],
+            ["min.insync.replicas", String(Math.min(broker.number(`${log}.min.isr`), factor))],
+            ["segment.bytes", String(broker.number(`${log}.segment.bytes`))],
+            ["unclean.leader.election.enable", "false"],
+          ]),
+        };
+      }
+      default: {
+        const factor = Math.min(broker.number("default.replication.factor"), brokers);
+        return { name, partitions: -1, replicationFactor: factor, assignments, configs: NONE };
+      }
     }
-    return {
-      name,
-      partitions: broker.number("offsets.topic.num.partitions"),
-      replicationFactor: Math.min(broker.number("offsets.topic.replication.factor"), brokers),
-      assignments: [],
-      configs: new Map([
-        ["cleanup.policy", "compact"],
-        ["compression.type", "producer"],
-        ["segment.bytes", String(broker.number("offsets.topic.segment.bytes"))],
-      ]),
-    };
   }
 }
 

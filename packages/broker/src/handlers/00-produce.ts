@@ -1,18 +1,22 @@
 /**
- * Appends batches. Offsets are assigned before `handle` returns, so pipelined requests overlap. v10: CurrentLeader and NodeEndpoints
- * (KIP-951); v13: topics by id only.
+ * Appends batches. Offsets are assigned before `handle` returns, so pipelined requests overlap; where a transaction has to take in partitions
+ * first, the requests behind on the connection wait. v10: CurrentLeader and NodeEndpoints (KIP-951); v11: TRANSACTION_ABORTABLE; v12: partitions
+ * add themselves to transactions (KIP-890); v13: topics by id only.
  */
 import type { AppendPartition, AppendResult, LogErrorKind } from "@ottla/log";
 import type { Topic } from "@ottla/metadata";
 import {
   attributes,
   batchSize,
+  type ErrorName,
   errorCode,
   errorMessage,
   LOG_OVERHEAD,
   MAGIC_V2,
   type ProduceRequest,
   produce,
+  producerEpoch,
+  producerId,
   RECORD_BATCH_OVERHEAD,
   TRANSACTIONAL_BIT,
 } from "@ottla/protocol";
@@ -20,14 +24,23 @@ import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
 import { CloseConnection, handler, type RequestContext } from "../handler.ts";
 import { LeaderHints, partitionError } from "../partitions.ts";
+import { produceError } from "../transaction-errors.ts";
+import {
+  type Admission,
+  type TransactionalWrites,
+  whenAdmitted,
+} from "../transactional-appends.ts";
 
 const FIRST_VERSION_WITH_ZSTD = 7;
 const FIRST_VERSION_WITH_LEADERS = 10;
+const FIRST_VERSION_WITH_ABORTABLE = 11;
+const FIRST_VERSION_WITH_IMPLICIT_ADDS = 12;
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const INVALID_REQUIRED_ACKS = errorCode("INVALID_REQUIRED_ACKS");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
 const CORRUPT_MESSAGE = errorCode("CORRUPT_MESSAGE");
 const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
+const INVALID_PRODUCER_ID_MAPPING = errorCode("INVALID_PRODUCER_ID_MAPPING");
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = errorCode("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
 
 const HEADER_UP_TO_MAGIC = 17;
@@ -52,50 +65,142 @@ export const produceHandler = handler({
   mayOverlap: true,
 
   handle(context, request) {
-    const { engine } = context.services;
     const { acks } = request;
-    const topicData = distinctPartitions(
-      request.topicData,
-      context.version >= FIRST_VERSION_WITH_TOPIC_IDS ? SHAPE_BY_ID : SHAPE_BY_NAME,
-    );
-    const refusesAll = requestRefusal(topicData);
-    /** By partition in request order: 0 for those handed to the engine. */
-    const refusals: number[] = [];
-    const topics: (Topic | null)[] = [];
-    const partitions: AppendPartition[] = [];
-    for (const { name, topicId, partitionData } of topicData) {
-      const topic = topicOf(context, name, topicId);
-      topics.push(topic);
-      for (const { index, records } of partitionData) {
-        const refusal = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
-        refusals.push(refusal);
-        if (refusal === 0) {
-          partitions.push({ topicId: topic!.topicId, partition: index, records });
-        }
-      }
-    }
-    const isKnownAcks = acks === -1 || acks === 1;
-    const appended =
-      partitions.length === 0
-        ? NO_RESULTS
-        : engine.append({
-            acks: isKnownAcks ? acks : 0,
-            origin: "client",
-            allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
-            isTransactional: request.transactionalId !== null,
-            partitions,
-          });
+    const plan = planOf(context, request);
+    const appended = whenAdmitted(context, plan.writes, (admission) => {
+      if (plan.writes !== null) refuseWrites(context, plan, admission);
+      return append(context, request, plan);
+    });
     return appended.then((results) => {
       if (acks === 0) {
-        if (refusals.some((code) => code !== 0) || results.some(({ error }) => error !== null)) {
+        const isRefused = plan.partitions.some(({ refusal }) => refusal !== 0);
+        if (isRefused || results.some(({ error }) => error !== null)) {
           throw new CloseConnection("a batch sent with acks=0 was refused");
         }
         return null;
       }
-      return responseOf(context, topicData, topics, refusals, results);
+      return responseOf(context, plan, results);
     });
   },
 });
+
+/** A request with its topics found. */
+interface Plan {
+  readonly topicData: readonly RequestedTopic[];
+  readonly topics: readonly (Topic | null)[];
+  /** All partitions, in request order. */
+  readonly partitions: readonly PlannedPartition[];
+  readonly writes: TransactionalWrites | null;
+}
+
+interface PlannedPartition {
+  readonly topic: Topic | null;
+  readonly index: number;
+  readonly records: Buffer | null;
+  readonly isTransactional: boolean;
+  /** 0 for those handed to the engine. */
+  refusal: number;
+  words: string | null;
+}
+
+function planOf(context: RequestContext, request: ProduceRequest): Plan {
+  const { transactionalId, acks } = request;
+  const topicData = distinctPartitions(
+    request.topicData,
+    context.version >= FIRST_VERSION_WITH_TOPIC_IDS ? SHAPE_BY_ID : SHAPE_BY_NAME,
+  );
+  const refusesAll = requestRefusal(topicData, transactionalId !== null);
+  const topics: (Topic | null)[] = [];
+  const partitions: PlannedPartition[] = [];
+  for (const { name, topicId, partitionData } of topicData) {
+    const topic = topicOf(context, name, topicId);
+    topics.push(topic);
+    for (const { index, records } of partitionData) {
+      const refusal = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
+      const words = refusal === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
+      const isInTransaction =
+        transactionalId !== null && records !== null && isTransactional(records);
+      partitions.push({
+        topic,
+        index,
+        records,
+        isTransactional: isInTransaction,
+        refusal,
+        words,
+      });
+    }
+  }
+  const writes = transactionalId === null ? null : writesOf(transactionalId, partitions);
+  return { topicData, topics, partitions, writes };
+}
+
+/** What of the request is part of a transaction; null for nothing. */
+function writesOf(
+  transactionalId: string,
+  partitions: readonly PlannedPartition[],
+): TransactionalWrites | null {
+  const written = partitions.filter((one) => one.isTransactional && one.refusal === 0);
+  const [first] = written;
+  if (first === undefined) return null;
+  const topics = new Map<string, number[]>();
+  for (const { topic, index } of written) {
+    const others = topics.get(topic!.name);
+    if (others === undefined) topics.set(topic!.name, [index]);
+    else others.push(index);
+  }
+  return {
+    transactionalId,
+    producerId: producerId(first.records!, 0),
+    producerEpoch: producerEpoch(first.records!, 0),
+    topics: Array.from(topics, ([topic, indexes]) => ({ topic, partitions: indexes })),
+  };
+}
+
+/** Notes what the transaction does not let in. */
+function refuseWrites(
+  { version }: RequestContext,
+  { partitions }: Plan,
+  { error, missing }: Admission,
+): void {
+  if (error === "NONE" && missing.length === 0) return;
+  const knowsAborting = version >= FIRST_VERSION_WITH_ABORTABLE;
+  for (const partition of partitions) {
+    if (!partition.isTransactional || partition.refusal !== 0) continue;
+    const isMissing = missing.some(
+      ({ topic, partitions: indexes }) =>
+        topic === partition.topic!.name && indexes.includes(partition.index),
+    );
+    if (error === "NONE" && !isMissing) continue;
+    const name = produceError(error === "NONE" ? "TRANSACTION_ABORTABLE" : error, knowsAborting);
+    partition.refusal = errorCode(name);
+    partition.words = WORDS[name] ?? null;
+  }
+}
+
+const WORDS: Partial<Record<ErrorName, string>> = {
+  INVALID_TXN_STATE: "Partition was not added to the transaction",
+  NOT_ENOUGH_REPLICAS: "The transaction cannot take in the partition yet.",
+};
+
+function append(
+  context: RequestContext,
+  { acks, transactionalId }: ProduceRequest,
+  { partitions }: Plan,
+): Promise<readonly AppendResult[]> {
+  const accepted: AppendPartition[] = [];
+  for (const { topic, index, records, refusal } of partitions) {
+    if (refusal === 0) accepted.push({ topicId: topic!.topicId, partition: index, records });
+  }
+  if (accepted.length === 0) return NO_RESULTS;
+  return context.services.engine.append({
+    acks: acks === -1 || acks === 1 ? acks : 0,
+    origin: "client",
+    allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
+    isTransactional: transactionalId !== null,
+    transactionVersion: context.version >= FIRST_VERSION_WITH_IMPLICIT_ADDS ? 2 : 0,
+    partitions: accepted,
+  });
+}
 
 const NO_RESULTS: Promise<readonly AppendResult[]> = Promise.resolve([]);
 
@@ -107,15 +212,22 @@ function topicOf(context: RequestContext, name: string, topicId: string): Topic 
 }
 
 /**
- * Kafka looks at the first batch of each partition before anything else and fails the whole request for one that cannot be a batch or
- * that is transactional: without a transaction coordinator nobody may write in a transaction. 0 when there is neither.
+ * Kafka looks at the first batch of each partition before anything else and fails the whole request for one that cannot be a batch, for one
+ * that is transactional when the request is not, and for transactional ones of several producers. 0 when there is none.
  */
-function requestRefusal(topicData: ProduceRequest["topicData"]): number {
+function requestRefusal(topicData: readonly RequestedTopic[], hasTransactionalId: boolean): number {
+  let transactionalProducer = -1;
   for (const { partitionData } of topicData) {
     for (const { records } of partitionData) {
       if (records === null || records.length < HEADER_UP_TO_MAGIC) continue;
       if (isImpossible(records)) return CORRUPT_MESSAGE;
-      if (isTransactional(records)) return TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+      if (!isTransactional(records)) continue;
+      if (!hasTransactionalId) return TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+      const id = producerId(records, 0);
+      if (transactionalProducer !== -1 && transactionalProducer !== id) {
+        return INVALID_PRODUCER_ID_MAPPING;
+      }
+      transactionalProducer = id;
     }
   }
   return 0;
@@ -151,9 +263,7 @@ function refusalOf(
 
 function responseOf(
   context: RequestContext,
-  topicData: ProduceRequest["topicData"],
-  topics: readonly (Topic | null)[],
-  refusals: readonly number[],
+  { topicData, topics, partitions }: Plan,
   results: readonly AppendResult[],
 ) {
   const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
@@ -163,10 +273,9 @@ function responseOf(
     name,
     topicId,
     partitionResponses: partitionData.map(({ index }) => {
-      const refusal = refusals[position++]!;
+      const { refusal, words } = partitions[position++]!;
       if (refusal !== 0) {
         const currentLeader = hints.currentLeader(refusal, topics[topicIndex]!, index);
-        const words = refusal === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
         const refused = {
           index,
           errorCode: refusal,

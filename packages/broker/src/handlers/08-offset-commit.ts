@@ -1,6 +1,6 @@
 /** Commits offsets. v2–v4: retention time; v7: groupInstanceId (KIP-345); v9: unknown groups have an error of their own; v10: topic ids. */
 import { errorCode, type OffsetCommitRequest, offsetCommit, ZERO_UUID } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 10;

@@ -1,7 +1,7 @@
 /** Reads committed offsets. v2: null topics mean all; v7: requireStable (KIP-447); v8: several groups; v9: member epochs; v10: topic ids. */
 import type { OffsetFetchGroup, OffsetFetchResultGroup } from "@ottla/coordinator";
 import { errorCode, type OffsetFetchRequest, offsetFetch, ZERO_UUID } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
 const FIRST_VERSION_WITH_GROUPS = 8;

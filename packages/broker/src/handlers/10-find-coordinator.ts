@@ -1,9 +1,9 @@
-/** Finds the coordinator of groups. v1: key type; v4: several keys; v6: share partitions, which need share groups. */
+/** Finds the coordinator of groups and of transactional ids. v1: key type; v4: several keys; v6: share partitions, which need share groups. */
 import { errorCode, errorMessage, findCoordinator } from "@ottla/protocol";
+import { groupCoordinator, transactionCoordinator } from "../coordinators.ts";
 import { metadataError } from "../error-codes.ts";
-import { groupCoordinator } from "../group-coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { CONSUMER_OFFSETS_TOPIC } from "../topic-service.ts";
+import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from "../topic-service.ts";
 
 const FIRST_VERSION_WITH_KEYS = 4;
 const GROUP = 0;
@@ -11,7 +11,6 @@ const TRANSACTION = 1;
 const SHARE = 2;
 const INVALID_REQUEST = errorCode("INVALID_REQUEST");
 const COORDINATOR_NOT_AVAILABLE = errorCode("COORDINATOR_NOT_AVAILABLE");
-const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = errorCode("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
 
 export const findCoordinatorHandler = handler({
   api: findCoordinator,
@@ -30,13 +29,7 @@ export const findCoordinatorHandler = handler({
 });
 
 async function find(context: RequestContext, keyType: number, key: string) {
-  if (keyType === TRANSACTION) {
-    return notFound(
-      TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-      "This broker does not serve transactions yet.",
-    );
-  }
-  if (keyType !== GROUP) {
+  if (keyType !== GROUP && keyType !== TRANSACTION) {
     const known = keyType === SHARE && context.version >= 6;
     return known
       ? notFound(COORDINATOR_NOT_AVAILABLE, "This broker does not serve share groups yet.")
@@ -44,11 +37,14 @@ async function find(context: RequestContext, keyType: number, key: string) {
   }
   const { services, connection } = context;
   try {
-    await services.topics.ensure(CONSUMER_OFFSETS_TOPIC);
+    await services.topics.ensure(
+      keyType === GROUP ? CONSUMER_OFFSETS_TOPIC : TRANSACTION_STATE_TOPIC,
+    );
   } catch (cause) {
     return notFound(COORDINATOR_NOT_AVAILABLE, metadataError(cause).message);
   }
-  const broker = groupCoordinator(services, key);
+  const broker =
+    keyType === GROUP ? groupCoordinator(services, key) : transactionCoordinator(services, key);
   const { host, port } = services.cluster.endpoint(broker, connection.listenerName);
   // Without an error the single answer of old versions says so in words.
   const words = context.version >= FIRST_VERSION_WITH_KEYS ? "" : "NONE";

@@ -1,6 +1,6 @@
 /** Enters a classic group. v1: rebalanceTimeoutMs; v4: a member id first (KIP-394); v5: groupInstanceId; v9: skipAssignment (KIP-814). */
 import { errorCode, joinGroup } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const joinGroupHandler = handler({

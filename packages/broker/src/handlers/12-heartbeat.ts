@@ -1,6 +1,6 @@
 /** Keeps a member of a classic group alive. v3: groupInstanceId (KIP-345). */
 import { errorCode, heartbeat } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const heartbeatHandler = handler({

@@ -1,6 +1,6 @@
 /** Leaves a classic group. v3: several members at once, with an error for each. */
 import { errorCode, leaveGroup } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const leaveGroupHandler = handler({

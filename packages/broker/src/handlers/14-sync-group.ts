@@ -1,6 +1,6 @@
 /** Hands out the assignment of a generation. v3: groupInstanceId; v5: protocol type and name. */
 import { errorCode, syncGroup } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 const INCONSISTENT_GROUP_PROTOCOL = errorCode("INCONSISTENT_GROUP_PROTOCOL");

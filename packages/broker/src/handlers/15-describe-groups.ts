@@ -1,6 +1,6 @@
 /** Describes classic groups. v3: authorized operations; v6: an unknown group is an error. */
 import { describeGroups, errorCode } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 import { NOT_ASKED } from "./03-metadata.ts";
 

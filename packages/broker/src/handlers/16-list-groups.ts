@@ -1,6 +1,6 @@
 /** Lists the groups that this broker coordinates. v4: state filter (KIP-518); v5: type filter (KIP-848). */
 import { errorCode, listGroups } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const listGroupsHandler = handler({

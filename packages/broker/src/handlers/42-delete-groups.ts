@@ -1,6 +1,6 @@
 /** Deletes groups that are empty. */
 import { deleteGroups, errorCode } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const deleteGroupsHandler = handler({

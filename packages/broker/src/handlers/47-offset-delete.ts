@@ -1,6 +1,6 @@
 /** Deletes committed offsets of topics that a group does not read (KIP-496, CG13). */
 import { errorCode, offsetDelete } from "@ottla/protocol";
-import { coordinatorError } from "../group-coordinators.ts";
+import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
 
 export const offsetDeleteHandler = handler({

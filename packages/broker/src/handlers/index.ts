@@ -20,6 +20,11 @@ import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { deleteRecordsHandler } from "./21-delete-records.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./23-offset-for-leader-epoch.ts";
+import { addPartitionsToTxnHandler } from "./24-add-partitions-to-txn.ts";
+import { addOffsetsToTxnHandler } from "./25-add-offsets-to-txn.ts";
+import { endTxnHandler } from "./26-end-txn.ts";
+import { writeTxnMarkersHandler } from "./27-write-txn-markers.ts";
+import { txnOffsetCommitHandler } from "./28-txn-offset-commit.ts";
 import { describeAclsHandler } from "./29-describe-acls.ts";
 import { createAclsHandler } from "./30-create-acls.ts";
 import { deleteAclsHandler } from "./31-delete-acls.ts";
@@ -42,7 +47,10 @@ import { offsetDeleteHandler } from "./47-offset-delete.ts";
 import { describeQuorumHandler } from "./55-describe-quorum.ts";
 import { updateFeaturesHandler } from "./57-update-features.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
+import { describeProducersHandler } from "./61-describe-producers.ts";
 import { unregisterBrokerHandler } from "./64-unregister-broker.ts";
+import { describeTransactionsHandler } from "./65-describe-transactions.ts";
+import { listTransactionsHandler } from "./66-list-transactions.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
 
@@ -67,6 +75,11 @@ export const handlers: readonly Handler[] = [
   deleteRecordsHandler,
   initProducerIdHandler,
   offsetForLeaderEpochHandler,
+  addPartitionsToTxnHandler,
+  addOffsetsToTxnHandler,
+  endTxnHandler,
+  writeTxnMarkersHandler,
+  txnOffsetCommitHandler,
   describeAclsHandler,
   createAclsHandler,
   deleteAclsHandler,
@@ -89,7 +102,10 @@ export const handlers: readonly Handler[] = [
   describeQuorumHandler,
   updateFeaturesHandler,
   describeClusterHandler,
+  describeProducersHandler,
   unregisterBrokerHandler,
+  describeTransactionsHandler,
+  listTransactionsHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
 ];

@@ -1,5 +1,5 @@
 /** Counts what the broker's parts tell of themselves, and renders it when somebody scrapes. */
-import type { GroupCoordinatorProbe } from "@ottla/coordinator";
+import type { GroupCoordinatorProbe, TransactionCoordinatorProbe } from "@ottla/coordinator";
 import type { LogProbe } from "@ottla/log";
 import { METADATA_TOPIC_NAME } from "@ottla/metadata";
 import type { Clock } from "@ottla/platform";
@@ -13,6 +13,7 @@ import { kafkaExporterMetrics } from "./kafka-exporter-metrics.ts";
 import { kafkaServerMetrics } from "./kafka-server-metrics.ts";
 import type { FailedRequest, ServedRequest, ServerProbe } from "./probe.ts";
 import { PrometheusText } from "./prometheus-text.ts";
+import { TransactionMetrics } from "./transaction-metrics.ts";
 
 /** Counts of one API. */
 export interface ApiCounts {
@@ -51,12 +52,16 @@ export class BrokerMetrics {
   readonly server: ServerProbe;
   readonly log: LogProbe;
   readonly groups: GroupCoordinatorProbe;
+  readonly transactions: TransactionCoordinatorProbe;
+  readonly #transactionMetrics: TransactionMetrics;
   #services: Services | null = null;
   #utilization = performance.eventLoopUtilization();
   #listeners: readonly Listener[] = [];
 
   constructor({ clock, handlers, report }: BrokerMetricsOptions) {
     this.clock = clock;
+    this.#transactionMetrics = new TransactionMetrics(report);
+    this.transactions = this.#transactionMetrics.probe;
     for (const { api } of handlers) {
       this.apis[api.key] = {
         name: api.name,
@@ -143,6 +148,7 @@ export class BrokerMetrics {
     const text = new PrometheusText();
     if (this.#services !== null) {
       kafkaServerMetrics(text, this, this.#services);
+      this.#transactionMetrics.render(text, this.#services.transactions);
       await kafkaExporterMetrics(text, this.#services);
     }
     return text.toString();

@@ -1,0 +1,104 @@
+/**
+ * Adds partitions to a transaction, all of a request or none (TX5). v0–v3: of one transaction, for clients; v4: of several, for brokers, or a
+ * question whether they are in it (TX6).
+ */
+import type { TopicPartitions, TransactionErrorName } from "@ottla/coordinator";
+import { type AddPartitionsToTxnRequest, addPartitionsToTxn, errorCode } from "@ottla/protocol";
+import { isForeignTransaction } from "../coordinators.ts";
+import { handler, type RequestContext } from "../handler.ts";
+import { transactionErrorCode } from "../transaction-errors.ts";
+
+type BatchedTransaction = AddPartitionsToTxnRequest["transactions"][number];
+
+const FIRST_VERSION_WITH_BATCHES = 4;
+const FIRST_VERSION_WITH_FENCING = 2;
+const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
+const TOPIC_AUTHORIZATION_FAILED = errorCode("TOPIC_AUTHORIZATION_FAILED");
+const OPERATION_NOT_ATTEMPTED = errorCode("OPERATION_NOT_ATTEMPTED");
+const TRANSACTION_ABORTABLE = errorCode("TRANSACTION_ABORTABLE");
+
+export const addPartitionsToTxnHandler = handler({
+  api: addPartitionsToTxn,
+
+  async handle(context, request) {
+    if (context.version >= FIRST_VERSION_WITH_BATCHES) {
+      const resultsByTransaction = await Promise.all(
+        request.transactions.map(async (transaction) => ({
+          transactionalId: transaction.transactionalId,
+          topicResults: await add(context, transaction),
+        })),
+      );
+      return { errorCode: 0, resultsByTransaction, resultsByTopicV3AndBelow: [] };
+    }
+    const resultsByTopicV3AndBelow = await add(context, {
+      transactionalId: request.v3AndBelowTransactionalId,
+      producerId: request.v3AndBelowProducerId,
+      producerEpoch: request.v3AndBelowProducerEpoch,
+      verifyOnly: false,
+      topics: request.v3AndBelowTopics,
+    });
+    return { resultsByTransaction: [], resultsByTopicV3AndBelow };
+  },
+});
+
+async function add(context: RequestContext, transaction: BatchedTransaction) {
+  const refusal = refusalOf(context, transaction);
+  if (refusal !== null) return results(transaction, refusal);
+  const { transactions } = context.services;
+  const { verifyOnly, ...producer } = transaction;
+  const topics: TopicPartitions[] = transaction.topics.map(({ name, partitions }) => ({
+    topic: name,
+    partitions,
+  }));
+  const codeOf = (error: TransactionErrorName) =>
+    transactionErrorCode(error, context.version >= FIRST_VERSION_WITH_FENCING);
+  if (isForeignTransaction(context, transaction.transactionalId)) {
+    return results(transaction, () => codeOf("NOT_COORDINATOR"));
+  }
+  if (verifyOnly) {
+    const { error, missing } = transactions.verifyPartitions({ ...producer, topics });
+    return results(transaction, (name, partition) => {
+      if (error !== "NONE") return codeOf(error);
+      const lacks = missing.some((one) => one.topic === name && one.partitions.includes(partition));
+      return lacks ? TRANSACTION_ABORTABLE : 0;
+    });
+  }
+  const transactionVersion = context.version >= FIRST_VERSION_WITH_BATCHES ? 2 : 0;
+  const error = await transactions.addPartitions({ ...producer, topics, transactionVersion });
+  return results(transaction, () => codeOf(error));
+}
+
+/** What each partition is refused with when one of them is; null when all may go on. */
+function refusalOf(
+  context: RequestContext,
+  { topics }: BatchedTransaction,
+): ((name: string, partition: number) => number) | null {
+  const { image } = context.services.store;
+  const fault = (name: string, partition: number): number => {
+    const topic = image.topic(name);
+    // A client has no business in an internal topic; a broker that adds for one may have.
+    if (topic?.isInternal === true && context.version < FIRST_VERSION_WITH_BATCHES) {
+      return TOPIC_AUTHORIZATION_FAILED;
+    }
+    const isThere = topic !== null && partition >= 0 && partition < topic.replicas.length;
+    return isThere ? 0 : UNKNOWN_TOPIC_OR_PARTITION;
+  };
+  const isFine = topics.every(({ name, partitions }) =>
+    partitions.every((partition) => fault(name, partition) === 0),
+  );
+  if (isFine) return null;
+  return (name, partition) => fault(name, partition) || OPERATION_NOT_ATTEMPTED;
+}
+
+function results(
+  { topics }: BatchedTransaction,
+  codeOf: (name: string, partition: number) => number,
+) {
+  return topics.map(({ name, partitions }) => ({
+    name,
+    resultsByPartition: partitions.map((partitionIndex) => ({
+      partitionIndex,
+      partitionErrorCode: codeOf(name, partitionIndex),
+    })),
+  }));
+}

@@ -1,0 +1,39 @@
+/** Describes what partitions remember of producers, open transactions among it (KIP-664). */
+import { describeProducers, errorMessage, errorName } from "@ottla/protocol";
+import { handler, type RequestContext } from "../handler.ts";
+import { partitionError } from "../partitions.ts";
+
+export const describeProducersHandler = handler({
+  api: describeProducers,
+
+  handle: (context, { topics }) => ({
+    topics: topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map((partition) => describe(context, name, partition)),
+    })),
+  }),
+});
+
+function describe(context: RequestContext, name: string, partitionIndex: number) {
+  const { engine, store } = context.services;
+  const topic = store.image.topic(name);
+  const code = partitionError(context, topic, partitionIndex);
+  if (code !== 0) {
+    const words = errorMessage(errorName(code));
+    return { partitionIndex, errorCode: code, errorMessage: words, activeProducers: [] };
+  }
+  const producers = engine.describeProducers(topic!.topicId, partitionIndex) ?? [];
+  return {
+    partitionIndex,
+    errorCode: 0,
+    errorMessage: null,
+    activeProducers: producers.map((producer) => ({
+      producerId: producer.producerId,
+      producerEpoch: producer.producerEpoch,
+      lastSequence: producer.lastSequence,
+      lastTimestamp: producer.lastTimestampMs,
+      coordinatorEpoch: producer.coordinatorEpoch,
+      currentTxnStartOffset: producer.currentTxnStartOffset,
+    })),
+  };
+}
