@@ -3,9 +3,8 @@ import type { Client } from "@ottla/client";
 import type { ValuesOf } from "../command-line/option.ts";
 import type { Context } from "../context.ts";
 import { ClusterUnreachable } from "../errors.ts";
-import { type clusterOptions, DEFAULT_SERVERS, SERVERS_VARIABLE } from "./options.ts";
-
-const MAX_CONNECT_MS = 10_000;
+import { connectionOptions } from "./connection-options.ts";
+import type { clusterOptions } from "./options.ts";
 
 /**
  * Runs `use` with a client that has reached the cluster, and closes it.
@@ -20,22 +19,13 @@ export async function withClient<T>(
     import("@ottla/client"),
     import("@ottla/protocol"),
   ]);
-  const servers =
-    options.bootstrapServer ?? (context.environment[SERVERS_VARIABLE] || DEFAULT_SERVERS);
-  const timeoutMs = options.timeout * 1000;
-  const client = new ClientClass({
-    bootstrapServers: servers,
-    clientId: "ottla-cli",
-    tls: options.tls,
-    connectTimeoutMs: Math.min(timeoutMs, MAX_CONNECT_MS),
-    requestTimeoutMs: timeoutMs,
-    callTimeoutMs: timeoutMs,
-  });
+  const connection = await connectionOptions(options, context.environment);
+  const client = new ClientClass(connection);
   try {
     try {
       await client.request(metadata, { topics: [] });
     } catch (error) {
-      throw isRetriable(error) ? new ClusterUnreachable(servers, error) : error;
+      throw isRetriable(error) ? new ClusterUnreachable(connection.bootstrapServers, error) : error;
     }
     return await use(client);
   } finally {

@@ -55,20 +55,26 @@ export function commandHelp(
       command.arguments.map((argument) => [argumentUsage(argument), argument.about] as const),
       columns,
     ),
-    section(
-      "Options",
-      [
-        ...Object.entries(command.options).map(([key, option]) => optionRow(key, option)),
-        ["-h, --help", "This help"] as const,
-      ],
-      columns,
-    ),
+    ...optionSections(command, columns),
     command.examples.length === 0
       ? null
       : `Examples:\n${command.examples
           .map(({ about, line }) => `  # ${about}\n  ${program} ${line}`)
           .join("\n")}`,
   ]);
+}
+
+/** The command's own options first, then a section for each heading. */
+function optionSections(command: Command, columns: number): (string | null)[] {
+  const rows = new Map<string, (readonly [string, string])[]>([["Options", []]]);
+  for (const [key, option] of Object.entries(command.options)) {
+    const heading = option.heading ?? "Options";
+    const own = rows.get(heading) ?? [];
+    rows.set(heading, own);
+    own.push(optionRow(key, option));
+  }
+  rows.get("Options")!.push(["-h, --help", "This help"]);
+  return [...rows].map(([heading, own]) => section(heading, own, columns));
 }
 
 function argumentUsage({ placeholder, max }: Argument<unknown>): string {

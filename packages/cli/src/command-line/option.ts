@@ -9,6 +9,8 @@ export interface Option<T> {
   readonly isRepeatable: boolean;
   /** Shown in the help; null when there is nothing to say. */
   readonly defaultText: string | null;
+  /** Under which heading the help lists it; null for the command's own. */
+  readonly heading: string | null;
   /** From all values given, in order; from an empty list when the option is absent. */
   read(values: readonly string[]): T;
 }
@@ -38,6 +40,7 @@ export function flag(wording: {
     short: wording.short ?? null,
     isRepeatable: false,
     defaultText: null,
+    heading: null,
     read: (values) => values.length > 0,
   };
 }
@@ -50,6 +53,7 @@ export function optional<T>(parse: Parse<T>, wording: Wording): Option<T | null>
     short: wording.short ?? null,
     isRepeatable: false,
     defaultText: wording.defaultText ?? null,
+    heading: null,
     read: ([value]) => (value === undefined ? null : parse(value)),
   };
 }
@@ -61,6 +65,7 @@ export function withDefault<T>(parse: Parse<T>, fallback: T, wording: Wording): 
     short: wording.short ?? null,
     isRepeatable: false,
     defaultText: wording.defaultText ?? String(fallback),
+    heading: null,
     read: ([value]) => (value === undefined ? fallback : parse(value)),
   };
 }
@@ -72,8 +77,15 @@ export function repeated<T>(parse: Parse<T>, wording: Wording): Option<readonly 
     short: wording.short ?? null,
     isRepeatable: true,
     defaultText: wording.defaultText ?? null,
+    heading: null,
     read: (values) => values.map(parse),
   };
+}
+
+/** The same options, listed under a heading of their own. */
+export function under<O extends Options>(heading: string, options: O): O {
+  const entries = Object.entries(options).map(([key, option]) => [key, { ...option, heading }]);
+  return Object.fromEntries(entries) as O;
 }
 
 /** A word without dashes. */
