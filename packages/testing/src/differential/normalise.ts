@@ -95,7 +95,9 @@ const RANDOM_UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 /** The fields that name an element of an array, the first that is there. */
 const KEYS = [
+  "transactionalId",
   "topic",
+  "topicName",
   "name",
   "groupId",
   "key",
@@ -107,7 +109,10 @@ const KEYS = [
   "partition",
   "index",
   "batchIndex",
+  "partitionId",
   "memberId",
+  "feature",
+  "producerId",
 ] as const;
 
 /** What names an element, or null when only its place does. */

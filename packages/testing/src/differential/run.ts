@@ -9,6 +9,8 @@ export const DIFFERENTIAL_PROPERTIES: Readonly<Record<string, string>> = {
   "group.min.session.timeout.ms": "500",
   "broker.rack": "rack-1",
   "offsets.topic.num.partitions": "10",
+  "transaction.state.log.num.partitions": "10",
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "100",
 };
 
 /** Plays scenarios against a running broker, one after the other. A scenario that breaks off leaves a step that says why. */

@@ -46,6 +46,10 @@ export interface BatchOptions {
   readonly leaderEpoch?: number;
 }
 
+/** Attribute bits of a batch besides its codec. */
+export const TRANSACTIONAL = 0x10;
+export const CONTROL = 0x20;
+
 const CODEC_IDS = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 
 /** A batch of format v2 with a valid checksum. */

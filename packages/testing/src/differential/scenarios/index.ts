@@ -12,6 +12,11 @@ import { offsetsOfTime } from "./09-list-offsets.ts";
 import { groups } from "./10-groups.ts";
 import { offsets } from "./11-offsets.ts";
 import { cluster } from "./12-cluster.ts";
+import { admin } from "./13-admin.ts";
+import { transactions } from "./14-transactions.ts";
+import { transactionReaders } from "./15-transaction-readers.ts";
+import { transactionOffsets } from "./16-transaction-offsets.ts";
+import { fencing } from "./17-fencing.ts";
 
 /** In the order in which they are played. A new one is a file beside this one and a line here. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -28,4 +33,9 @@ export const SCENARIOS: readonly Scenario[] = [
   groups,
   offsets,
   cluster,
+  admin,
+  transactions,
+  transactionReaders,
+  transactionOffsets,
+  fencing,
 ];
