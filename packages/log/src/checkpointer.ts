@@ -95,6 +95,14 @@ export class Checkpointer {
     await this.#running;
   }
 
+  /** The checkpoint of an engine that has nothing yet, before its journal gets the first group. */
+  async writeFirst(): Promise<void> {
+    const { options, leaderEpoch, nextTopicRef } = this.#state;
+    const cut = { lsn: 1, fileNumber: 0, position: 0 };
+    const bytes = encodeCheckpoint({ isClean: true, cut, leaderEpoch, nextTopicRef }, []);
+    await options.fileSystem.writeFileAtomic(`${options.directory}/${CHECKPOINT_FILE}`, bytes);
+  }
+
   async #run(isClean: boolean): Promise<void> {
     const state = this.#state;
     const { journal, clock } = state;

@@ -1,11 +1,18 @@
-/** Reads the groups of a journal in order, from a cut to the first one that is missing or torn. Used once, at start-up. */
+/**
+ * Reads the groups of a journal in order, from a cut to the first one that is missing or torn. Used once, at start-up.
+ *
+ * A torn end and damage look alike where they are, but not behind it: one group is written at a time, so a whole group with a higher LSN
+ * than the one that cannot be read says that this one was durable, and is damaged ({@link JournalReader.findBeyond}).
+ */
 import type { FileHandle, FileSystem } from "@ottla/platform";
+import { crc32c } from "@ottla/protocol";
 import { CorruptLog } from "./errors.ts";
 import type { JournalCut } from "./journal.ts";
 import { journalFilePath, listJournalFiles } from "./journal-files.ts";
 import {
   BLOCK_BYTES,
   directoryStart,
+  GROUP_MAGIC,
   type GroupHeader,
   type JournalEntry,
   readGroupEntries,
@@ -19,6 +26,12 @@ export interface ReadGroup {
   readonly sizeBytes: number;
   readonly path: string;
   readonly position: number;
+}
+
+export interface FoundGroup {
+  readonly path: string;
+  readonly position: number;
+  readonly lsn: number;
 }
 
 /** Bytes read at once: many small groups, or a part of a large one. */
@@ -82,6 +95,47 @@ export class JournalReader {
     return null;
   }
 
+  /** A whole group behind the one that could not be read, or null. To be called when {@link next} has said null, before {@link close}. */
+  async findBeyond(): Promise<FoundGroup | null> {
+    const { end } = this;
+    for (const [number, firstLsn] of this.#firstLsns) {
+      if (firstLsn > this.nextLsn) return { ...this.#place(number, 0), lsn: firstLsn };
+    }
+    for (const [number, firstLsn] of this.#firstLsns) {
+      // Files that start with an earlier group have been read, or hold nothing new.
+      const isEnd = end !== null && number === end.fileNumber;
+      if (!isEnd && firstLsn !== 0 && firstLsn !== this.nextLsn) continue;
+      const found = await this.#scan(number, isEnd ? end.position : 0);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The first whole group with a higher LSN in that file; not inside the group that could not be read, whose bytes are anybody's. */
+  async #scan(number: number, start: number): Promise<FoundGroup | null> {
+    await this.#enter(number, start);
+    const size = await this.#handle!.size();
+    let position = start;
+    while (position + BLOCK_BYTES <= size) {
+      const block = (await this.#bytes(position, BLOCK_BYTES))!;
+      const isGroup = block.readUInt32BE(0) === GROUP_MAGIC;
+      const header = isGroup ? readGroupHeader(block, this.#crc) : null;
+      const isPossible = header !== null && isPlausible(header) && header.lsn >= this.nextLsn;
+      if (isPossible && header.lsn > this.nextLsn) {
+        const bytes = await this.#bytes(position, header.sizeBytes);
+        if (bytes !== null && readGroupEntries(header, bytes, this.#crc) !== null) {
+          return { ...this.#place(number, position), lsn: header.lsn };
+        }
+      }
+      position += isPossible ? header.sizeBytes : BLOCK_BYTES;
+    }
+    return null;
+  }
+
+  #place(number: number, position: number): { readonly path: string; readonly position: number } {
+    return { path: journalFilePath(this.#directory, number), position };
+  }
+
   async close(): Promise<void> {
     await this.#handle?.close();
     this.#handle = null;
@@ -133,7 +187,24 @@ export class JournalReader {
 
 function isPlausible(header: GroupHeader): boolean {
   return (
+    header.sizeBytes > 0 &&
     header.sizeBytes % BLOCK_BYTES === 0 &&
     directoryStart(header.payloadBytes) + header.directoryBytes <= header.sizeBytes
   );
+}
+
+/** The path of a journal file that starts with a group, or null. */
+export async function findGroup(fileSystem: FileSystem, directory: string): Promise<string | null> {
+  for (const number of await listJournalFiles(fileSystem, directory)) {
+    const path = journalFilePath(directory, number);
+    const handle = await fileSystem.open(path, { access: "read" });
+    const block = Buffer.alloc(BLOCK_BYTES);
+    try {
+      const size = await handle.read(block, 0);
+      if (readGroupHeader(block.subarray(0, size), crc32c) !== null) return path;
+    } finally {
+      await handle.close();
+    }
+  }
+  return null;
 }

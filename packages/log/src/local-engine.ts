@@ -120,6 +120,8 @@ export class LocalLogEngine implements LogEngine {
     });
     const recovered = await recovery.run();
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
+    // From here on a missing checkpoint is one that was lost.
+    if (recovered.isFresh) await this.#checkpointer.writeFirst();
     for (const log of state.usedLogs()) log.epochs.assign(state.leaderEpoch, log.logEnd);
     await this.#openJournal(journalDirectory, recovered);
     for (const { log, segment } of recovered.removed) {

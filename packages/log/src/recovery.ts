@@ -12,8 +12,12 @@
  *  - Entries whose topic is neither announced nor in the checkpoint belong to a topic that was deleted (references are never reused).
  *  - Fragments of a batch without its last one were never acknowledged: dropped.
  *
- * The first group that is missing or torn ends the journal; the engine goes on writing right there. What cannot be told from such
- * an end, a group damaged later, is ended in the same way: its successors stay unread until they are overwritten.
+ * The first group that is missing or torn ends the journal; the engine goes on writing right there. When a whole group with a higher LSN lies
+ * behind it, it was durable once and what was acknowledged is damaged: {@link CorruptLog}, rather than a log that has lost its end. (With
+ * relaxed acks the system may write groups in any order, so there it is an end.)
+ *
+ * A checkpoint is there from the first start on. When it is missing beside a journal or partitions that it has to describe, that is
+ * {@link CorruptLog} too: references to topics, and where segments end, are known to nobody else.
  *
  * Leader epoch (LG15): a stop was clean when the checkpoint says so and nothing was journalled behind it. Every start journals a `start` entry
  * with its epoch before anything else, so a run that ended uncleanly is always noticed, and the epoch grows by one.
@@ -34,8 +38,9 @@ import type { LogConfig } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
 import type { JournalCut } from "./journal.ts";
+import { journalFilePath } from "./journal-files.ts";
 import type { JournalEntry } from "./journal-format.ts";
-import { JournalReader } from "./journal-reader.ts";
+import { findGroup, JournalReader } from "./journal-reader.ts";
 import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
@@ -91,6 +96,7 @@ export class Recovery {
     const path = `${directory}/${CHECKPOINT_FILE}`;
     const bytes = await fileSystem.readFile(path);
     const checkpoint = bytes === null ? null : decodeCheckpoint(bytes, path);
+    if (checkpoint === null) await this.#checkFresh(path);
     for (const described of checkpoint?.topics ?? []) {
       this.#addTopic(described.ref, described.topicId, described.name);
       this.#state.recovered.add(described);
@@ -101,6 +107,7 @@ export class Recovery {
     await reader.open(checkpoint?.cut ?? { lsn: 1, fileNumber: 0, position: 0 });
     let groups = 0;
     let replayedBytes = 0;
+    let end: JournalCut | null = null;
     try {
       for (let group = await reader.next(); group !== null; group = await reader.next()) {
         for (const entry of group.entries) this.#apply(entry, group.path, group.position);
@@ -112,18 +119,47 @@ export class Recovery {
         if (this.#state.tail.bytes > this.#state.options.tailBytes)
           await this.#actions.writeSegments();
       }
+      end = reader.end;
+      if (!this.#state.options.relaxedAcks) await this.#checkEnd(reader);
     } finally {
       await reader.close();
     }
     return {
-      isFresh: checkpoint === null && groups === 0,
+      isFresh: checkpoint === null,
       wasClean: (checkpoint?.isClean ?? false) && groups === 0,
       lastLsn: reader.nextLsn - 1,
-      end: reader.end,
+      end,
       lastLsns: reader.lastLsns,
       replayedBytes,
       removed: this.#removed,
     };
+  }
+
+  /** Without a checkpoint nothing may be there that a run leaves behind. */
+  async #checkFresh(path: string): Promise<void> {
+    const { fileSystem, directory } = this.#state.options;
+    let trace = await findGroup(fileSystem, this.#journalDirectory);
+    for (const { name, isDirectory } of trace === null ? await fileSystem.list(directory) : []) {
+      const metadata = `${directory}/${name}/partition.metadata`;
+      if (isDirectory && (await fileSystem.readFile(metadata)) !== null) trace = metadata;
+    }
+    if (trace !== null)
+      throw new CorruptLog(path, 0, `the checkpoint is missing, but not ${trace}`);
+  }
+
+  /** The group that could not be read must be the last one. */
+  async #checkEnd(reader: JournalReader): Promise<void> {
+    const lost = reader.nextLsn;
+    const at = reader.end;
+    const found = await reader.findBeyond();
+    if (found === null) return;
+    const path = at === null ? found.path : journalFilePath(this.#journalDirectory, at.fileNumber);
+    const behind = `${found.path} at ${found.position}`;
+    throw new CorruptLog(
+      path,
+      at?.position ?? 0,
+      `group ${lost} of the commit journal is damaged: group ${found.lsn} follows it in ${behind}`,
+    );
   }
 
   #addTopic(ref: number, topicId: string, name: string): Topic {
