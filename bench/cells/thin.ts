@@ -23,6 +23,8 @@ interface Load {
 const kilobyte = 1024;
 const manyPartitions = 1000;
 const loadConnections = 6;
+/** Kafka takes most of a minute until partitions that were never written to are as fast as others. */
+const newPartitionsSeconds = 30;
 const hotLog: Load = {
   recordsPerBatch: 16,
   valueBytes: kilobyte,
@@ -52,8 +54,10 @@ export const thinCells: readonly Cell[] = [
   ),
   firstWritesCell("first-record-1000p", singles(-1, manyPartitions), 1),
   firstWritesCell("first-batches-1000p", { ...hotLog, partitions: manyPartitions }, 3),
-  produceCell("singles-1000p", singles(-1, manyPartitions)),
-  produceCell("produce-16-1000p", { ...hotLog, partitions: manyPartitions }),
+  newPartitionsCell("singles-1000p", singles(-1, manyPartitions)),
+  newPartitionsCell("produce-16-1000p", { ...hotLog, partitions: manyPartitions }),
+  produceCell("singles-1000p-warm", singles(-1, manyPartitions)),
+  produceCell("produce-16-1000p-warm", { ...hotLog, partitions: manyPartitions }),
   fetchCell("fetch-hot"),
   fetchCell("fetch-cold"),
   latencyCell("latency-1000", 1_000),
@@ -70,22 +74,30 @@ function suffix(acks: number, partitions: number): string {
 
 function produceCell(name: string, load: Load): Cell {
   const isSingles = load.recordsPerBatch === 1;
-  const measure: Measure = isSingles
-    ? { key: "rate", unit: "requests/s", better: "more" }
-    : { key: "rate", unit: "MB/s", better: "more" };
-  const size = load.valueBytes === kilobyte ? "1 KB" : `${load.valueBytes} B`;
+  const warm = load.partitions >= manyPartitions ? "warm " : "";
   return {
     name,
-    about: `produce, ${load.recordsPerBatch} × ${size} a batch, ${load.partitions} partition${
-      load.partitions === 1 ? "" : "s"
-    }, acks=${load.acks === 1 ? "1" : "all"}, ${load.connections} connections`,
-    measures: [measure],
+    about: describe(load, warm),
+    measures: [produceMeasure(load)],
     open: (side, settings) => ProduceRun.open({ side, settings, load, isSingles }),
   };
 }
 
+function produceMeasure(load: Load): Measure {
+  return { key: "rate", unit: load.recordsPerBatch === 1 ? "requests/s" : "MB/s", better: "more" };
+}
+
+/** @param kind of partition, with a space behind it */
+function describe(load: Load, kind: string): string {
+  const size = load.valueBytes === kilobyte ? "1 KB" : `${load.valueBytes} B`;
+  const partitions = `${load.partitions} ${kind}partition${load.partitions === 1 ? "" : "s"}`;
+  return `produce, ${load.recordsPerBatch} × ${size} a batch, ${partitions}, acks=${
+    load.acks === 1 ? "1" : "all"
+  }, ${load.connections} connections`;
+}
+
 class ProduceRun implements CellRun {
-  readonly #site: Site;
+  readonly site: Site;
   readonly #settings: Settings;
   readonly #load: Load;
   readonly #isSingles: boolean;
@@ -94,7 +106,7 @@ class ProduceRun implements CellRun {
   #recordsInTopic = 0;
 
   private constructor(site: Site, options: { settings: Settings; load: Load; isSingles: boolean }) {
-    this.#site = site;
+    this.site = site;
     this.#settings = options.settings;
     this.#load = options.load;
     this.#isSingles = options.isSingles;
@@ -125,20 +137,20 @@ class ProduceRun implements CellRun {
     return {
       values: { rate: (this.#isSingles ? result.requests : megabytes(result)) / result.seconds },
       ...costs(result, this.#isSingles),
-      ...memory(this.#site.pid),
+      ...memory(this.site.pid),
     };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#site[Symbol.asyncDispose]();
+    return this.site[Symbol.asyncDispose]();
   }
 
   /** Runs the load on a topic and checks that the topic holds exactly what was acknowledged. */
   async #drive(length: Partial<ProduceJob>): Promise<JobResult> {
-    await using admin = await Admin.connect(this.#site.port);
+    await using admin = await Admin.connect(this.site.port);
     await this.#freshTopic(admin);
     const result = await drive({
-      ...produceJob(this.#site, this.#topic, this.#load, this.#settings),
+      ...produceJob(this.site, this.#topic, this.#load, this.#settings),
       ...length,
     });
     this.#recordsInTopic += result.acknowledgedRecords;
@@ -154,6 +166,41 @@ class ProduceRun implements CellRun {
     this.#recordsInTopic = 0;
     await admin.createTopic(this.#topic, this.#load.partitions);
   }
+}
+
+/** The first half minute of new partitions, their first writes included. The broker itself is warm. */
+function newPartitionsCell(name: string, load: Load): Cell {
+  const isSingles = load.recordsPerBatch === 1;
+  return {
+    name,
+    about: `${describe(load, "new ")}, the first ${newPartitionsSeconds} s`,
+    measures: [produceMeasure(load)],
+    open: async (side, settings) => {
+      const warm = { ...load, partitions: hotLog.partitions };
+      const run = await ProduceRun.open({ side, settings, load: warm, isSingles });
+      const { site } = run;
+      let topics = 0;
+      return {
+        async round() {
+          await using admin = await Admin.connect(site.port);
+          const topic = `bench-new-${topics++}`;
+          await admin.createTopic(topic, load.partitions);
+          const result = await drive({
+            ...produceJob(site, topic, load, settings),
+            seconds: newPartitionsSeconds,
+          });
+          await expectRecords(admin, topic, load.partitions, result.acknowledgedRecords);
+          await admin.deleteTopic(topic);
+          return {
+            values: { rate: (isSingles ? result.requests : megabytes(result)) / result.seconds },
+            ...costs(result, isSingles),
+            ...memory(site.pid),
+          };
+        },
+        [Symbol.asyncDispose]: () => run[Symbol.asyncDispose](),
+      };
+    },
+  };
 }
 
 /** So many batches for each partition of a new topic, which makes its files and their first index entries. */
