@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import { noProbe } from "./probe.ts";
 import {
   appendMarker,
   appendOne,
@@ -301,4 +302,65 @@ test("LG17: a marker of a failed group is taken back: the transaction is open, a
   await appendMarker(engine, id, 0, 1, { epoch: 1, type: "commit" });
   assert.equal(stable(engine), 3);
   assert.deepEqual((await committed(engine)).abortedTransactions, []);
+});
+
+test("TX12: an index of aborted transactions that is damaged or gone is reported, to readers of committed data only", async () => {
+  for (const harm of ["remove", "damage"] as const) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(5) });
+    const first = await openEngine({ fileSystem: disk });
+    first.openTopic(topic);
+    await send(first, 1, 0);
+    await appendMarker(first, id, 0, 1, { epoch: 0, type: "abort" });
+    await first.close();
+    const path = "/data/t-0/00000000000000000000.txnindex";
+    if (harm === "remove") await disk.remove(path);
+    else await disk.writeFileAtomic(path, Buffer.alloc(34, 1));
+    const reports: string[] = [];
+    await using second = await openEngine({
+      fileSystem: disk,
+      probe: { ...noProbe, corrupted: (where) => reports.push(where) },
+    });
+    second.openTopic(topic);
+    assert.equal((await committed(second)).error, "storage");
+    assert.deepEqual(reports, [path]);
+    const [plain] = await second.read(readRequest(id, 0, 0));
+    assert.equal(plain!.error, null);
+  }
+});
+
+test("TX12: retention takes the index of a segment with it, and keeps those of the rest", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(6) });
+  const clock = new SimulatedClock();
+  await using engine = await openEngine({ fileSystem: disk, clock, checkpointIntervalMs: 100 });
+  engine.openTopic({ ...topic, config: { ...config, segmentBytes: 200, retentionMs: -1 } });
+  for (let i = 0; i < 6; i++) {
+    await send(engine, 1, 0, i);
+    await appendMarker(engine, id, 0, 1, { epoch: i, type: "abort" });
+  }
+  await clock.advanceAsync(300);
+  const indexes = async () =>
+    (await disk.list("/data/t-0")).filter(({ name }) => name.endsWith(".txnindex")).length;
+  const before = await indexes();
+  await engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset: 9 }]);
+  assert.ok((await indexes()) < before);
+  const left = (await committed(engine, 9)).abortedTransactions;
+  assert.deepEqual(
+    left?.map(({ firstOffset }) => firstOffset),
+    [8, 10],
+  );
+});
+
+test("LG14 TX11: records deleted beyond an open transaction move the last stable offset to the log start", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(7) });
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic(topic);
+  await send(first, 1, 0);
+  for (let i = 0; i < 4; i++) await appendOne(first, id, 0, makeBatch());
+  await first.deleteRecords([{ topicId: id, partition: 0, beforeOffset: 3 }]);
+  assert.equal(stable(first), 3);
+  await using second = await openEngine({ fileSystem: disk.crash() });
+  second.openTopic(topic);
+  assert.equal(stable(second), 3);
+  await appendMarker(second, id, 0, 1, { epoch: 0, type: "abort" });
+  assert.equal(stable(second), 6);
 });
