@@ -2,8 +2,8 @@
  * The errors that an API may answer with (section ER of the broker's specification). A client takes a code that it does not expect from an
  * API for an unexpected failure, usually a fatal one, so the right error in the wrong place does damage (trap F8).
  *
- * Checked while developing only: with OTTLA_STRICT=1 the dispatcher refuses to send a response with another code. In production nothing of
- * this is evaluated.
+ * Checked while developing only: in tests, and with OTTLA_STRICT=1, the dispatcher refuses to send a response with another code. In production
+ * nothing of this is evaluated.
  *
  * `wellFormed` is what a client library meets; `malformed` what Kafka answers to requests that no library sends.
  */
@@ -39,6 +39,21 @@ const MEMBER: readonly ErrorName[] = [
   "REBALANCE_IN_PROGRESS",
   "GROUP_AUTHORIZATION_FAILED",
   "FENCED_INSTANCE_ID",
+];
+
+/** What every request about a producer's transaction may meet. */
+const TRANSACTION: readonly ErrorName[] = [
+  "NONE",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR",
+  "INVALID_PRODUCER_EPOCH",
+  "INVALID_TXN_STATE",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "CONCURRENT_TRANSACTIONS",
+  "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  "PRODUCER_FENCED",
+  "TRANSACTION_ABORTABLE",
 ];
 
 const DELEGATION_TOKEN: readonly ErrorName[] = [
@@ -85,7 +100,7 @@ const ALLOWED: Readonly<Record<string, AllowedErrors>> = {
       "UNKNOWN_TOPIC_ID",
       "TRANSACTION_ABORTABLE",
     ],
-    malformed: ["UNKNOWN_SERVER_ERROR"],
+    malformed: ["UNKNOWN_SERVER_ERROR", "INVALID_REQUEST"],
   },
   Fetch: {
     wellFormed: [
@@ -186,6 +201,85 @@ const ALLOWED: Readonly<Record<string, AllowedErrors>> = {
       "TRANSACTION_ABORTABLE",
     ],
     malformed: ["INVALID_REQUEST"],
+  },
+  AddPartitionsToTxn: {
+    wellFormed: [
+      ...TRANSACTION,
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "TOPIC_AUTHORIZATION_FAILED",
+      "OPERATION_NOT_ATTEMPTED",
+    ],
+    malformed: ["INVALID_REQUEST"],
+  },
+  AddOffsetsToTxn: {
+    wellFormed: [...TRANSACTION, "GROUP_AUTHORIZATION_FAILED"],
+    malformed: ["INVALID_REQUEST"],
+  },
+  EndTxn: { wellFormed: TRANSACTION, malformed: ["INVALID_REQUEST"] },
+  WriteTxnMarkers: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "NOT_LEADER_OR_FOLLOWER",
+      "CLUSTER_AUTHORIZATION_FAILED",
+      "INVALID_PRODUCER_EPOCH",
+      "TRANSACTION_COORDINATOR_FENCED",
+      "KAFKA_STORAGE_ERROR",
+    ],
+    malformed: ["UNKNOWN_SERVER_ERROR"],
+  },
+  TxnOffsetCommit: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "REQUEST_TIMED_OUT",
+      "OFFSET_METADATA_TOO_LARGE",
+      "COORDINATOR_NOT_AVAILABLE",
+      "NOT_COORDINATOR",
+      "ILLEGAL_GENERATION",
+      "UNKNOWN_MEMBER_ID",
+      "INVALID_COMMIT_OFFSET_SIZE",
+      "GROUP_AUTHORIZATION_FAILED",
+      "UNSUPPORTED_FOR_MESSAGE_FORMAT",
+      "INVALID_PRODUCER_EPOCH",
+      "INVALID_TXN_STATE",
+      "INVALID_PRODUCER_ID_MAPPING",
+      "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+      "FENCED_INSTANCE_ID",
+      "PRODUCER_FENCED",
+      "UNKNOWN_TOPIC_ID",
+      "STALE_MEMBER_EPOCH",
+      "TRANSACTION_ABORTABLE",
+    ],
+    malformed: ["INVALID_GROUP_ID"],
+  },
+  DescribeProducers: {
+    wellFormed: [
+      "NONE",
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      "NOT_LEADER_OR_FOLLOWER",
+      "TOPIC_AUTHORIZATION_FAILED",
+    ],
+    malformed: ["INVALID_TOPIC_EXCEPTION"],
+  },
+  DescribeTransactions: {
+    wellFormed: [
+      "NONE",
+      "COORDINATOR_LOAD_IN_PROGRESS",
+      "COORDINATOR_NOT_AVAILABLE",
+      "NOT_COORDINATOR",
+      "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+      "TRANSACTIONAL_ID_NOT_FOUND",
+    ],
+    malformed: ["INVALID_REQUEST"],
+  },
+  ListTransactions: {
+    wellFormed: [
+      "NONE",
+      "COORDINATOR_LOAD_IN_PROGRESS",
+      "COORDINATOR_NOT_AVAILABLE",
+      "INVALID_REGULAR_EXPRESSION",
+    ],
   },
   DescribeAcls: { wellFormed: ["NONE", "SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"] },
   CreateAcls: {
@@ -296,6 +390,9 @@ export function checkErrors(api: Api, body: unknown): void {
   check(api, body, top, inside);
 }
 
+/** Fields that carry one; AddPartitionsToTxn has a name of its own for it. */
+const ERROR_FIELDS: ReadonlySet<string> = new Set(["errorCode", "partitionErrorCode"]);
+
 function codes(names: readonly ErrorName[]): ReadonlySet<number> {
   return new Set(names.map(errorCode));
 }
@@ -308,7 +405,7 @@ function check(
 ): void {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
   for (const [name, field] of Object.entries(value)) {
-    if (name === "errorCode" && !here.has(field))
+    if (ERROR_FIELDS.has(name) && !here.has(field))
       throw new ForbiddenError(api.name, errorName(field));
     check(api, field, inside, inside);
   }

@@ -21,9 +21,15 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
   readonly #broker: LogicalBroker;
   readonly #services: Services;
   /** Whether responses are held against the errors that their APIs may answer with. */
-  readonly #isStrict = process.env.OTTLA_STRICT === "1";
+  readonly #isStrict: boolean;
 
-  constructor(handlers: readonly Handler[], broker: LogicalBroker, services: Services) {
+  constructor(
+    handlers: readonly Handler[],
+    broker: LogicalBroker,
+    services: Services,
+    { isStrict = process.env.OTTLA_STRICT === "1" } = {},
+  ) {
+    this.#isStrict = isStrict;
     const byKey: (Handler | undefined)[] = [];
     for (const handler of handlers) byKey[handler.api.key] = handler;
     this.#handlers = Array.from(byKey);

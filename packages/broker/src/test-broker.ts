@@ -1,7 +1,14 @@
 /** A broker for unit tests: everything behind the socket, on a file system in memory. Requests go in and answers come out as bytes. */
-import { LocalLogEngine } from "@ottla/log";
+import { LocalLogEngine, type LocalLogOptions } from "@ottla/log";
 import { BrokerConfig, EmbeddedMetadataStore } from "@ottla/metadata";
-import { MemoryFileSystem, SeededRandom, SystemClock } from "@ottla/platform";
+import {
+  type Clock,
+  type FileSystem,
+  MemoryFileSystem,
+  type Random,
+  SeededRandom,
+  SystemClock,
+} from "@ottla/platform";
 import {
   type Api,
   decodeResponse,
@@ -32,6 +39,17 @@ const PROPERTIES = {
   "group.initial.rebalance.delay.ms": "0",
 };
 
+export interface TestBrokerOptions {
+  /** Logical brokers, with ids from 1 on. */
+  readonly brokers?: number;
+  readonly served?: readonly Handler[];
+  /** What an earlier one left, to start on; fresh and in memory when left out. */
+  readonly fileSystem?: FileSystem;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Partial<LocalLogOptions>;
+}
+
 export class TestBroker implements AsyncDisposable {
   readonly services: Services;
   readonly served: ServedRequest[] = [];
@@ -59,19 +77,22 @@ export class TestBroker implements AsyncDisposable {
       requestFailed: (request) => void this.failed.push(request),
     });
     const { brokers } = this.services.cluster;
-    this.#dispatchers = brokers.map((broker) => new Dispatcher(served, broker, this.services));
+    this.#dispatchers = brokers.map(
+      (broker) => new Dispatcher(served, broker, this.services, { isStrict: true }),
+    );
     this.#close = close;
   }
 
   static async start(
     properties: Readonly<Record<string, string>> = {},
-    { brokers: count = 1, served = handlers } = {},
+    options: TestBrokerOptions = {},
   ): Promise<TestBroker> {
-    const clock = new SystemClock();
-    const random = new SeededRandom(1);
-    const fileSystem = new MemoryFileSystem();
+    const { brokers: count = 1, served = handlers } = options;
+    const clock = options.clock ?? new SystemClock();
+    const random = options.random ?? new SeededRandom(1);
+    const fileSystem = options.fileSystem ?? new MemoryFileSystem();
     const storage = { fileSystem, directory: DIRECTORY, clock, random };
-    const engine = await LocalLogEngine.open({ ...storage, replicas: count });
+    const engine = await LocalLogEngine.open({ ...storage, replicas: count, ...options.log });
     const store = await EmbeddedMetadataStore.open({
       engine,
       ...storage,
@@ -89,6 +110,7 @@ export class TestBroker implements AsyncDisposable {
       store,
     );
     const topics = new TopicService(store, engine, cluster, dynamic);
+    topics.openAll();
     const config = dynamic.broker(1);
     const coordination = new Coordination({ engine, store, topics, clock, random, config });
     const { groups, transactions, markers, producerIds } = coordination;

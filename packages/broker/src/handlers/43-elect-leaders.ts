@@ -46,7 +46,8 @@ export const electLeadersHandler = handler({
 function unknownType({ electionType, topicPartitions }: ElectLeadersRequest) {
   const errorMessage = `Unknown election type ${electionType}`;
   return {
-    errorCode: INVALID_REQUEST,
+    // Nobody is told of an error where nothing is asked.
+    errorCode: topicPartitions?.length === 0 ? 0 : INVALID_REQUEST,
     replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
       topic,
       partitionResult: partitions.map((partitionId) => ({

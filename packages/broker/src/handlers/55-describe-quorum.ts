@@ -28,7 +28,8 @@ export const describeQuorumHandler = handler({
       errorCode: 0,
       errorMessage: "",
       leaderId: leader.id,
-      leaderEpoch: engine.leaderEpoch,
+      // The first leader of a quorum has epoch 1.
+      leaderEpoch: engine.leaderEpoch + 1,
       highWatermark: logEndOffset,
       currentVoters: [state(leader.id)],
       observers: others.map(state),

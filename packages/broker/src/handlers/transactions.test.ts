@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
+import {
+  addPartitionsToTxn,
+  BatchBuilder,
+  type ErrorName,
+  errorName,
+  findCoordinator,
+  initProducerId,
+  listOffsets,
+  metadata,
+  produce,
+} from "@ottla/protocol";
+import { TestBroker } from "../test-broker.ts";
+import {
+  committedOffset,
+  createTopic,
+  fetchFrom,
+  type Generation,
+  readValues,
+  TestProducer,
+  TOPIC,
+} from "../test-producer.ts";
+
+const COMMITTED = 1;
+const UNCOMMITTED = 0;
+const GENERATIONS: readonly Generation[] = ["old", "new"];
+
+for (const generation of GENERATIONS) {
+  test(`TX11: an ${generation} producer's transaction holds committed readers back until it ends`, async () => {
+    await using broker = await withTopic();
+    const producer = await TestProducer.start(broker, "id", generation);
+    if (generation === "old") assert.deepEqual(await producer.add(0, 1), ["NONE", "NONE"]);
+    assert.equal(await producer.send(0, ["a", "b"]), "NONE");
+    assert.equal(await producer.send(1, ["c"]), "NONE");
+    assert.deepEqual(await readValues(broker, 0, COMMITTED), []);
+    assert.deepEqual(await readValues(broker, 0, UNCOMMITTED), ["a", "b"]);
+    assert.equal(await endOffset(broker, COMMITTED), 0);
+    assert.equal(await endOffset(broker, UNCOMMITTED), 2);
+    assert.equal(await producer.end(true), "NONE");
+    assert.deepEqual(await readValues(broker, 0), ["a", "b"]);
+    assert.deepEqual(await readValues(broker, 1), ["c"]);
+    // TX9: the marker takes an offset.
+    assert.equal(await endOffset(broker, COMMITTED), 3);
+  });
+
+  test(`TX11: what an ${generation} producer aborted is told to committed readers in the order of offsets`, async () => {
+    await using broker = await withTopic();
+    const first = await TestProducer.start(broker, "first", generation);
+    const second = await TestProducer.start(broker, "second", generation);
+    for (const producer of [first, second]) {
+      if (generation === "old") await producer.add(0);
+      assert.equal(await producer.send(0, ["lost"]), "NONE");
+    }
+    assert.equal(await second.end(false), "NONE");
+    assert.equal(await first.end(false), "NONE");
+    const { abortedTransactions } = await fetchFrom(broker, 0, COMMITTED);
+    assert.deepEqual(
+      abortedTransactions?.map((one) => [one.producerId, one.firstOffset]),
+      [
+        [first.producerId, 0],
+        [second.producerId, 1],
+      ],
+    );
+    assert.deepEqual(await readValues(broker, 0), []);
+    assert.equal((await fetchFrom(broker, 0, UNCOMMITTED)).abortedTransactions, null);
+  });
+
+  test(`TX13: offsets in the transaction of an ${generation} producer count when it commits`, async () => {
+    await using broker = await withTopic();
+    const producer = await TestProducer.start(broker, "id", generation);
+    for (const [commits, expected] of [
+      [false, -1],
+      [true, 7],
+    ] as const) {
+      if (generation === "old") assert.equal(await producer.addOffsets("g"), "NONE");
+      assert.equal(await producer.commitOffset("g", 7), "NONE");
+      assert.equal(await committedOffset(broker, "g"), "UNSTABLE_OFFSET_COMMIT");
+      assert.equal(await committedOffset(broker, "g", false), -1);
+      assert.equal(await producer.end(commits), "NONE");
+      assert.equal(await committedOffset(broker, "g"), expected);
+    }
+  });
+}
+
+test("TX11: a committed fetch waits for the end of the transaction, and is woken by it", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  assert.equal(await producer.send(0, ["a"]), "NONE");
+  const waiting = fetchFrom(broker, 0, COMMITTED, 0, 60_000);
+  assert.equal(await producer.end(true), "NONE");
+  assert.equal((await waiting).lastStableOffset, 2);
+});
+
+test("TX2: another producer of the id fences the first and aborts what it had begun", async () => {
+  await using broker = await withTopic();
+  const first = await TestProducer.start(broker, "id", "old");
+  await first.add(0);
+  assert.equal(await first.send(0, ["lost"]), "NONE");
+  const second = new TestProducer(broker, "id");
+  assert.equal(await second.init(), "CONCURRENT_TRANSACTIONS");
+  assert.equal(await second.init(), "NONE");
+  assert.equal(second.producerId, first.producerId);
+  assert.ok(second.producerEpoch > first.producerEpoch);
+  // TX4: the coordinator says fenced, a partition that the epoch is old.
+  assert.deepEqual(await first.add(0), ["PRODUCER_FENCED"]);
+  assert.equal(await first.send(0, ["late"]), "INVALID_PRODUCER_EPOCH");
+  assert.equal(await first.end(true), "PRODUCER_FENCED");
+  assert.equal(await first.end(true, 1), "INVALID_PRODUCER_EPOCH");
+  assert.deepEqual(await readValues(broker, 0), []);
+});
+
+test("TX3: a timeout that is too long or none, and an empty id, are refused", async () => {
+  await using broker = await withTopic();
+  const producer = new TestProducer(broker, "id");
+  for (const timeoutMs of [0, -1, 900_001]) {
+    assert.equal(await producer.init(timeoutMs), "INVALID_TRANSACTION_TIMEOUT");
+  }
+  assert.equal(await producer.init(900_000), "NONE");
+  assert.equal(await new TestProducer(broker, "").init(), "INVALID_REQUEST");
+});
+
+test("TX4: a producer id that is not the transactional id's is told so, everywhere", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "old");
+  const other = await TestProducer.start(broker, "other", "old");
+  producer.producerId = other.producerId;
+  const error = "INVALID_PRODUCER_ID_MAPPING";
+  assert.deepEqual(await producer.add(0), [error]);
+  assert.equal(await producer.addOffsets("g"), error);
+  assert.equal(await producer.send(0, ["a"]), error);
+  assert.equal(await producer.send(0, ["a"], 12), error);
+  assert.equal(await producer.commitOffset("g", 1), error);
+  assert.equal(await producer.end(true), error);
+});
+
+test("TX5: one bad partition, and none of them is added", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "old");
+  assert.deepEqual(await producer.add(0, 9), [
+    "OPERATION_NOT_ATTEMPTED",
+    "UNKNOWN_TOPIC_OR_PARTITION",
+  ]);
+  assert.equal(await producer.send(0, ["a"]), "INVALID_TXN_STATE");
+});
+
+test("TX6: before Produce v12 a partition must have been added, and clients are told in their words", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "old");
+  assert.equal(await producer.send(0, ["a"], 10), "INVALID_TXN_STATE");
+  assert.equal(await producer.send(0, ["a"], 11), "TRANSACTION_ABORTABLE");
+  assert.equal(await producer.commitOffset("g", 1, 3), "INVALID_TXN_STATE");
+  assert.equal(await producer.commitOffset("g", 1, 4), "TRANSACTION_ABORTABLE");
+  await producer.add(0);
+  assert.equal(await producer.send(0, ["a"], 11), "NONE");
+  assert.equal(await producer.send(1, ["a"], 11), "TRANSACTION_ABORTABLE");
+  const topics = [{ name: TOPIC, partitions: [0, 1] }];
+  const { transactionalId, producerId, producerEpoch } = producer;
+  const verifyOnly = { transactionalId, producerId, producerEpoch, verifyOnly: true, topics };
+  const answer = await broker.ask(addPartitionsToTxn, 4, { transactions: [verifyOnly] });
+  assert.deepEqual(
+    answer.resultsByTransaction[0]!.topicResults[0]!.resultsByPartition.map((one) =>
+      errorName(one.partitionErrorCode),
+    ),
+    ["NONE", "TRANSACTION_ABORTABLE"],
+  );
+});
+
+test("TX6: a broker that is told not to verify appends all the same", async () => {
+  await using broker = await withTopic({ "transaction.partition.verification.enable": "false" });
+  const producer = await TestProducer.start(broker, "id", "old");
+  assert.equal(await producer.send(0, ["a"]), "NONE");
+  assert.equal(await endOffset(broker, COMMITTED), 0);
+});
+
+test("TX7: since Produce v12 partitions add themselves, and each transaction has an epoch of its own", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  const epoch = producer.producerEpoch;
+  assert.equal(await producer.send(0, ["a"]), "NONE");
+  const late = producer.batch(["late"], 1);
+  assert.equal(await producer.end(true), "NONE");
+  assert.equal(producer.producerEpoch, epoch + 1);
+  assert.equal(await producer.sendBatch(0, late, 12), "INVALID_PRODUCER_EPOCH");
+  // IP3: the first batch of an epoch has sequence 0, also where nothing is known of the producer.
+  assert.equal(
+    await producer.sendBatch(1, producer.batch(["a"], 3), 12),
+    "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  );
+  assert.equal(await producer.send(1, ["a"]), "NONE");
+});
+
+test("TX7: batches sent in a row stay in a row while their partitions are being added", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  const sends: Promise<ErrorName>[] = [];
+  for (let sequence = 0; sequence < 10; sequence++) {
+    for (const partition of [0, 1]) {
+      const batch = producer.batch([String(sequence)], sequence);
+      sends.push(producer.sendBatch(partition, batch, 12));
+    }
+  }
+  assert.deepEqual(new Set(await Promise.all(sends)), new Set(["NONE"]));
+  assert.equal(await producer.end(true), "NONE");
+  const expected = Array.from({ length: 10 }, (_, index) => String(index));
+  for (const partition of [0, 1]) assert.deepEqual(await readValues(broker, partition), expected);
+});
+
+test("TX8: ending again is answered the same, ending otherwise is refused; new producers may abort nothing", async () => {
+  await using broker = await withTopic();
+  const old = await TestProducer.start(broker, "old", "old");
+  assert.equal(await old.end(true), "INVALID_TXN_STATE");
+  assert.equal(await old.end(false), "INVALID_TXN_STATE");
+  await old.add(0);
+  await old.send(0, ["a"]);
+  assert.equal(await old.end(true), "NONE");
+  assert.equal(await old.end(true), "NONE");
+  assert.equal(await old.end(false), "INVALID_TXN_STATE");
+  const producer = await TestProducer.start(broker, "new");
+  assert.equal(await producer.end(true), "INVALID_TXN_STATE");
+  const epoch = producer.producerEpoch;
+  assert.equal(await producer.end(false), "NONE");
+  assert.equal(producer.producerEpoch, epoch + 1);
+});
+
+test("TX10: in an open transaction its producer writes nothing that is not part of it", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  assert.equal(await producer.send(0, ["a"]), "NONE");
+  const { producerId, producerEpoch } = producer;
+  const plain = new BatchBuilder({ producerId, producerEpoch, baseSequence: 1 });
+  plain.append(1_700_000_000_000, null, "plain");
+  assert.equal(await producer.sendBatch(0, plain.build(), 12), "INVALID_TXN_STATE");
+  const control = new BatchBuilder({
+    producerId,
+    producerEpoch,
+    isTransactional: true,
+    isControl: true,
+  });
+  control.append(1_700_000_000_000, Buffer.from([0, 0, 0, 1]), Buffer.alloc(6));
+  assert.equal(await producer.sendBatch(0, control.build(), 12), "INVALID_RECORD");
+});
+
+test("TX14: a transaction open for longer than its timeout is aborted, and its producer fenced", async () => {
+  const clock = new SimulatedClock();
+  await using broker = await withTopic({}, clock);
+  const producer = await TestProducer.start(broker, "id", "old", 5_000);
+  await producer.add(0);
+  await producer.send(0, ["lost"]);
+  await clock.advanceAsync(4_000);
+  assert.equal(await endOffset(broker, COMMITTED), 0);
+  await clock.advanceAsync(20_000);
+  assert.equal(await endOffset(broker, COMMITTED), 2);
+  assert.equal(await producer.end(true), "PRODUCER_FENCED");
+  assert.deepEqual(await readValues(broker, 0), []);
+});
+
+test("TX15: a transactional id that nobody uses is forgotten", async () => {
+  const clock = new SimulatedClock();
+  const properties = {
+    "transactional.id.expiration.ms": "60000",
+    "transaction.remove.expired.transaction.cleanup.interval.ms": "60000",
+  };
+  await using broker = await withTopic(properties, clock);
+  const producer = await TestProducer.start(broker, "id", "old");
+  await clock.advanceAsync(180_000);
+  assert.deepEqual(await producer.add(0), ["INVALID_PRODUCER_ID_MAPPING"]);
+  assert.equal(await producer.init(), "NONE");
+});
+
+test("transactional batches without a transactional id, or of two producers, fail their request", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  const other = await TestProducer.start(broker, "other");
+  const ask = async (transactionalId: string | null, ...batches: Buffer[]) => {
+    const partitionData = batches.map((records, index) => ({ index, records }));
+    const topicData = [{ name: TOPIC, partitionData }];
+    const request = { transactionalId, acks: -1, timeoutMs: 1000, topicData };
+    const { responses } = await broker.ask(produce, 12, request);
+    return responses[0]!.partitionResponses.map(({ errorCode: code }) => errorName(code));
+  };
+  assert.deepEqual(await ask(null, producer.batch(["a"], 0)), [
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  ]);
+  assert.deepEqual(await ask("id", producer.batch(["a"], 0), other.batch(["a"], 0)), [
+    "INVALID_PRODUCER_ID_MAPPING",
+    "INVALID_PRODUCER_ID_MAPPING",
+  ]);
+});
+
+test("the coordinator of a transactional id is the leader of its partition, and no other broker answers for it", async () => {
+  await using broker = await TestBroker.start({}, { brokers: 3 });
+  const { coordinators } = await broker.ask(findCoordinator, 4, {
+    keyType: 1,
+    coordinatorKeys: ["a", "b", "c", "d"],
+  });
+  const { topics } = await broker.ask(metadata, 9, { topics: [{ name: "__transaction_state" }] });
+  assert.equal(topics[0]!.isInternal, true);
+  assert.ok(new Set(coordinators.map(({ nodeId }) => nodeId)).size > 1);
+  for (const { key, nodeId, errorCode: code } of coordinators) {
+    assert.equal(code, 0);
+    for (const brokerId of [1, 2, 3]) {
+      const body = { transactionalId: key, transactionTimeoutMs: 1000 };
+      const answer = await broker.ask(initProducerId, 4, body, brokerId);
+      const expected = brokerId === nodeId ? "NONE" : "NOT_COORDINATOR";
+      assert.equal(errorName(answer.errorCode), expected);
+    }
+  }
+});
+
+async function withTopic(
+  properties: Readonly<Record<string, string>> = {},
+  clock?: SimulatedClock,
+): Promise<TestBroker> {
+  const broker = await TestBroker.start(properties, clock === undefined ? {} : { clock });
+  await createTopic(broker);
+  return broker;
+}
+
+async function endOffset(broker: TestBroker, isolationLevel: 0 | 1): Promise<number> {
+  const { topics } = await broker.ask(listOffsets, 7, {
+    replicaId: -1,
+    isolationLevel,
+    topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0, timestamp: -1 }] }],
+  });
+  return topics[0]!.partitions[0]!.offset;
+}
