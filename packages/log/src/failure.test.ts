@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import {
+  FileSystemError,
+  type OpenOptions,
+  SeededRandom,
+  SimulatedClock,
+  SimulatedFileSystem,
+} from "@ottla/platform";
 import {
   appendOne,
   config,
@@ -201,4 +207,46 @@ test("an index that is missing or wrong is made again", async () => {
     }
     await engine.close();
   }
+});
+
+test("LG17: a group that failed but reached the disk does not hide its successor in another file", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(9) });
+  let lies = false;
+  const lying = new Proxy(disk, {
+    get(target, name) {
+      if (name !== "open") {
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      }
+      return async (path: string, options: OpenOptions) => {
+        const handle = await target.open(path, options);
+        if (!isJournal(path)) return handle;
+        const write = handle.write.bind(handle);
+        handle.write = async (parts, position) => {
+          await write(parts, position);
+          if (!lies) return;
+          lies = false;
+          throw new FileSystemError("io", path);
+        };
+        return handle;
+      };
+    },
+  });
+  const engine = await openEngine({ fileSystem: lying, clock: new SimulatedClock() });
+  engine.openTopic(topic);
+  // The first file holds 32 blocks: the start of the run, thirty groups, and one more.
+  for (let i = 0; i < 30; i++) await appendOne(engine, id, 0, makeBatch());
+  lies = true;
+  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, "storage");
+  const large = makeBatch({ values: ["x".repeat(9_000)] });
+  assert.equal((await appendOne(engine, id, 0, large)).error, null);
+  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
+  await using again = await openEngine({ fileSystem: disk.crash() });
+  again.openTopic(topic);
+  const sizes = (await readAll(again, id, 0)).map(({ body }) => body.length);
+  assert.equal(sizes.length, 32);
+  assert.ok(
+    sizes[30]! > 9_000,
+    "the group that was acknowledged is found, not the one that failed",
+  );
 });

@@ -23,7 +23,8 @@
  * the next run writes its own group 7 over it.
  *
  * A failed write fails its group and everything gathered behind it, and the engine takes all of it back. The same LSN is then written
- * to the same place again, by the next append after `retryDelayMs`, so at most one version of a group can ever be found.
+ * to the same place again, by the next append after `retryDelayMs`, or that place is blanked before it is written to another file, so at
+ * most one version of a group can ever be found.
  */
 import assert from "node:assert/strict";
 import { allocateAligned, type Clock } from "@ottla/platform";
@@ -125,6 +126,8 @@ export class Journal {
   /** Where the batch begins of which only the first parts are durable. */
   #largeCut: JournalCut | null = null;
   #failedUntil = 0;
+  /** Whether the group to be written next has been tried before. */
+  #hasFailed = false;
   #closed = false;
 
   /** `lastLsn` is the last group that replay found. */
@@ -456,6 +459,7 @@ export class Journal {
 
   async #write(base: number, sizeBytes: number): Promise<void> {
     if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
+      if (this.#hasFailed) await this.#blankFailed();
       this.#current = await this.#nextFile(sizeBytes);
       this.#position = 0;
     }
@@ -463,11 +467,21 @@ export class Journal {
     await file.handle.write([this.#bytes.subarray(base, base + sizeBytes)], this.#position);
   }
 
+  /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
+  async #blankFailed(): Promise<void> {
+    const file = this.#current;
+    if (file === null || this.#position + BLOCK_BYTES > file.sizeBytes) return;
+    const block = new Uint8Array(allocateAligned(BLOCK_BYTES).buffer).subarray(0, BLOCK_BYTES);
+    await file.handle.write([block], this.#position);
+    this.#hasFailed = false;
+  }
+
   /** The group counts from here on: in one step with what its partitions make of it, as {@link cut} may be called at any time. */
   #complete(group: Group, sizeBytes: number): void {
     const file = this.#current!;
     if (group.endsLarge) this.#largeCut = null;
     if (group.opensLarge) this.#largeCut = this.#here();
+    this.#hasFailed = false;
     file.lastLsn = group.lsn;
     this.#position += sizeBytes;
     this.#durableLsn = group.lsn;
@@ -495,6 +509,7 @@ export class Journal {
 
   #fail(group: Group, cause: unknown): void {
     const error = new JournalFailed(cause);
+    this.#hasFailed = true;
     this.#failedUntil = this.#options.clock.monotonic() + this.#options.retryDelayMs;
     this.#options.probe.storageFailed(error);
     const gathered = this.#group;
