@@ -36,8 +36,8 @@ const other = await play(values.against === "kafka" ? "kafka" : "ottla");
 const judgement = judge(compareTranscripts(kafka, other));
 console.log(describeDifferences(judgement.unlisted));
 if (only === undefined) {
-  for (const { scenario, label } of judgement.vanished) {
-    console.log(`${scenario}: ${label} is listed as a difference but there is none`);
+  for (const { scenario, label, path = "" } of judgement.vanished) {
+    console.log(`${scenario}: ${label} ${path} is listed as a difference but there is none`);
   }
 }
 console.log(

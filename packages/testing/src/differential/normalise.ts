@@ -40,7 +40,11 @@ export class Normaliser {
     if (Buffer.isBuffer(value)) {
       return name === "records" ? this.#value("", readBatches(value)) : value.toString("latin1");
     }
-    if (Array.isArray(value)) return sortByKey(value.map((each) => this.#value(name, each)));
+    if (Array.isArray(value))
+      return sorted(
+        name,
+        value.map((each) => this.#value(name, each)),
+      );
     this.#nameTopic(value as { readonly [name: string]: unknown });
     const entries = Object.entries(value).map(([key, each]) => [key, this.#value(key, each)]);
     return Object.fromEntries(entries);
@@ -125,6 +129,19 @@ export function elementKey(element: Json): string | null {
   if (typeof object.topicId === "string") return object.topicId;
   return named.length === 0 ? null : "";
 }
+
+/** Elements with names in the order of the names, lists that are sets of numbers in theirs, others as they came. */
+function sorted(name: string, elements: Json[]): Json[] {
+  if (IN_ORDER.has(name)) return elements;
+  if (NUMBER_SETS.has(name) && elements.every((each) => typeof each === "number")) {
+    return elements.toSorted((a, b) => (a as number) - (b as number));
+  }
+  return sortByKey(elements);
+}
+
+/** The client walks these beside the records: their order is contract. */
+const IN_ORDER = new Set(["abortedTransactions"]);
+const NUMBER_SETS = new Set(["partitions"]);
 
 function sortByKey(elements: Json[]): Json[] {
   if (elements.length < 2 || elements.some((each) => elementKey(each) === null)) return elements;

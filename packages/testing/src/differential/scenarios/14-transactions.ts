@@ -183,7 +183,7 @@ async function producing(session: Session, topic: NamedTopic): Promise<void> {
     await send("an older epoch", 1, { producerEpoch: producerEpoch - 1, baseSequence: 0 });
     await send("a later epoch", 1, { producerEpoch: producerEpoch + 1, baseSequence: 0 });
     await send("another producer", 1, { producerId: producerId + 1_000, baseSequence: 0 });
-    await send("no producer", 1, { producerId: -1, producerEpoch: -1, baseSequence: -1 });
+    await send("no producer", 5, { producerId: -1, producerEpoch: -1, baseSequence: -1 });
     await send("a partition that does not exist", 99);
     await producer.end(`commit after produce v${version}`, version >= 12 ? 5 : 3, true);
     await producer.settled();

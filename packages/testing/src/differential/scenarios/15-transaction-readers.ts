@@ -80,7 +80,7 @@ async function isolation(session: Session, topic: NamedTopic): Promise<void> {
     16,
     fetchRequest(
       16,
-      [{ ...topic, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 }] }],
+      [{ ...topic, partitions: [{ partition: 0, fetchOffset: 2, partitionMaxBytes: 1 }] }],
       {
         isolationLevel: READ_COMMITTED,
         maxBytes: 1,
