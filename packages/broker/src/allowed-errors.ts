@@ -251,7 +251,7 @@ const ALLOWED: Readonly<Record<string, AllowedErrors>> = {
       "STALE_MEMBER_EPOCH",
       "TRANSACTION_ABORTABLE",
     ],
-    malformed: ["INVALID_GROUP_ID"],
+    malformed: ["INVALID_GROUP_ID", "INVALID_REQUEST"],
   },
   DescribeProducers: {
     wellFormed: [

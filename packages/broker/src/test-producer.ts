@@ -1,5 +1,6 @@
 /** A transactional producer for tests, one request at a time, and a reader that hides what a consumer would. Imported by tests only. */
 import {
+  type Api,
   addOffsetsToTxn,
   addPartitionsToTxn,
   BatchBuilder,
@@ -12,13 +13,20 @@ import {
   initProducerId,
   isControl,
   isTransactional,
+  lastOffset,
   offsetFetch,
   produce,
   producerId,
   RecordCursor,
+  type RequestInput,
+  type ResponseOf,
   txnOffsetCommit,
 } from "@ottla/protocol";
-import type { TestBroker } from "./test-broker.ts";
+
+/** A `TestBroker`, or a connection to a real one. */
+export interface Asked {
+  ask<A extends Api>(api: A, version: number, body: RequestInput<A>): Promise<ResponseOf<A>>;
+}
 
 /** The rules of a client: `old` adds partitions itself, `new` has them add themselves (KIP-890). */
 export type Generation = "old" | "new";
@@ -26,14 +34,14 @@ export type Generation = "old" | "new";
 export const TOPIC = "t";
 
 export class TestProducer {
-  readonly broker: TestBroker;
+  readonly broker: Asked;
   readonly transactionalId: string;
   readonly generation: Generation;
   producerId = -1;
   producerEpoch = -1;
   readonly #sequences = new Map<number, number>();
 
-  constructor(broker: TestBroker, transactionalId: string, generation: Generation = "new") {
+  constructor(broker: Asked, transactionalId: string, generation: Generation = "new") {
     this.broker = broker;
     this.transactionalId = transactionalId;
     this.generation = generation;
@@ -41,7 +49,7 @@ export class TestProducer {
 
   /** @throws unless the producer is let in. */
   static async start(
-    broker: TestBroker,
+    broker: Asked,
     transactionalId: string,
     generation: Generation = "new",
     timeoutMs = 60_000,
@@ -53,7 +61,7 @@ export class TestProducer {
   }
 
   /** The same client with what it knows, at the broker that was started again. */
-  at(broker: TestBroker): TestProducer {
+  at(broker: Asked): TestProducer {
     const producer = new TestProducer(broker, this.transactionalId, this.generation);
     producer.#become(this.producerId, this.producerEpoch);
     for (const [partition, sequence] of this.#sequences) {
@@ -165,7 +173,7 @@ export class TestProducer {
 }
 
 /** Creates {@link TOPIC}. */
-export async function createTopic(broker: TestBroker, numPartitions = 2): Promise<void> {
+export async function createTopic(broker: Asked, numPartitions = 2): Promise<void> {
   const topic = { name: TOPIC, numPartitions, replicationFactor: 1, assignments: [], configs: [] };
   const answer = await broker.ask(createTopics, 5, { timeoutMs: 1000, topics: [topic] });
   const code = answer.topics[0]!.errorCode;
@@ -173,7 +181,7 @@ export async function createTopic(broker: TestBroker, numPartitions = 2): Promis
 }
 
 export async function fetchFrom(
-  broker: TestBroker,
+  broker: Asked,
   partition: number,
   isolationLevel: 0 | 1,
   fetchOffset = 0,
@@ -191,40 +199,43 @@ export async function fetchFrom(
   return answer.responses[0]!.partitions[0]!;
 }
 
-/** The values that an application reads, as its client sorts them out. */
+/** The values that an application reads from the start, as its client sorts them out. */
 export async function readValues(
-  broker: TestBroker,
+  broker: Asked,
   partition: number,
   isolationLevel: 0 | 1 = 1,
 ): Promise<string[]> {
-  const { records, abortedTransactions } = await fetchFrom(broker, partition, isolationLevel);
   const values: string[] = [];
-  if (records === null) return values;
-  const waiting = [...(abortedTransactions ?? [])];
-  const aborted = new Set<number>();
   const cursor = new RecordCursor();
-  const buffer = Buffer.from(records);
-  const walker = new BatchWalker(buffer);
-  while (walker.next()) {
-    const { position } = walker;
-    const id = producerId(buffer, position);
-    cursor.start(buffer, position);
-    while (cursor.next()) {
-      while (waiting.length > 0 && waiting[0]!.firstOffset <= cursor.offset) {
+  let next = 0;
+  for (;;) {
+    const fetched = await fetchFrom(broker, partition, isolationLevel, next);
+    const records = Buffer.from(fetched.records ?? []);
+    if (records.length === 0) return values;
+    const waiting = [...(fetched.abortedTransactions ?? [])];
+    const aborted = new Set<number>();
+    const walker = new BatchWalker(records);
+    while (walker.next()) {
+      const { position } = walker;
+      const id = producerId(records, position);
+      next = lastOffset(records, position) + 1;
+      while (waiting.length > 0 && waiting[0]!.firstOffset < next) {
         aborted.add(waiting.shift()!.producerId);
       }
-      if (isControl(buffer, position)) aborted.delete(id);
-      else if (!isTransactional(buffer, position) || !aborted.has(id)) {
-        values.push(String(cursor.value()));
+      if (isControl(records, position)) {
+        aborted.delete(id);
+        continue;
       }
+      if (isTransactional(records, position) && aborted.has(id)) continue;
+      cursor.start(records, position);
+      while (cursor.next()) values.push(String(cursor.value()));
     }
   }
-  return values;
 }
 
 /** Partition 0 of the topic for a group: its offset, −1 for none, or the error. */
 export async function committedOffset(
-  broker: TestBroker,
+  broker: Asked,
   groupId: string,
   requireStable = true,
 ): Promise<number | ErrorName> {

@@ -16,7 +16,9 @@ export const writeTxnMarkersHandler = handler({
   api: writeTxnMarkers,
 
   async handle(context, request) {
-    return { markers: await Promise.all(request.markers.map((marker) => write(context, marker))) };
+    // A marker for nothing is not answered.
+    const markers = request.markers.filter(({ topics }) => topics.length > 0);
+    return { markers: await Promise.all(markers.map((marker) => write(context, marker))) };
   },
 });
 

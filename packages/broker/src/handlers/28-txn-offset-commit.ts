@@ -12,6 +12,7 @@ type RequestedTopic = TxnOffsetCommitRequest["topics"][number];
 
 const FIRST_VERSION_WITH_ABORTABLE = 4;
 const FIRST_VERSION_WITH_IMPLICIT_ADDS = 5;
+const INVALID_REQUEST = errorCode("INVALID_REQUEST");
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 const COORDINATOR_LOAD_IN_PROGRESS = errorCode("COORDINATOR_LOAD_IN_PROGRESS");
 const COORDINATOR_NOT_AVAILABLE = errorCode("COORDINATOR_NOT_AVAILABLE");
@@ -53,6 +54,7 @@ async function commit(
 ): Promise<Map<string, Map<number, number>>> {
   const { groups, transactions } = context.services;
   const { transactionalId, groupId, producerId, producerEpoch } = request;
+  if (transactionalId === "") return codesOf(topics, () => INVALID_REQUEST);
   const offsets = { topic: CONSUMER_OFFSETS_TOPIC, partitions: [groups.shardFor(groupId)] };
   const write = { transactionalId, producerId, producerEpoch, topics: [offsets] };
   let addError: TransactionErrorName = "NONE";
@@ -70,10 +72,17 @@ async function commit(
       return admissionError(context, isMissing ? "TRANSACTION_ABORTABLE" : error);
     },
   });
+  return codesOf(result.topics, ({ error }) => errorCode(error));
+}
+
+function codesOf<P extends { readonly partitionIndex: number }>(
+  topics: readonly { readonly name: string; readonly partitions: readonly P[] }[],
+  codeOf: (partition: P) => number,
+): Map<string, Map<number, number>> {
   return new Map(
-    result.topics.map(({ name, partitions }) => [
+    topics.map(({ name, partitions }) => [
       name,
-      new Map(partitions.map(({ partitionIndex, error }) => [partitionIndex, errorCode(error)])),
+      new Map(partitions.map((partition) => [partition.partitionIndex, codeOf(partition)])),
     ]),
   );
 }

@@ -1,7 +1,9 @@
 /** Describes what partitions remember of producers, open transactions among it (KIP-664). */
-import { describeProducers, errorMessage, errorName } from "@ottla/protocol";
+import { describeProducers, errorCode } from "@ottla/protocol";
 import { handler, type RequestContext } from "../handler.ts";
 import { partitionError } from "../partitions.ts";
+
+const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
 
 export const describeProducersHandler = handler({
   api: describeProducers,
@@ -17,10 +19,9 @@ export const describeProducersHandler = handler({
 function describe(context: RequestContext, name: string, partitionIndex: number) {
   const { engine, store } = context.services;
   const topic = store.image.topic(name);
-  const code = partitionError(context, topic, partitionIndex);
+  const code = name === "" ? INVALID_TOPIC : partitionError(context, topic, partitionIndex);
   if (code !== 0) {
-    const words = errorMessage(errorName(code));
-    return { partitionIndex, errorCode: code, errorMessage: words, activeProducers: [] };
+    return { partitionIndex, errorCode: code, errorMessage: null, activeProducers: [] };
   }
   const producers = engine.describeProducers(topic!.topicId, partitionIndex) ?? [];
   return {
