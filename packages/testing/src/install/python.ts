@@ -1,4 +1,4 @@
-/** A Python environment of our own in the cache, with kafka-python, every codec it can use, and what its own tests need. */
+/** A Python environment of our own in the cache: kafka-python, its codecs and what its own tests need; confluent-kafka with librdkafka in it. */
 import { join } from "node:path";
 import { cachedDirectory } from "../cache.ts";
 import { run, runOrThrow } from "../process/child.ts";
@@ -6,8 +6,11 @@ import { installDebianPackage } from "./apt.ts";
 
 export const KAFKA_PYTHON_VERSION = "3.0.12";
 
+export const CONFLUENT_KAFKA_VERSION = "2.16.1";
+
 const REQUIREMENTS = [
   `kafka-python==${KAFKA_PYTHON_VERSION}`,
+  `confluent-kafka==${CONFLUENT_KAFKA_VERSION}`,
   "lz4==4.4.5",
   "python-snappy==0.7.3",
   "zstandard==0.25.0",
