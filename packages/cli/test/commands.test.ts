@@ -252,6 +252,90 @@ test("a group continues where it stopped, shows its lag, is moved and deleted", 
   assert.match(await fail("group delete audit"), /GROUP_ID_NOT_FOUND/);
 });
 
+test("a group is moved by age, to where it is, and by plans that Kafka's tool would take", async () => {
+  await using directory = await temporaryDirectory();
+  await succeed("topic create plan-a plan-b -p 2");
+  const now = Date.now();
+  for (const topic of ["plan-a", "plan-b"]) {
+    const lines = [0, 1].flatMap((partition) =>
+      [3, 2, 1].map(
+        (hours) =>
+          `{"partition":${partition},"value":"x","timestampMs":${now - hours * 3_600_000}}`,
+      ),
+    );
+    await succeed(`produce ${topic} --input json`, { input: lines.join("\n") });
+  }
+  const reset = async (rest: string) => {
+    const { partitions } = await json(`group reset planned ${rest}`);
+    return partitions.map((each: { topic: string; partition: number; newOffset: number }) => [
+      each.topic,
+      each.partition,
+      each.newOffset,
+    ]);
+  };
+  assert.deepEqual(await reset("-t plan-a --by-duration 2h30m --execute"), [
+    ["plan-a", 0, 1],
+    ["plan-a", 1, 1],
+  ]);
+  assert.deepEqual(await reset("-t plan-a --by-duration PT1S"), [
+    ["plan-a", 0, 3],
+    ["plan-a", 1, 3],
+  ]);
+  // Where nothing is committed, the current place is the end.
+  assert.deepEqual(await reset("-t plan-* --to-current"), [
+    ["plan-a", 0, 1],
+    ["plan-a", 1, 1],
+    ["plan-b", 0, 3],
+    ["plan-b", 1, 3],
+  ]);
+  assert.deepEqual(await reset("-t /plan-[ab]/:1 --to-earliest"), [
+    ["plan-a", 1, 0],
+    ["plan-b", 1, 0],
+  ]);
+  const plan = await succeed("group reset planned --all-topics --to-current --export");
+  assert.equal(plan, "plan-a,0,1\nplan-a,1,1\n");
+  const file = join(directory.path, "plan.csv");
+  await writeFile(file, `planned,plan-a,1,2\nother,plan-a,0,3\nplanned,plan-b,0,99\n`);
+  assert.deepEqual(await reset(`--from-file ${file} --execute`), [
+    ["plan-a", 1, 2],
+    ["plan-b", 0, 3],
+  ]);
+  await writeFile(file, "plan-a,x,1\n");
+  assert.match(await fail(`group reset planned --from-file ${file}`), /line 1 of the plan/);
+  assert.match(await fail("group reset planned --from-file /nowhere"), /cannot read \/nowhere/);
+  assert.match(await fail("group reset planned -t nix-* --to-latest"), /no topic matches nix-\*/);
+});
+
+test("patterns stand for topics", async () => {
+  await succeed("topic create pattern-one pattern-two other-pattern -p 1");
+  const named = async (line: string) =>
+    (await json(line)).topics.map(({ name }: { name: string }) => name);
+  assert.deepEqual(await named("topic list pattern-*"), ["pattern-one", "pattern-two"]);
+  assert.deepEqual(await named("topic list /.*-pattern/"), ["other-pattern"]);
+  assert.deepEqual(await named("topic describe pattern-*"), ["pattern-one", "pattern-two"]);
+  await succeed("topic alter pattern-* -c retention.ms=1000000");
+  for (const name of ["pattern-one", "pattern-two"]) {
+    await succeed(`produce ${name}`, { input: `${name}\n` });
+  }
+  assert.deepEqual(sorted(await succeed("consume pattern-*")), ["pattern-one", "pattern-two"]);
+  const member = startOttla(["consume", "pattern-*", "-g", "patterned", "--follow"], {
+    bootstrap: broker.bootstrap,
+  });
+  await member.seen(/pattern-(one|two)\npattern-(one|two)\n/);
+  member.child.kill("SIGINT");
+  assert.equal(await member.ended, 0);
+  assert.equal(
+    await succeed("topic delete pattern-* --dry-run"),
+    "would delete pattern-one\nwould delete pattern-two\n",
+  );
+  assert.equal(
+    await succeed("topic delete pattern-*"),
+    "deleted pattern-one\ndeleted pattern-two\n",
+  );
+  assert.match(await fail("topic delete pattern-*"), /no topic matches pattern-\*/);
+  assert.deepEqual(await named("topic list *pattern*"), ["other-pattern"]);
+});
+
 test("two members share the partitions of a topic", async () => {
   await succeed("topic create shared -p 4");
   const members = [1, 2].map(() =>

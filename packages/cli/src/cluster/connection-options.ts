@@ -21,14 +21,14 @@ import {
 } from "./options.ts";
 
 type Flags = ValuesOf<typeof clusterOptions>;
-type Environment = Context["environment"];
+type Surroundings = Pick<Context, "environment" | "clock">;
 
 const MAX_CONNECT_MS = 10_000;
 
 /** @throws {CommandFailure} for files and settings that cannot be used, {@link UsageFailure} for flags that contradict each other */
 export async function connectionOptions(
   flags: Flags,
-  environment: Environment,
+  { environment, clock }: Surroundings,
 ): Promise<ClientOptions & { readonly bootstrapServers: string }> {
   const settings = await readSettings(flags, environment);
   const protocol = (settings.text("security.protocol") ?? "PLAINTEXT").toUpperCase();
@@ -36,7 +36,7 @@ export async function connectionOptions(
     throw invalid("security.protocol", `"${protocol}" is not known`);
   }
   const tls = await tlsOf(flags, settings, protocol.endsWith("SSL"));
-  const sasl = saslOf(flags, environment, settings, protocol.startsWith("SASL"));
+  const sasl = saslOf(flags, { environment, clock }, settings, protocol.startsWith("SASL"));
   return {
     bootstrapServers:
       flags.bootstrapServer ??
@@ -49,7 +49,7 @@ export async function connectionOptions(
   };
 }
 
-async function readSettings(flags: Flags, environment: Environment): Promise<Settings> {
+async function readSettings(flags: Flags, environment: Context["environment"]): Promise<Settings> {
   const path = flags.commandConfig ?? (environment[CONFIG_VARIABLE] || null);
   const values =
     path === null
@@ -81,7 +81,7 @@ async function tlsOf(
 
 function saslOf(
   flags: Flags,
-  environment: Environment,
+  { environment, clock }: Surroundings,
   settings: Settings,
   isInSettings: boolean,
 ): SaslOptions | null {
@@ -90,7 +90,7 @@ function saslOf(
     flags.saslMechanism ??
     (username !== null ? "PLAIN" : null) ??
     (token !== null ? "OAUTHBEARER" : null);
-  if (mechanism === null) return isInSettings ? saslOptions(settings) : null;
+  if (mechanism === null) return isInSettings ? saslOptions(settings, clock) : null;
   if (mechanism === "OAUTHBEARER") {
     if (token === null) throw new UsageFailure("OAUTHBEARER needs --sasl-token");
     return { mechanism, token: () => ({ value: token }) };

@@ -1,10 +1,12 @@
-/** Partitions on the command line: `orders` for all of a topic, `orders:0,2` for some. */
+/** Partitions on the command line: `orders` for all of a topic, `orders:0,2` for some; topics by name or by pattern. */
 import type { Client, TopicPartition } from "@ottla/client";
 import { InvalidValue, integer, list, type Parse } from "../command-line/value.ts";
 import { CommandFailure } from "../errors.ts";
+import { topicPattern } from "./topic-pattern.ts";
 import { existingTopics } from "./topics.ts";
 
 export interface PartitionSelection {
+  /** A name or a pattern. */
   readonly topic: string;
   /** All when null. */
   readonly partitions: readonly number[] | null;
@@ -13,10 +15,12 @@ export interface PartitionSelection {
 export const partitionNumber = integer({ min: 0, max: 0x7fff_ffff });
 
 export const partitionSelection: Parse<PartitionSelection> = (raw) => {
-  const [topic, partitions, ...more] = raw.split(":");
-  if (!topic || more.length > 0 || partitions === "") {
+  // A regular expression may have colons of its own.
+  const [, topic, partitions] = /^(\/.+\/|[^:]+)(?::([^:]+))?$/.exec(raw) ?? [];
+  if (topic === undefined) {
     throw new InvalidValue(`takes TOPIC or TOPIC:PARTITION,PARTITION, not "${raw}"`);
   }
+  topicPattern(topic);
   return { topic, partitions: partitions === undefined ? null : list(partitionNumber)(partitions) };
 };
 
@@ -30,7 +34,7 @@ export async function selectedPartitions(
     selections.map(({ topic }) => topic),
   );
   return topics.flatMap(({ name, partitions }) => {
-    const own = selections.filter(({ topic }) => topic === name);
+    const own = selections.filter(({ topic }) => topicPattern(topic)?.test(name) ?? topic === name);
     const wanted = own.some((each) => each.partitions === null)
       ? partitions.map(({ partition }) => partition)
       : [...new Set(own.flatMap((each) => each.partitions ?? []))].sort((a, b) => a - b);

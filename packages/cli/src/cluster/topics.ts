@@ -3,13 +3,37 @@ import type { Client, TopicDescription } from "@ottla/client";
 import { didYouMean } from "../command-line/suggest.ts";
 import type { Context } from "../context.ts";
 import { CommandFailure } from "../errors.ts";
+import { topicPattern } from "./topic-pattern.ts";
 
-/** The named topics in the order given. @throws {CommandFailure} when there is no such topic */
+/** Names in the order given, patterns as what they match, in alphabetical order. @throws {CommandFailure} for one that matches nothing */
+export async function topicNames(
+  { admin }: Client,
+  words: readonly string[],
+): Promise<readonly string[]> {
+  const patterns = words.map(topicPattern);
+  if (patterns.every((pattern) => pattern === null)) return [...new Set(words)];
+  const all = (await admin.listTopics())
+    .filter(({ isInternal }) => !isInternal)
+    .map(({ name }) => name)
+    .sort();
+  const names = words.flatMap((word, index) => {
+    const pattern = patterns[index]!;
+    if (pattern === null) return [word];
+    const matching = all.filter((name) => pattern.test(name));
+    if (matching.length > 0) return matching;
+    throw new CommandFailure(`no topic matches ${word}`, {
+      hints: ['"topic list" shows the topics there are.'],
+    });
+  });
+  return [...new Set(names)];
+}
+
+/** The topics that names and patterns stand for. @throws {CommandFailure} when there is no such topic */
 export async function existingTopics(
   client: Client,
-  names: readonly string[],
+  words: readonly string[],
 ): Promise<readonly TopicDescription[]> {
-  const wanted = [...new Set(names)];
+  const wanted = await topicNames(client, words);
   const found = new Map(
     (await client.admin.describeTopics(wanted)).map((topic) => [topic.name, topic]),
   );

@@ -19,7 +19,7 @@ export async function withClient<T>(
     import("@ottla/client"),
     import("@ottla/protocol"),
   ]);
-  const connection = await connectionOptions(options, context.environment);
+  const connection = await connectionOptions(options, context);
   const client = new ClientClass(connection);
   try {
     try {

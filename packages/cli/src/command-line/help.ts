@@ -77,8 +77,9 @@ function optionSections(command: Command, columns: number): (string | null)[] {
   return [...rows].map(([heading, own]) => section(heading, own, columns));
 }
 
-function argumentUsage({ placeholder, max }: Argument<unknown>): string {
-  return max > 1 ? `${placeholder}...` : placeholder;
+function argumentUsage({ placeholder, min, max }: Argument<unknown>): string {
+  const usage = max > 1 ? `${placeholder}...` : placeholder;
+  return min === 0 ? `[${usage}]` : usage;
 }
 
 function optionRow(key: string, option: Option<unknown>): readonly [string, string] {

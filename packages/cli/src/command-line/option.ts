@@ -108,8 +108,28 @@ export function argument(placeholder: string, about: string): Argument<string> {
 }
 
 /** One or more words; the last argument of its command. */
-export function someArguments(placeholder: string, about: string): Argument<readonly string[]> {
-  return { about, placeholder, min: 1, max: Number.POSITIVE_INFINITY, read: (values) => values };
+export function someArguments(placeholder: string, about: string): Argument<readonly string[]>;
+export function someArguments<T>(
+  placeholder: string,
+  about: string,
+  parse: Parse<T>,
+): Argument<readonly T[]>;
+export function someArguments(
+  placeholder: string,
+  about: string,
+  parse: Parse<unknown> = (word) => word,
+): Argument<readonly unknown[]> {
+  const read = (values: readonly string[]) => values.map(parse);
+  return { about, placeholder, min: 1, max: Number.POSITIVE_INFINITY, read };
+}
+
+/** Any number of words, none included; the last argument of its command. */
+export function anyArguments<T>(
+  placeholder: string,
+  about: string,
+  parse: Parse<T>,
+): Argument<readonly T[]> {
+  return { ...someArguments(placeholder, about, parse), min: 0 };
 }
 
 /** The way an option is written: `dataDir` is `--data-dir`. */

@@ -133,7 +133,7 @@ test("every option of every command has a name of its own, and examples are comm
       assert.equal(new Set([...shorts, "h"]).size, shorts.length + 1, node.about);
       for (const { line } of command.examples) {
         // Up to where the shell takes over.
-        const words = line.replace(/ (\||<<<) .*$/, "").split(" ");
+        const words = line.replace(/ (\||<<<|>) .*$/, "").split(" ");
         const found = route(tree, words);
         assert.equal(found.node, node, line);
         assert.doesNotThrow(() => readInput(command, splitWords(command.options, found.rest)));

@@ -143,7 +143,12 @@ export function readInput(
   const args = command.arguments.map((argument) => {
     const taken = left.splice(0, argument.max);
     if (taken.length < argument.min) throw new UsageFailure(`${argument.placeholder} is missing`);
-    return argument.read(taken);
+    try {
+      return argument.read(taken);
+    } catch (error) {
+      if (!(error instanceof InvalidValue)) throw error;
+      throw new UsageFailure(`${argument.placeholder} ${error.message}`);
+    }
   });
   if (left.length > 0) throw new UsageFailure(`unexpected argument "${left[0]}"`);
   return { arguments: args, options };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { InvalidValue, instant, integer, list, oneOf, pair } from "./value.ts";
+import { durationMs, InvalidValue, instant, integer, list, oneOf, pair } from "./value.ts";
 
 const isInvalid = (message: RegExp) => (error: unknown) =>
   error instanceof InvalidValue && message.test(error.message);
@@ -46,5 +46,17 @@ test("times are ISO 8601, local unless they say otherwise, or milliseconds", () 
   assert.equal(instant(`@${utc}`), utc);
   for (const raw of ["yesterday", "31.1.2026", "2026-13-01T00:00:00Z", "1769853600000", "@x"]) {
     assert.throws(() => instant(raw), isInvalid(/takes a time/), raw);
+  }
+});
+
+test("durations are ISO 8601 or shorter", () => {
+  assert.equal(durationMs("PT90M"), 5_400_000);
+  assert.equal(durationMs("P1DT2H3M4.5S"), 93_784_500);
+  assert.equal(durationMs("P2W"), 1_209_600_000);
+  assert.equal(durationMs("1d12h"), 129_600_000);
+  assert.equal(durationMs("45s"), 45_000);
+  assert.equal(durationMs("PT0S"), 0);
+  for (const raw of ["", "P", "PT", "90", "1h1d", "-PT1H", "1 h", "P1M"]) {
+    assert.throws(() => durationMs(raw), isInvalid(/takes a duration/), raw);
   }
 });

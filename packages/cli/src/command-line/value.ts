@@ -57,3 +57,18 @@ export const instant: Parse<number> = (raw) => {
     `takes a time such as 2026-01-31T10:00:00Z or @1769853600000, not "${raw}"`,
   );
 };
+
+const DURATION = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,3})?)S)?)?$/;
+const SHORT_DURATION = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d{1,3})?)s)?$/;
+const UNIT_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000];
+
+/** Milliseconds from ISO 8601, such as `P1DT12H`, or a shorter form, such as `1d12h`. */
+export const durationMs: Parse<number> = (raw) => {
+  const parts = (DURATION.exec(raw) ?? SHORT_DURATION.exec(raw))?.slice(1) ?? [];
+  if (parts.some((part) => part !== undefined)) {
+    return Math.round(
+      parts.reduce((sum, part, index) => sum + Number(part ?? 0) * UNIT_MS[index]!, 0),
+    );
+  }
+  throw new InvalidValue(`takes a duration such as PT90M or 1h30m, not "${raw}"`);
+};

@@ -8,6 +8,7 @@ import {
   selectedPartitions,
 } from "../cluster/partitions.ts";
 import { type StartPoint, startOffsets, startPoint } from "../cluster/start-point.ts";
+import { combinedPattern, topicPattern } from "../cluster/topic-pattern.ts";
 import { withClient } from "../cluster/with-client.ts";
 import { defineCommand } from "../command-line/command.ts";
 import { flag, optional, someArguments, withDefault } from "../command-line/option.ts";
@@ -32,7 +33,11 @@ export const consume = defineCommand({
     "Prints what the partitions hold when it starts, and ends; with --follow it goes on with what comes. With --group it starts where the " +
     "group has committed, shares partitions with the group's other members, and commits what it has printed.",
   arguments: [
-    someArguments("TOPIC[:PARTITIONS]", "Topics, or some of their partitions: orders:0,2"),
+    someArguments(
+      "TOPIC[:PARTITIONS]",
+      "Topics, patterns such as orders-*, or some of their partitions: orders:0,2",
+      partitionSelection,
+    ),
   ],
   options: {
     from: withDefault(startPoint, { kind: "beginning" } as StartPoint, {
@@ -69,8 +74,7 @@ export const consume = defineCommand({
     },
     { about: "JSON, one record a line", line: "consume orders --output json | jq .value" },
   ],
-  async run({ arguments: [words], options }, context) {
-    const selections = words.map(partitionSelection);
+  async run({ arguments: [selections], options }, context) {
     if (options.group !== null) checkGroupOptions(selections, options.from);
     return await withClient(options, context, async (client) => {
       const partitions = await selectedPartitions(client, selections);
@@ -103,7 +107,12 @@ export const consume = defineCommand({
           }
         } else {
           const topics = [...new Set(partitions.map(({ topic }) => topic))];
-          consumer.subscribe(topics, { onAssigned: () => reading.onAssigned() });
+          const patterns = selections.map(({ topic }) => topic);
+          // One that goes on takes topics that come to match later, too.
+          const isOpen = options.follow && patterns.some((word) => topicPattern(word) !== null);
+          consumer.subscribe(isOpen ? combinedPattern(patterns) : topics, {
+            onAssigned: () => reading.onAssigned(),
+          });
           await reading.run(consumer, context.interruption());
         }
       } finally {

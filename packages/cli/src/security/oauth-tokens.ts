@@ -3,6 +3,7 @@
  * or unsecured ones made here, which brokers take for tests.
  */
 import type { OauthBearerToken, OauthBearerTokenProvider } from "@ottla/client";
+import type { Clock } from "@ottla/platform";
 import { CommandFailure } from "../errors.ts";
 import type { JaasEntry } from "./jaas.ts";
 import { invalid, readSettingFile, type Settings } from "./settings.ts";
@@ -12,13 +13,17 @@ const EXTENSION = "extension_";
 const DEFAULT_LIFETIME_SECONDS = 3_600;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-export function oauthTokens(settings: Settings, { options }: JaasEntry): OauthBearerTokenProvider {
+export function oauthTokens(
+  settings: Settings,
+  { options }: JaasEntry,
+  clock: Clock,
+): OauthBearerTokenProvider {
   const extensions = Object.fromEntries(
     [...options].flatMap(([key, value]) =>
       key.startsWith(EXTENSION) ? [[key.slice(EXTENSION.length), value] as const] : [],
     ),
   );
-  const source = tokenSource(settings, options);
+  const source = tokenSource(settings, options, clock);
   // A command is short: one token serves all its connections.
   let value: Promise<string> | null = null;
   return async (): Promise<OauthBearerToken> => {
@@ -30,9 +35,10 @@ export function oauthTokens(settings: Settings, { options }: JaasEntry): OauthBe
 function tokenSource(
   settings: Settings,
   options: ReadonlyMap<string, string>,
+  clock: Clock,
 ): () => Promise<string> {
   const endpoint = settings.text(ENDPOINT);
-  if (endpoint === null) return async () => unsecuredToken(options);
+  if (endpoint === null) return async () => unsecuredToken(options, clock);
   if (!URL.canParse(endpoint)) throw invalid(ENDPOINT, `takes a URL, not "${endpoint}"`);
   const url = new URL(endpoint);
   if (url.protocol === "file:") {
@@ -76,7 +82,7 @@ async function requestToken(
 const CLAIM = /^unsecuredLogin(String|Number)Claim_(.+)$/;
 
 /** A JWT without a signature (RFC 7515, appendix A.5). */
-function unsecuredToken(options: ReadonlyMap<string, string>): string {
+function unsecuredToken(options: ReadonlyMap<string, string>, clock: Clock): string {
   const claims: Record<string, string | number> = {};
   for (const [key, value] of options) {
     const [, type, name] = CLAIM.exec(key) ?? [];
@@ -85,7 +91,7 @@ function unsecuredToken(options: ReadonlyMap<string, string>): string {
   if (Object.keys(claims).length === 0) {
     throw invalid(ENDPOINT, "is not set, nor does sasl.jaas.config have unsecuredLogin… claims");
   }
-  const now = Date.now() / 1000;
+  const now = clock.now() / 1000;
   const lifetime = Number(options.get("unsecuredLoginLifetimeSeconds") ?? DEFAULT_LIFETIME_SECONDS);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   return `${part({ alg: "none" })}.${part({ iat: now, exp: now + lifetime, ...claims })}.`;

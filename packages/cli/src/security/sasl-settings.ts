@@ -1,5 +1,6 @@
 /** Kafka's `sasl.…` settings as what the client takes. */
 import type { SaslOptions } from "@ottla/client";
+import type { Clock } from "@ottla/platform";
 import { type JaasEntry, parseJaas } from "./jaas.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
 import { invalid, type Settings } from "./settings.ts";
@@ -12,7 +13,7 @@ const HANDLERS = [
 ];
 const USUAL_HANDLER = /^org\.apache\.kafka\..*\.OAuthBearerLoginCallbackHandler$/;
 
-export function saslOptions(settings: Settings): SaslOptions {
+export function saslOptions(settings: Settings, clock: Clock): SaslOptions {
   for (const key of HANDLERS) {
     const name = settings.text(key);
     if (name !== null && !USUAL_HANDLER.test(name)) {
@@ -32,7 +33,7 @@ export function saslOptions(settings: Settings): SaslOptions {
       return { mechanism, ...credentials(entry) };
     }
     case "OAUTHBEARER":
-      return { mechanism, token: oauthTokens(settings, oauthLogin(settings)) };
+      return { mechanism, token: oauthTokens(settings, oauthLogin(settings), clock) };
     default:
       throw invalid(
         "sasl.mechanism",

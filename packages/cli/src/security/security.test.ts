@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import fc from "fast-check";
 import { connectionOptions } from "../cluster/connection-options.ts";
 import { clusterOptions } from "../cluster/options.ts";
@@ -21,7 +22,10 @@ async function options(line: string, environment: Record<string, string> = {}) {
       option.read(values.get(key) ?? []),
     ]),
   );
-  return await connectionOptions(flags as Parameters<typeof connectionOptions>[0], environment);
+  return await connectionOptions(flags as Parameters<typeof connectionOptions>[0], {
+    environment,
+    clock: new SimulatedClock(),
+  });
 }
 
 async function withFile<T>(text: string | Uint8Array, use: (path: string) => Promise<T>) {

@@ -1,5 +1,6 @@
 import type { Client } from "@ottla/client";
 import { clusterOptions, partitionCount } from "../../cluster/options.ts";
+import { topicWord } from "../../cluster/topic-pattern.ts";
 import { awaitLeaders, existingTopics } from "../../cluster/topics.ts";
 import { withClient } from "../../cluster/with-client.ts";
 import { defineCommand } from "../../command-line/command.ts";
@@ -11,7 +12,7 @@ import { counted } from "../../output/units.ts";
 
 export const alterTopic = defineCommand({
   description: "The broker checks all changes before the first one is made.",
-  arguments: [someArguments("TOPIC", "Name of a topic")],
+  arguments: [someArguments("TOPIC", "Name of a topic, or a pattern such as orders-*", topicWord)],
   options: {
     partitions: optional(partitionCount, {
       about: "How many partitions there shall be; more than now",
@@ -34,7 +35,7 @@ export const alterTopic = defineCommand({
     { about: "Keep records for a day", line: "topic alter orders -c retention.ms=86400000" },
     { about: "Grow to twelve partitions", line: "topic alter orders --partitions 12" },
   ],
-  async run({ arguments: [names], options }, context) {
+  async run({ arguments: [words], options }, context) {
     const { partitions } = options;
     const changes = [
       ...options.config.map(([name, value]) => ({ name, value, operation: "set" as const })),
@@ -46,12 +47,18 @@ export const alterTopic = defineCommand({
       ]);
     }
     return await withClient(options, context, async (client) => {
-      const topics = await existingTopics(client, names);
+      const topics = await existingTopics(client, words);
       const wanted = topics.map(({ name }) => ({ name, partitions, changes }));
       await apply(client, wanted, true);
       if (!options.dryRun) {
         await apply(client, wanted, false);
-        if (partitions !== null) await awaitLeaders(client, names, context);
+        if (partitions !== null) {
+          await awaitLeaders(
+            client,
+            topics.map(({ name }) => name),
+            context,
+          );
+        }
       }
       const result = {
         dryRun: options.dryRun,

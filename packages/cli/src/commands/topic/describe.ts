@@ -1,5 +1,6 @@
 import type { Client, TopicDescription } from "@ottla/client";
 import { clusterOptions } from "../../cluster/options.ts";
+import { topicWord } from "../../cluster/topic-pattern.ts";
 import { existingTopics } from "../../cluster/topics.ts";
 import { withClient } from "../../cluster/with-client.ts";
 import { defineCommand } from "../../command-line/command.ts";
@@ -9,7 +10,7 @@ import { fields, table } from "../../output/table.ts";
 import { count } from "../../output/units.ts";
 
 export const describeTopics = defineCommand({
-  arguments: [someArguments("TOPIC", "Name of a topic")],
+  arguments: [someArguments("TOPIC", "Name of a topic, or a pattern such as orders-*", topicWord)],
   options: {
     allConfigs: flag({ about: "All settings, not only those that differ from the defaults" }),
     ...clusterOptions,
