@@ -5,66 +5,78 @@ import type {
   StoredCoordinatorRecord,
   StoredMarker,
 } from "./coordinator-log.ts";
-import { type AppendRejection, CoordinatorAppendRejected } from "./errors.ts";
+import { CoordinatorAppendRejected } from "./errors.ts";
+import { type LogFailure, MemoryJournal } from "./memory-journal.ts";
 
-/** Makes the next appends fail: `count` of them, for this reason. */
-export interface LogFailure {
-  readonly rejection: AppendRejection;
-  readonly count: number;
+export interface MemoryCoordinatorLogOptions {
+  readonly shards?: number;
+  readonly now?: () => number;
+  /** Shared by logs whose order of durability is one; of its own by default. */
+  readonly journal?: MemoryJournal;
 }
 
-/** A coordinator log in memory, for tests: it can hold appends back and make them fail, and outlives the coordinator that writes it. */
+/** A coordinator log in memory, for tests. It outlives the coordinator that writes it. */
 export class MemoryCoordinatorLog implements CoordinatorLog {
   readonly shards: number;
+  readonly journal: MemoryJournal;
   readonly #now: () => number;
   readonly #entries: (StoredCoordinatorRecord | StoredMarker)[][];
-  readonly #held: (() => void)[] = [];
-  #isHolding = false;
-  #failures = 0;
-  #rejection: AppendRejection = "unavailable";
-  #appends = 0;
+  /** The newest epoch of each producer, in what is stored or queued, per shard. */
+  readonly #epochs: Map<number, number>[];
 
-  constructor({ shards = 1, now = () => 0 }: { shards?: number; now?: () => number } = {}) {
+  constructor({ shards = 1, now = () => 0, journal }: MemoryCoordinatorLogOptions = {}) {
     this.shards = shards;
+    this.journal = journal ?? new MemoryJournal();
     this.#now = now;
     this.#entries = Array.from({ length: shards }, () => []);
+    this.#epochs = Array.from({ length: shards }, () => new Map());
   }
 
-  /** How many batches were asked for, failed ones included. */
   get appends(): number {
-    return this.#appends;
+    return this.journal.appends;
   }
 
-  /** Whether appends are left undecided now. */
   get isHolding(): boolean {
-    return this.#isHolding;
+    return this.journal.isHolding;
   }
 
   /** The records that are stored in a shard, in order. */
   records(shard: number): readonly StoredCoordinatorRecord[] {
-    return this.#entries[shard]!.filter((entry) => "key" in entry);
+    return this.entries(shard).filter((entry) => "key" in entry);
   }
 
-  /** Leaves appends from now on undecided until `release`. */
+  /** The records and markers that are stored in a shard, in order. */
+  entries(shard: number): readonly (StoredCoordinatorRecord | StoredMarker)[] {
+    return this.#entries[shard]!;
+  }
+
   hold(): void {
-    this.#isHolding = true;
+    this.journal.hold();
   }
 
-  /** Decides what was held, in order. */
   release(): void {
-    this.#isHolding = false;
-    for (const decide of this.#held.splice(0)) decide();
+    this.journal.release();
   }
 
-  /** What a crash does: appends that are held are neither stored nor ever answered. */
-  forgetHeld(): void {
-    this.#isHolding = false;
-    this.#held.length = 0;
+  fail(failure: LogFailure): void {
+    this.journal.fail(failure);
   }
 
-  fail({ rejection, count }: LogFailure): void {
-    this.#rejection = rejection;
-    this.#failures = count;
+  /** What a crash does: see {@link MemoryJournal.crash}. */
+  crash(kept = 0): void {
+    this.journal.crash(kept);
+    this.recover();
+  }
+
+  /** To be called after a shared journal crashed: forgets what was known of appends that did not make it. */
+  recover(): void {
+    for (const [shard, epochs] of this.#epochs.entries()) {
+      epochs.clear();
+      for (const entry of this.#entries[shard]!) {
+        if ("key" in entry) continue;
+        epochs.set(entry.producerId, entry.producerEpoch);
+      }
+    }
   }
 
   append(
@@ -72,8 +84,11 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     records: readonly CoordinatorRecord[],
     producer?: ProducerIdentity,
   ): Promise<void> {
+    if (producer !== undefined && this.#isFenced(shard, producer)) {
+      return Promise.reject(new CoordinatorAppendRejected("fenced"));
+    }
     const producerId = producer?.producerId ?? -1;
-    return this.#append(() => {
+    return this.journal.append(() => {
       const log = this.#entries[shard]!;
       const timestampMs = this.#now();
       for (const record of records) {
@@ -84,7 +99,11 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
 
   /** Appends a marker, as the broker does when a transaction with offsets in this shard ends. */
   appendMarker(shard: number, marker: ProducerIdentity & { commit: boolean }): Promise<void> {
-    return this.#append(() => {
+    if (this.#isFenced(shard, marker)) {
+      return Promise.reject(new CoordinatorAppendRejected("fenced"));
+    }
+    this.#epochs[shard]!.set(marker.producerId, marker.producerEpoch);
+    return this.journal.append(() => {
       const log = this.#entries[shard]!;
       log.push({ ...marker, offset: log.length });
     });
@@ -101,20 +120,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     }
   }
 
-  #append(store: () => void): Promise<void> {
-    this.#appends++;
-    return new Promise((resolve, reject) => {
-      const decide = () => {
-        if (this.#failures > 0) {
-          this.#failures--;
-          reject(new CoordinatorAppendRejected(this.#rejection));
-          return;
-        }
-        store();
-        resolve();
-      };
-      if (this.#isHolding) this.#held.push(decide);
-      else queueMicrotask(decide);
-    });
+  #isFenced(shard: number, { producerId, producerEpoch }: ProducerIdentity): boolean {
+    return producerEpoch < (this.#epochs[shard]!.get(producerId) ?? -1);
   }
 }

@@ -1,1 +1,5 @@
-export { type LogFailure, MemoryCoordinatorLog } from "./memory-coordinator-log.ts";
+export {
+  MemoryCoordinatorLog,
+  type MemoryCoordinatorLogOptions,
+} from "./memory-coordinator-log.ts";
+export { type LogFailure, MemoryJournal } from "./memory-journal.ts";

@@ -153,7 +153,7 @@ describe("loading and closing", () => {
     const first = await CoordinatorHarness.start();
     await first.commit(1);
     const { topicId } = first.topics.get("topic")!;
-    first.log.forgetHeld();
+    first.log.crash();
     await first.coordinator.close();
     const harness = new CoordinatorHarness();
     for (const record of first.log.records(0)) await harness.log.append(0, [record]);

@@ -57,7 +57,7 @@ export class CoordinatorHarness {
 
   /** Ends the coordinator as kill −9 does, and starts another one on what it left behind. */
   async restart(): Promise<void> {
-    this.log.forgetHeld();
+    this.log.crash();
     // Not awaited: what was held is never answered. Waiting clients lose their connection, here by an answer.
     void this.coordinator.close();
     await this.settle();

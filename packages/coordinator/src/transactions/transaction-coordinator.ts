@@ -174,21 +174,23 @@ export class TransactionCoordinator {
     if (transaction.isBusy) return "CONCURRENT_TRANSACTIONS";
     const fault = producerFault(transaction.metadata, request);
     if (fault !== "NONE") return fault;
-    const { metadata, adding } = transaction;
+    const { metadata, additions } = transaction;
     if (containsAll(metadata, request.topics)) return "NONE";
-    if (adding !== null && containsAll(adding.metadata, request.topics)) return adding.stored;
+    // The first that has them: who asks later must not be answered earlier, or appends would change their order.
+    const known = additions.find((addition) => containsAll(addition.metadata, request.topics));
+    if (known !== undefined) return known.stored;
     const next = withPartitions(
-      adding?.metadata ?? metadata,
+      additions.at(-1)?.metadata ?? metadata,
       fromTopics(request.topics),
       request.transactionVersion,
       this.#clock.now(),
     );
     const stored = this.#store(transaction, next).then((error) => {
-      if (transaction.adding === addition) transaction.adding = null;
+      additions.splice(additions.indexOf(addition), 1);
       return error;
     });
     const addition = { metadata: next, stored };
-    transaction.adding = addition;
+    additions.push(addition);
     return stored;
   }
 

@@ -2,7 +2,7 @@
  * One shard: the transactional ids of one partition of `__transaction_state`, and the order in which their records reach it.
  *
  * An id's metadata is what its last durable record says. What is on its way is kept beside it: `isBusy` when the id is about to change,
- * which lets nobody else begin, or `adding` when partitions are being added, which lets more be added.
+ * which lets nobody else begin, and `additions` while partitions are being added, which lets more be added.
  */
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { CoordinatorAppendRejected } from "../errors.ts";
@@ -25,8 +25,8 @@ export class Transaction {
   metadata: TransactionMetadata;
   /** A change other than an addition is on its way, or a decision is being carried out. */
   isBusy = false;
-  /** The newest addition that is on its way: it holds all partitions of those before it. */
-  adding: PendingAddition | null = null;
+  /** Additions that are on their way, in order: each holds all partitions of those before it. */
+  readonly additions: PendingAddition[] = [];
   /** Of a prepared transaction: the partitions that still lack its marker; null before the first attempt. */
   unmarked: PartitionsByTopic | null = null;
 
@@ -41,7 +41,7 @@ export class Transaction {
 
   /** Whether an operation that is no addition must wait. */
   get isChanging(): boolean {
-    return this.isBusy || this.adding !== null;
+    return this.isBusy || this.additions.length > 0;
   }
 }
 
