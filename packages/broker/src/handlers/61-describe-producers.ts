@@ -1,5 +1,5 @@
 /** Describes what partitions remember of producers, open transactions among it (KIP-664). */
-import { describeProducers, errorCode } from "@ottla/protocol";
+import { describeProducers, errorCode, errorMessage, errorName } from "@ottla/protocol";
 import { handler, type RequestContext } from "../handler.ts";
 import { partitionError } from "../partitions.ts";
 
@@ -21,7 +21,9 @@ function describe(context: RequestContext, name: string, partitionIndex: number)
   const topic = store.image.topic(name);
   const code = name === "" ? INVALID_TOPIC : partitionError(context, topic, partitionIndex);
   if (code !== 0) {
-    return { partitionIndex, errorCode: code, errorMessage: null, activeProducers: [] };
+    // Words come for a topic, a partition of it has the code alone.
+    const words = topic === null ? errorMessage(errorName(code)) : null;
+    return { partitionIndex, errorCode: code, errorMessage: words, activeProducers: [] };
   }
   const producers = engine.describeProducers(topic!.topicId, partitionIndex) ?? [];
   return {
