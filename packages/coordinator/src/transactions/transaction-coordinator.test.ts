@@ -361,23 +361,50 @@ describe("the end of a transaction", () => {
     assert.equal(await harness.produce(next, 0, "y"), "NONE");
   });
 
-  test("the last record is tried again until it is stored", async () => {
+  /** A transaction that has ended, whose last record was not stored. */
+  async function withoutLastRecord() {
     const harness = await TransactionHarness.start();
     const producer = await harness.producer();
     await harness.produce(producer, 0, "x");
     harness.journal.hold();
     const ending = harness.end(producer, true);
     for (let append = 0; append < 2; append++) {
-      harness.journal.releaseNext(1);
       await harness.settle();
+      harness.journal.releaseNext(1);
     }
+    assert.equal((await ending).error, "NONE", "nobody waits for the last record");
+    assert.equal(harness.stateOf(), "CompleteCommit");
     harness.journal.fail({ rejection: "unavailable", count: 1 });
     harness.journal.release();
-    assert.equal((await ending).error, "NONE");
-    assert.equal(harness.stateOf(), "PrepareCommit");
+    await harness.settle();
+    assert.deepEqual(harness.storedStates(), ["Empty", "Ongoing", "PrepareCommit"]);
+    return { harness, next: { ...producer, producerEpoch: 1 } };
+  }
+
+  test("the last record is tried again until it is stored", async () => {
+    const { harness } = await withoutLastRecord();
+    harness.journal.fail({ rejection: "unavailable", count: 2 });
+    await harness.advance(200);
+    assert.equal(harness.storedStates().at(-1), "PrepareCommit");
     await harness.advance(100);
-    assert.equal(harness.stateOf(), "CompleteCommit");
+    assert.equal(harness.storedStates().at(-1), "CompleteCommit");
     assert.equal(harness.partitions[0]!.entries.length, 2);
+  });
+
+  test("the last record is not written behind something newer", async () => {
+    const { harness, next } = await withoutLastRecord();
+    assert.equal(await harness.produce(next, 0, "y"), "NONE");
+    await harness.advance(1_000);
+    assert.equal(harness.storedStates().at(-1), "Ongoing");
+    const late = await withoutLastRecord();
+    late.harness.journal.hold();
+    const adding = late.harness.add(late.next, [1]);
+    await late.harness.advance(1_000);
+    assert.equal(late.harness.journal.held, 1, "nor behind what is on its way");
+    late.harness.journal.release();
+    assert.equal(await adding, "NONE");
+    await late.harness.advance(1_000);
+    assert.equal(late.harness.storedStates().at(-1), "Ongoing");
   });
 });
 

@@ -3,7 +3,7 @@
  * transaction-metadata.ts; what is written when, and what each crash leaves behind, in docs/internals/transactions.md.
  *
  * Why ending is safe. Three things are written in this order, each when the one before is durable: the decision (Prepare), the marker in every
- * partition, the end (Complete). A crash leaves a prefix: without the decision the transaction is still open, and its timeout aborts it; with it,
+ * partition, the end (Complete), for which nobody waits. A crash leaves a prefix: without the decision the transaction is still open, and its timeout aborts it; with it,
  * `load` writes the markers again and then the end. A marker that is there already is refused by its partition and counts as done. So no
  * transaction ends one way in one partition and the other way in another.
  *

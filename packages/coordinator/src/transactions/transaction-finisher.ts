@@ -1,13 +1,22 @@
 /**
  * Carries decided transactions out: the marker to every partition, then the record that it is over. What does not succeed is tried
- * again until it does, for a decision cannot be taken back; the id stays busy all the while.
+ * again until it does, for a decision cannot be taken back; the id stays busy until all partitions have their marker.
+ *
+ * The last record is not waited for. It follows from the decision, which names all that it says; all it saves is writing the markers
+ * again after a crash. So when the last marker is durable the transaction is over, here and for its producer, and whatever the
+ * producer does next has its record behind this one. If this one fails, what came behind it has taken its place, or it is written again.
  *
  * Crash: see the head of transaction-coordinator.ts. Between two attempts nothing is remembered but which partitions still lack the marker.
  */
 import type { Cancel, Clock } from "@ottla/platform";
 import { fromTopics, toTopics } from "./transaction-list.ts";
 import type { TransactionMarkers } from "./transaction-markers.ts";
-import { completed, NO_PARTITIONS, type PartitionsByTopic } from "./transaction-metadata.ts";
+import {
+  completed,
+  isPrepared,
+  type PartitionsByTopic,
+  type TransactionMetadata,
+} from "./transaction-metadata.ts";
 import type { TransactionCoordinatorProbe } from "./transaction-probe.ts";
 import type { Transaction } from "./transaction-shard.ts";
 
@@ -24,8 +33,8 @@ export class TransactionFinisher {
   readonly #clock: Clock;
   readonly #markers: TransactionMarkers;
   readonly #probe: TransactionCoordinatorProbe | null;
-  /** What the next attempt is for, and the timer that waits for it. */
-  readonly #waiting = new Set<Transaction>();
+  /** What the next attempt is for, with what was known of each when the last one failed, and the timer that waits for it. */
+  readonly #waiting = new Map<Transaction, TransactionMetadata>();
   readonly #attempts = new Set<Promise<void>>();
   #cancelRetry: Cancel | null = null;
   #isClosed = false;
@@ -41,7 +50,7 @@ export class TransactionFinisher {
     return this.#waiting.size;
   }
 
-  /** Resolves after the first attempt, however it went. The transaction is busy before, and no longer once it is carried out. */
+  /** Resolves after the first attempt, however it went. The transaction is busy before, and no longer once all markers are written. */
   finish(transaction: Transaction): Promise<void> {
     const attempt = this.#attempt(transaction).finally(() => this.#attempts.delete(attempt));
     this.#attempts.add(attempt);
@@ -57,45 +66,65 @@ export class TransactionFinisher {
   }
 
   async #attempt(transaction: Transaction): Promise<void> {
-    const { metadata, shard, transactionalId } = transaction;
+    const { metadata, transactionalId } = transaction;
     try {
-      const unmarked = transaction.unmarked ?? metadata.partitions;
-      transaction.unmarked = unmarked.size === 0 ? NO_PARTITIONS : await this.#mark(transaction);
-      if (transaction.unmarked.size > 0) {
-        this.#probe?.warning(`transaction ${transactionalId} lacks markers`, null);
-        this.#retryLater(transaction);
-        return;
-      }
-      const value = completed(metadata, this.#clock.now());
-      await shard.append([{ transactionalId, value }]);
+      await this.#mark(transaction);
     } catch (cause) {
       this.#probe?.warning(`transaction ${transactionalId} is not carried out yet`, cause);
       this.#retryLater(transaction);
       return;
     }
     transaction.unmarked = null;
+    transaction.metadata = completed(metadata, this.#clock.now());
     transaction.isBusy = false;
+    void this.#record(transaction);
     const durationMs = this.#clock.now() - metadata.startMs;
     this.#probe?.transactionCompleted({ commit: metadata.state === "PrepareCommit", durationMs });
   }
 
-  async #mark(transaction: Transaction): Promise<PartitionsByTopic> {
+  /** @throws when partitions are left without their marker. */
+  async #mark(transaction: Transaction): Promise<void> {
     const { producerId, producerEpoch, state, transactionVersion, partitions } =
       transaction.metadata;
-    const topics = toTopics(transaction.unmarked ?? partitions);
+    const unmarked: PartitionsByTopic = transaction.unmarked ?? partitions;
+    if (unmarked.size === 0) return;
     const commit = state === "PrepareCommit";
+    const topics = toTopics(unmarked);
     const marker = { producerId, producerEpoch, commit, transactionVersion, topics };
-    return fromTopics(await this.#markers.write(marker));
+    transaction.unmarked = fromTopics(await this.#markers.write(marker));
+    for (const [topic, left] of transaction.unmarked) {
+      throw new Error(`partition ${[...left].join(", ")} of ${topic} does not take its marker`);
+    }
+  }
+
+  /** Writes the end of a transaction that is over. */
+  async #record(transaction: Transaction): Promise<void> {
+    const { metadata: value, transactionalId, shard } = transaction;
+    try {
+      await shard.append([{ transactionalId, value }]);
+    } catch (cause) {
+      this.#probe?.warning(`the end of transaction ${transactionalId} is not stored yet`, cause);
+      this.#retryLater(transaction);
+    }
   }
 
   #retryLater(transaction: Transaction): void {
     if (this.#isClosed) return;
-    this.#waiting.add(transaction);
+    this.#waiting.set(transaction, transaction.metadata);
     if (this.#waiting.size > 1) return;
     this.#cancelRetry = this.#clock.schedule(RETRY_DELAY_MS, () => {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
-      for (const again of waiting) void this.finish(again);
+      for (const [again, metadata] of waiting) {
+        if (again.metadata === metadata && again.isKnown) this.#retry(again);
+      }
     });
+  }
+
+  #retry(transaction: Transaction): void {
+    if (isPrepared(transaction.metadata)) void this.finish(transaction);
+    // A change that is on its way would be undone by an older record behind it.
+    else if (transaction.isChanging) this.#retryLater(transaction);
+    else void this.#record(transaction);
   }
 }

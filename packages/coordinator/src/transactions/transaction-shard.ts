@@ -21,7 +21,7 @@ import type { TransactionErrorName } from "./transaction-types.ts";
 
 export class Transaction {
   readonly shard: TransactionShard;
-  /** What is durable. Until the first record is, what it was made up from. */
+  /** What is durable, or follows from that (see transaction-finisher.ts). Until the first record is, what it was made up from. */
   metadata: TransactionMetadata;
   /** A change other than an addition is on its way, or a decision is being carried out. */
   isBusy = false;
@@ -37,6 +37,11 @@ export class Transaction {
 
   get transactionalId(): string {
     return this.metadata.transactionalId;
+  }
+
+  /** Whether it has not been forgotten meanwhile. */
+  get isKnown(): boolean {
+    return this.shard.transactions.get(this.transactionalId) === this;
   }
 
   /** Whether an operation that is no addition must wait. */
@@ -105,7 +110,7 @@ export class TransactionShard {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  /** The only code that changes what is known of an id. */
+  /** The only code that changes what is known of an id, but for the finisher, which is a step ahead. */
   replay({ transactionalId, value }: TransactionRecord): void {
     if (value === null) {
       this.transactions.delete(transactionalId);
