@@ -121,18 +121,27 @@ export class UsageError extends ClientError {
   }
 }
 
-/** A record was not delivered within `deliveryTimeoutMs`. `maybeWritten` tells whether it may be in the log all the same. */
+/**
+ * A record was not delivered within `deliveryTimeoutMs`. `maybeWritten` tells whether it may be in the log all the same, `cause` what went
+ * wrong at the last attempt.
+ */
 export class DeliveryTimeoutError extends ClientError {
   override readonly name = "DeliveryTimeoutError";
   readonly topic: string;
   readonly partition: number;
   readonly maybeWritten: boolean;
 
-  constructor(topic: string, partition: number, timeoutMs: number, maybeWritten: boolean) {
+  constructor(
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    timeoutMs: number,
+    maybeWritten: boolean,
+    cause: Error | null,
+  ) {
     super(
       `${topic}[${partition}]: not delivered within ${timeoutMs} ms` +
         (maybeWritten ? "; it may be in the log all the same" : ""),
       false,
+      cause ?? undefined,
     );
     this.topic = topic;
     this.partition = partition;

@@ -2,13 +2,23 @@
  * The brokers these tests run against: Apache Kafka as the reference and our own, one after the other, each started for the test file;
  * or the one at `OTTLA_TEST_BOOTSTRAP` (such as `127.0.0.1:9092`), which saves its start-up while working on a test.
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe } from "node:test";
 import { type Client, type NewTopic, orThrow } from "@ottla/client";
-import { startBrokerProcess, startReferenceKafka, waitFor } from "@ottla/testing";
+import {
+  type BrokerServer,
+  startBrokerProcess,
+  startReferenceKafka,
+  waitFor,
+} from "@ottla/testing";
 
 export interface Broker extends AsyncDisposable {
   readonly bootstrap: string;
   readonly port: number;
+  /** Kills the broker and starts it again on what it left behind; undefined for one that is not ours to kill. */
+  readonly restart?: () => Promise<void>;
 }
 
 /** A kind of broker to test against. */
@@ -18,6 +28,8 @@ export interface Target {
   readonly skipTransactions: string | false;
   /** Why tests of KIP-848 and share groups are left out, or false when the broker has them. */
   readonly skipNewGroups: string | false;
+  /** In which share of the runs of a fault schedule the broker is killed: starting Apache Kafka takes seconds. */
+  readonly brokerKills: number;
   start(): Promise<Broker>;
 }
 
@@ -25,6 +37,7 @@ export interface Target {
 const classicProperties = {
   "group.initial.rebalance.delay.ms": "0",
   "group.min.session.timeout.ms": "500",
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 };
 
 const properties = {
@@ -42,14 +55,17 @@ const kafka: Target = {
   name: "Apache Kafka",
   skipTransactions: false,
   skipNewGroups: false,
-  start: () => startReferenceKafka({ heap: "512M", properties }),
+  brokerKills: 0.15,
+  start: () => restartable((place) => startReferenceKafka({ heap: "512M", properties, ...place })),
 };
 
 const ottla: Target = {
   name: "Ottla",
-  skipTransactions: "this broker has no transactions yet",
+  skipTransactions: false,
   skipNewGroups: "this broker has classic groups only yet",
-  start: () => startBrokerProcess({ properties: { "group.initial.rebalance.delay.ms": "0" } }),
+  brokerKills: 0.6,
+  start: () =>
+    restartable((place) => startBrokerProcess({ properties: classicProperties, ...place })),
 };
 
 const running = process.env.OTTLA_TEST_BOOTSTRAP;
@@ -62,11 +78,33 @@ function runningBroker(bootstrap: string): Target {
     name: `the broker at ${bootstrap}`,
     skipTransactions: false,
     skipNewGroups: false,
+    brokerKills: 0,
     start: async () => ({
       bootstrap,
       port: Number(bootstrap.split(":").at(-1)),
       [Symbol.asyncDispose]: async () => {},
     }),
+  };
+}
+
+/** A broker on a data directory of its own, which may be killed and started again. */
+async function restartable(
+  start: (place: { dataDirectory: string; port?: number }) => Promise<BrokerServer>,
+): Promise<Broker> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), "ottla-client-test-"));
+  let running = await start({ dataDirectory });
+  const { bootstrap, port } = running;
+  return {
+    bootstrap,
+    port,
+    restart: async () => {
+      await running.kill();
+      running = await start({ dataDirectory, port });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await running.kill();
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
   };
 }
 
@@ -90,7 +128,10 @@ export async function createTopic({ admin }: Client, topic: NewTopic): Promise<v
 }
 
 /** Resolves once `condition` holds. */
-export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+export async function eventually(
+  condition: () => Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
   const attempt = async () => ((await condition()) ? true : null);
-  await waitFor(attempt, { what: "state that the test waits for", timeoutMs: 20_000 });
+  await waitFor(attempt, { what: "state that the test waits for", timeoutMs });
 }

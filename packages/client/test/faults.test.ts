@@ -103,6 +103,53 @@ forEachBroker((target) => {
     }
   });
 
+  test("a consumer goes on after its connections broke and the broker restarted", {
+    skip: process.env.OTTLA_TEST_BOOTSTRAP !== undefined && "the broker is not ours to restart",
+  }, async () => {
+    const topic = `faults-restart-${process.pid}`;
+    await createTopic(steady, { name: topic, partitions: 2 });
+    const sockets = new Set<Socket>();
+    const dial = (host: string, port: number) => {
+      const socket = connect({ host, port });
+      sockets.add(socket);
+      return socket;
+    };
+    await using client = new Client({
+      bootstrapServers: broker.bootstrap,
+      dial,
+      metadataMaxAgeMs: 1_000,
+    });
+    await using consumer = client.consumer({
+      groupId: topic,
+      autoOffsetReset: "earliest",
+      heartbeatIntervalMs: 100,
+    });
+    consumer.subscribe([topic]);
+    await using producer = steady.producer();
+    const seen: string[] = [];
+    const expected: string[] = [];
+    const round = async (what: string) => {
+      const values = Array.from({ length: 20 }, (_, i) => `${what} ${i}`);
+      expected.push(...values);
+      await producer.sendMany(values.map((value, i) => ({ topic, partition: i % 2, value })));
+      await eventually(async () => {
+        for (const batch of await consumer.poll({ timeoutMs: 100 })) {
+          for (const record of batch) seen.push(record.valueText()!);
+        }
+        return expected.every((value) => seen.includes(value));
+      });
+      await consumer.commit();
+    };
+    await round("before");
+    for (const socket of sockets) socket.destroy();
+    await round("after broken connections");
+    await broker.restart!();
+    await round("after a restart");
+    assert.deepEqual(new Set(seen), new Set(expected));
+    // A group that rebalances may read the last round again, and nothing else twice.
+    assert.ok(seen.length <= expected.length + 20, `${seen.length} records`);
+  });
+
   test(`a transactional copy job survives lost answers and restarts: every record once (seed ${seed})`, {
     skip: target.skipTransactions,
   }, async () => {

@@ -250,7 +250,7 @@ export class Consumer {
         // KIP-848: the epoch is another one already, and the answer to the next heartbeat says which.
         if (!isBrokerError(error, "STALE_MEMBER_EPOCH") || this.#member === null) throw error;
         await this.#member.changed(metadata.generation, options.signal);
-        if (this.groupMetadata.generation < 0) throw error;
+        if (this.groupMetadata.generation === metadata.generation) throw error;
       }
     }
   }

@@ -150,3 +150,27 @@ test("headers, keys and timestamps of a record are there when looked at, also fr
     assert.deepEqual(view.rawBatches(), [records]);
   }
 });
+
+test("records are decoded when looked at, and their bytes are views of what was fetched", () => {
+  const records = batch(0, ["value"]);
+  const decoded = decodeBatches(subject, records, 0, null, true);
+  const view = new PartitionRecords({
+    ...subject,
+    startOffset: 0,
+    nextOffset: decoded.nextOffset,
+    endOffset: decoded.nextOffset,
+    leaderEpoch: -1,
+    buffer: records,
+    batches: decoded.batches,
+  });
+  // The record breaks after its batch was checked: nobody notices before it is looked at.
+  const [record] = view;
+  assert.equal(record!.value!.buffer, records.buffer, "no copy");
+  const length = records.indexOf("value") - 7;
+  const before = records[length]!;
+  records[length] = 0x7f;
+  assert.throws(() => view.toArray(), CorruptBatchError);
+  records[length] = before;
+  records.write("other", records.indexOf("value"));
+  assert.equal(record!.valueText(), "other");
+});

@@ -65,6 +65,7 @@ export class ClassicMember implements Membership {
   #topics: readonly string[] = [];
   #memberId = "";
   #generation = -1;
+  #metadata: GroupMetadata;
   #owned: PartitionsByTopic = NOTHING;
   /** Why a new join is needed, or null while there is no need. */
   #rejoinReason: string | null = null;
@@ -99,16 +100,13 @@ export class ClassicMember implements Membership {
     this.#onNews = onNews;
     this.#isCooperative = options.assignors.every(({ rebalance }) => rebalance === "cooperative");
     this.#backoff = cluster.backoff();
+    const { groupInstanceId } = options;
+    this.#metadata = { groupId, generation: -1, memberId: "", groupInstanceId };
     this.#lastPollMs = cluster.now();
   }
 
   get metadata(): GroupMetadata {
-    return {
-      groupId: this.groupId,
-      generation: this.#generation,
-      memberId: this.#memberId,
-      groupInstanceId: this.#options.groupInstanceId,
-    };
+    return this.#metadata;
   }
 
   subscribe(topics: readonly string[] | ServerPattern): void {
@@ -304,6 +302,12 @@ export class ClassicMember implements Membership {
     throwIfError(joined.errorCode, subject);
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;
+    this.#metadata = {
+      groupId: this.groupId,
+      generation: joined.generationId,
+      memberId: joined.memberId,
+      groupInstanceId,
+    };
     const assignor = this.#options.assignors.find(({ name }) => name === joined.protocolName);
     if (assignor === undefined) {
       throw new MalformedResponseError(

@@ -59,6 +59,7 @@ export class ConsumerMember implements Membership {
   #isIdGiven = false;
   /** −1 outside of the group, 0 while joining. */
   #epoch = -1;
+  #metadata: GroupMetadata;
   #subscription: readonly string[] | ServerPattern | null = null;
   #owned: PartitionsByTopicId = NOTHING;
   /** An assignment that `advance` has not dealt with. */
@@ -87,17 +88,13 @@ export class ConsumerMember implements Membership {
     this.#events = events;
     this.#onNews = onNews;
     this.#memberId = cluster.options.random.bytes(16).toString("base64url");
+    const { groupInstanceId } = options;
+    this.#metadata = { groupId, generation: -1, memberId: "", groupInstanceId };
     this.#lastPollMs = cluster.now();
   }
 
   get metadata(): GroupMetadata {
-    const isMember = this.#epoch > 0;
-    return {
-      groupId: this.groupId,
-      generation: isMember ? this.#epoch : -1,
-      memberId: isMember ? this.#memberId : "",
-      groupInstanceId: this.#options.groupInstanceId,
-    };
+    return this.#metadata;
   }
 
   subscribe(topics: readonly string[] | ServerPattern): void {
@@ -299,6 +296,15 @@ export class ConsumerMember implements Membership {
   #setEpoch(epoch: number): void {
     if (this.#epoch === epoch) return;
     this.#epoch = epoch;
+    if (epoch > 0) {
+      const { groupInstanceId } = this.#options;
+      this.#metadata = {
+        groupId: this.groupId,
+        generation: epoch,
+        memberId: this.#memberId,
+        groupInstanceId,
+      };
+    }
     for (const resolve of this.#epochWaiters.splice(0)) resolve();
   }
 

@@ -25,6 +25,10 @@ export interface ServerPattern {
 
 /** A member of a group, whichever protocol it speaks. */
 export interface Membership {
+  /**
+   * A membership that was lost is shown until there is a new one: brokers accept a transaction's offsets from nobody in particular, so a
+   * member that others have taken over from must not pass for that.
+   */
   readonly metadata: GroupMetadata;
   /** Joins the group, or tells it about another subscription. @throws {UsageError} for what the protocol does not know */
   subscribe(topics: readonly string[] | ServerPattern): void;

@@ -60,6 +60,8 @@ export class ProducerBatch {
   retryAtMs = 0;
   /** Whether it may be in the log: sent, and no answer said that it is not. */
   maybeWritten = false;
+  /** Why the last attempt failed, or null. */
+  lastError: Error | null = null;
   isFull = false;
   isDone = false;
   /** Called once when it is delivered or given up. */

@@ -221,14 +221,9 @@ export class Sender {
       if (head === undefined || head.createdMs + deliveryTimeoutMs > now) return;
       queue.waiting.shift();
       queue.waitingBytes -= head.sizeBytes;
-      const { topic, partition } = queue;
-      const isMaybe = head.maybeWritten;
-      this.#giveUp(
-        queue,
-        head,
-        new DeliveryTimeoutError(topic, partition, deliveryTimeoutMs, isMaybe),
-        true,
-      );
+      const { maybeWritten, lastError } = head;
+      const error = new DeliveryTimeoutError(queue, deliveryTimeoutMs, maybeWritten, lastError);
+      this.#giveUp(queue, head, error, true);
     }
   }
 
@@ -465,6 +460,7 @@ export class Sender {
     const isUncertain =
       error.error === "REQUEST_TIMED_OUT" || error.error === "NOT_ENOUGH_REPLICAS_AFTER_APPEND";
     if (!isUncertain) batch.maybeWritten = false;
+    batch.lastError = error;
     if (error instanceof FencedError && this.#gate !== null) {
       this.#fatal ??= error;
       this.#giveUp(queue, batch, error, true);
@@ -499,6 +495,7 @@ export class Sender {
   #onLost(flights: readonly Flight[], error: Error): void {
     const canRetry = isRetriable(error) && this.#fatal === null;
     for (const flight of flights) {
+      flight.batch.lastError = error;
       if (canRetry) this.#retry(flight, this.#pauseOf(flight.batch));
       else this.#giveUp(flight.queue, flight.batch, this.#fatal ?? error, true);
     }
