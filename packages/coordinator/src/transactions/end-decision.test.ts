@@ -40,7 +40,8 @@ const OLDER: Record<State, Record<"current" | "retry" | "ahead", Pair>> = {
 const OFFSETS = { current: 0, retry: -1, ahead: 1 };
 
 function metadata(fields: Partial<TransactionMetadata>): TransactionMetadata {
-  return { ...unborn("id", PRODUCER_ID), producerEpoch: EPOCH, ...fields };
+  const id = unborn("id", PRODUCER_ID);
+  return { ...id, producerEpoch: EPOCH, transactionVersion: 2, ...fields };
 }
 
 function request(commit: boolean, transactionVersion: TransactionVersion, producerEpoch = EPOCH) {
@@ -91,5 +92,13 @@ describe("the end of a transaction", () => {
     assert.equal(decideEnd(switched, false, request(false, 2, 32_766)), ITS);
     const mapping = decideEnd(switched, false, request(true, 2, 32_765));
     assert.equal(mapping, "INVALID_PRODUCER_ID_MAPPING");
+  });
+
+  test("TX2: an end by older rules is not mistaken for that of the producer whom its own fenced", () => {
+    for (const state of ["CompleteCommit", "CompleteAbort"] as const) {
+      const older = metadata({ state, transactionVersion: 0 });
+      assert.equal(decideEnd(older, false, request(true, 2, EPOCH - 1)), FENCED);
+      assert.equal(decideEnd(older, false, request(false, 2, EPOCH - 1)), FENCED);
+    }
   });
 });

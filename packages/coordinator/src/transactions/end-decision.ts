@@ -6,6 +6,9 @@
  * bumps the epoch, for the client cannot know what arrived. Committing nothing is an error: something must have got lost.
  *
  * Before version 2 epochs stay, so a repeated end is known only by its result.
+ *
+ * An epoch one below ours is that of a retry only if the last end did bump it. If it was one by older rules, the bump was another
+ * producer's InitProducerId: then the asker is fenced, and must not be told that the other's transaction was its own. (Kafka 4.3 does that.)
  */
 import { LAST_CLIENT_EPOCH, type TransactionMetadata } from "./transaction-metadata.ts";
 import type { EndTransactionRequest, TransactionErrorName } from "./transaction-types.ts";
@@ -68,12 +71,14 @@ function decideVersion2(
 ): Outcome | "INVALID_PRODUCER_ID_MAPPING" {
   // First, since the producer may know an id and epoch that are still on their way to the log.
   if (isBusy) return "CONCURRENT_TRANSACTIONS";
+  const hasBumped = metadata.transactionVersion >= 2;
   const isSwitched =
+    hasBumped &&
     metadata.previousProducerId === producerId &&
     producerEpoch === LAST_CLIENT_EPOCH &&
     metadata.producerEpoch === 0;
   if (metadata.producerId !== producerId && !isSwitched) return "INVALID_PRODUCER_ID_MAPPING";
-  const isRetry = isSwitched || metadata.producerEpoch === producerEpoch + 1;
+  const isRetry = isSwitched || (hasBumped && metadata.producerEpoch === producerEpoch + 1);
   if (!isRetry && metadata.producerEpoch !== producerEpoch) return "PRODUCER_FENCED";
   const row = VERSION_2[metadata.state][isRetry ? "retry" : "current"];
   return commit ? row.commit : row.abort;
