@@ -47,11 +47,14 @@ export class AbortedTransactions {
   async load(log: PartitionLog, from: number, to: number): Promise<readonly AbortedTransaction[]> {
     const first = log.hasAborted ? segmentOf(log, from) : null;
     if (first === null) return NONE;
+    const { cleanings } = log;
     const found: AbortedTransaction[] = [];
     for (const segment of log.segments.slice(log.segments.indexOf(first))) {
       await this.#load(log, segment);
       if (segment.aborted.isLoaded && segment.aborted.collect(from, to, found)) break;
     }
+    // Cleaning moved entries from segment to segment meanwhile.
+    if (log.cleanings !== cleanings) return this.load(log, from, to);
     return found.sort(byFirstOffset);
   }
 
@@ -84,6 +87,7 @@ export class AbortedTransactions {
   async #load(log: PartitionLog, segment: Segment): Promise<void> {
     const { aborted } = segment;
     if (aborted.isLoaded) return;
+    if (segment.moving !== null) await segment.moving;
     const path = this.#files.segmentPath(log, segment.baseOffset, "txnindex");
     const bytes = await this.#state.options.fileSystem.readFile(path);
     // Retention, or deletion of the topic, may have taken the segment meanwhile.

@@ -32,7 +32,13 @@ import {
   LOG_APPEND_TIME,
   needsRecords,
 } from "./append-validation.ts";
-import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from "./engine.ts";
+import type {
+  AppendPartition,
+  AppendRequest,
+  AppendResult,
+  LogConfig,
+  LogErrorKind,
+} from "./engine.ts";
 import type { JournalFailed } from "./errors.ts";
 import type { GroupWaiter, Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
@@ -415,7 +421,7 @@ export class Appender {
         : nowMs - active.createdMs;
     return (
       active.sizeBytes + sizeBytes > config.segmentBytes ||
-      waitedMs > config.segmentMs - active.jitterMs ||
+      waitedMs > longestMs(config) - active.jitterMs ||
       (active.index.entries + 1) * OFFSET_ENTRY_BYTES > config.segmentIndexBytes ||
       (active.timeIndex.entries + 1) * TIME_ENTRY_BYTES > config.segmentIndexBytes ||
       log.logEnd + info.lastOffsetDelta - active.baseOffset > MAX_OFFSET_SPAN
@@ -452,6 +458,11 @@ export class Appender {
     append.results.push(failure(problem, log?.logStart ?? -1));
     return "done";
   }
+}
+
+/** How long a segment takes appends: what waits to be compacted must not wait in the active one. */
+function longestMs({ cleanupPolicy, segmentMs, maxCompactionLagMs }: LogConfig): number {
+  return cleanupPolicy.compact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
 }
 
 /** Starts a new segment at the log end. */

@@ -19,7 +19,8 @@
  * producers u32 (id i64, last seen i64, −1 i32, −1 i64, batches u8: epoch i16, first sequence i32, last sequence i32, base offset i64,
  * last offset i64, timestamp i64). Where there have been transactions there follow: producers u32 (id i64, last seen i64, offset i64,
  * epoch i16, coordinator epoch i32, open transaction i64, timestamp i64: the last mark of each), segments with aborted transactions u32
- * (base i64, entries in its file u32, others u32, and those in the format of the file).
+ * (base i64, entries in its file u32, others u32, and those in the format of the file); and where the log was cleaned: number of replacements
+ * u32, cleaned offset i64.
  *
  * The file is replaced atomically, so there is always a whole one. One that fails its CRC is corruption, which is reported.
  */
@@ -150,7 +151,8 @@ export function encodePartition(log: PartitionLog): Buffer {
   let epochCount = 0;
   while (epochCount * 2 < epochs.length && epochs[epochCount * 2 + 1]! < end) epochCount++;
   const producers = encodeProducers(log, end);
-  const transactions = encodeTransactions(log, end);
+  const cleaning = encodeCleaning(log);
+  const transactions = encodeTransactions(log, end, cleaning.length > 0);
   const bytes = Buffer.alloc(
     28 +
       4 +
@@ -158,7 +160,8 @@ export function encodePartition(log: PartitionLog): Buffer {
       4 +
       epochCount * 12 +
       producers.length +
-      transactions.length,
+      transactions.length +
+      cleaning.length,
   );
   let at = bytes.writeInt32BE(log.partition, 0);
   at = writeInt64(bytes, at, log.logStart);
@@ -182,7 +185,8 @@ export function encodePartition(log: PartitionLog): Buffer {
     at = writeInt64(bytes, at, epochs[i * 2 + 1]!);
   }
   at += producers.copy(bytes, at);
-  transactions.copy(bytes, at);
+  at += transactions.copy(bytes, at);
+  cleaning.copy(bytes, at);
   return bytes;
 }
 
@@ -216,6 +220,7 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
     );
     // A crash may have left more in the file than the checkpoint knows.
     segment.isPadded = !segment.isFinished;
+    segment.isCheckpointed = segment.isFinished;
     log.segments.push(segment);
     at += SEGMENT_BYTES;
   }
@@ -228,7 +233,11 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
   log.epochs = new LeaderEpochs(epochs);
   const entries = new Map<number, ProducerEntry>();
   at = decodeProducers(bytes, at, entries);
-  decodeTransactions(bytes, at, log, entries);
+  at = decodeTransactions(bytes, at, log, entries);
+  if (at < bytes.length) {
+    log.cleanings = bytes.readUInt32BE(at);
+    log.cleanedOffset = readInt64(bytes, at + 4);
+  }
   if (entries.size > 0) log.producers = new ProducerStates();
   for (const entry of entries.values()) log.producers!.restore(entry);
 }
@@ -289,8 +298,16 @@ function decodeProducers(
   return at;
 }
 
-/** Empty when there have been no transactions. */
-function encodeTransactions(log: PartitionLog, end: number): Buffer {
+/** Empty when the log was never cleaned. */
+function encodeCleaning({ cleanings, cleanedOffset }: PartitionLog): Buffer {
+  if (cleanings === 0 && cleanedOffset < 0) return Buffer.alloc(0);
+  const bytes = Buffer.alloc(12);
+  writeInt64(bytes, bytes.writeUInt32BE(cleanings, 0), cleanedOffset);
+  return bytes;
+}
+
+/** Empty when there have been no transactions, unless something follows. */
+function encodeTransactions(log: PartitionLog, end: number, isFollowed: boolean): Buffer {
   const marks: { readonly entry: ProducerEntry; readonly mark: TransactionMark }[] = [];
   for (const entry of log.producers?.entries() ?? []) {
     const mark = entry.marks.findLast(({ offset }) => offset < end);
@@ -299,7 +316,7 @@ function encodeTransactions(log: PartitionLog, end: number): Buffer {
   const aborting = log.hasAborted
     ? log.segments.filter(({ baseOffset, aborted }) => baseOffset <= end && aborted.size > 0)
     : [];
-  if (marks.length === 0 && aborting.length === 0) return Buffer.alloc(0);
+  if (marks.length === 0 && aborting.length === 0 && !isFollowed) return Buffer.alloc(0);
   const head = Buffer.alloc(8 + marks.length * MARK_BYTES);
   let at = head.writeUInt32BE(marks.length, 0);
   for (const { entry, mark } of marks) {
@@ -329,8 +346,8 @@ function decodeTransactions(
   start: number,
   log: PartitionLog,
   entries: Map<number, ProducerEntry>,
-): void {
-  if (start === bytes.length) return;
+): number {
+  if (start === bytes.length) return start;
   let at = start + 4;
   for (let count = bytes.readUInt32BE(start); count > 0; count--, at += MARK_BYTES) {
     const producerId = readInt64(bytes, at);
@@ -358,6 +375,7 @@ function decodeTransactions(
     log.segments.find(({ baseOffset }) => baseOffset === base)!.aborted.restore(persisted, pending);
     log.hasAborted = true;
   }
+  return at;
 }
 
 function writeInt64(bytes: Buffer, at: number, value: number): number {

@@ -3,7 +3,7 @@
  *
  *  1. Note the journal's cut: every group before it is durable, so its effects are below the high watermarks as they are now.
  *  2. Write each dirty partition up to its high watermark, flush its files, and describe it before anything else is written to them.
- *  3. Flush the folders with new names; wait for folders of deleted topics to have left their names.
+ *  3. Wait for folders of deleted topics to have left their names and for cleaned segments to have got theirs; flush the folders with new names.
  *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then.
  *  5. Release the journal before the cut.
  *
@@ -22,6 +22,7 @@ import { writeKafkaCheckpoints } from "./kafka-checkpoints.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog, Topic } from "./partition-log.ts";
 import { encodeSnapshot } from "./producer-snapshot.ts";
+import type { Segment } from "./segment.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 
 /** Few, so that flushes do not take all of libuv's threads while the journal wants one; at a stop nobody waits for it. */
@@ -86,6 +87,13 @@ export class Checkpointer {
     });
   }
 
+  /** Resolves when a checkpoint that began after the call has succeeded, or failed and been reported. */
+  async tryNow(): Promise<void> {
+    while (this.#running !== null) await this.#running.catch(() => {});
+    this.request();
+    await this.#running;
+  }
+
   /** A checkpoint of everything that is durable now. `isClean` also finishes all files, for a stop. */
   async run(isClean: boolean): Promise<void> {
     while (this.#running !== null) await this.#running.catch(() => {});
@@ -110,11 +118,13 @@ export class Checkpointer {
     const cut = journal.cut();
     const bytesBefore = journal.bytesSinceCut;
     const logs = [...state.dirtyLogs];
+    const finished: Segment[] = [];
     for (const log of logs) log.isDirty = false;
     state.dirtyLogs.clear();
     try {
-      await this.#writeAll(logs, isClean);
+      await this.#writeAll(logs, isClean, finished);
       await this.#files.settled();
+      if (state.hasUnmovedSegment) throw new Error("a cleaned segment has not got its name yet");
       await this.#files.syncDirectories();
       for (const log of logs) if (log.isDeleted) log.checkpointBytes = null;
       const bytes = encodeCheckpoint(
@@ -129,20 +139,26 @@ export class Checkpointer {
       for (const log of logs) if (!log.isDeleted) state.markDirty(log);
       throw error;
     }
+    for (const segment of finished) segment.isCheckpointed = true;
     this.#lastCutLsn = cut.lsn;
     journal.release(cut, bytesBefore);
     if (isClean) await writeKafkaCheckpoints(state);
     state.probe.checkpointed(logs.length, clock.monotonic() - startMs);
   }
 
-  async #writeAll(logs: readonly PartitionLog[], isClean: boolean): Promise<void> {
+  /** Adds the segments that are described as finished to `finished`. */
+  async #writeAll(
+    logs: readonly PartitionLog[],
+    isClean: boolean,
+    finished: Segment[],
+  ): Promise<void> {
     let next = 0;
     const work = async () => {
       while (next < logs.length) {
         const log = logs[next++]!;
         if (log.isDeleted) continue;
         try {
-          await this.#writeLog(log, isClean);
+          await this.#writeLog(log, isClean, finished);
         } catch (error) {
           // Deleted meanwhile: its files went from under the write.
           if (!log.isDeleted) throw error;
@@ -156,7 +172,7 @@ export class Checkpointer {
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  async #writeLog(log: PartitionLog, isClean: boolean): Promise<void> {
+  async #writeLog(log: PartitionLog, isClean: boolean, finished: Segment[]): Promise<void> {
     const writer = this.#writer;
     await writer.write(log);
     if (log.isDeleted) return;
@@ -186,6 +202,9 @@ export class Checkpointer {
       // Described before anybody writes again: what is written later is not flushed yet, and replay would skip it.
       await writer.sync(log);
       log.checkpointBytes = encodePartition(log);
+      for (const segment of log.segments) {
+        if (segment.isFinished && !segment.isCheckpointed) finished.push(segment);
+      }
     });
   }
 

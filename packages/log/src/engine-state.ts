@@ -28,6 +28,8 @@ export class EngineState implements AppendContext {
   /** Next reference for a topic in the journal; never reused. */
   nextTopicRef = 1;
   isClosed = false;
+  /** Cleaned segments whose files could not be given their names before the stop: no checkpoint may describe them. */
+  hasUnmovedSegment = false;
   /** Both are set while the engine opens. */
   journal!: Journal;
   tail!: TailMemory;

@@ -32,7 +32,7 @@ export interface LogEngine {
   /** Total and usable bytes of the volume. */
   capacity(): Promise<{ readonly totalBytes: number; readonly usableBytes: number }>;
 
-  /** Runs retention, rolls aged segments and expires producers now; the engine also does it on its own schedule. */
+  /** Runs retention, expires producers and cleans compacted topics now; the engine also does it on its own schedule. */
   maintain(): Promise<void>;
   /** Answers waiting requests, flushes all, writes checkpoints and producer snapshots. Idempotent. */
   close(): Promise<void>;

@@ -11,6 +11,15 @@ export class CorruptLog extends Error {
   }
 }
 
+/** The cleaner has put another segment in the place of the one that was being read: look again. Never leaves the package. */
+export class SegmentReplaced extends Error {
+  override readonly name = "SegmentReplaced";
+
+  constructor() {
+    super("the segment was replaced by a cleaned one");
+  }
+}
+
 /** The journal cannot take writes just now; appends are answered `storage`. */
 export class JournalFailed extends Error {
   override readonly name = "JournalFailed";

@@ -20,5 +20,5 @@ export type {
 } from "./engine.ts";
 export { CorruptLog, EngineClosed, JournalFailed } from "./errors.ts";
 export { LocalLogEngine } from "./local-engine.ts";
-export type { LocalLogOptions } from "./options.ts";
-export { type LogProbe, noProbe } from "./probe.ts";
+export type { CleanerOptions, LocalLogOptions } from "./options.ts";
+export { type CleaningRound, type LogProbe, noProbe } from "./probe.ts";

@@ -35,6 +35,11 @@
  * | 40 | 4 | where in the payload | | | | |
  * | 44 | 4 | CRC of the batch (from its header), or of the fragment's bytes | | | | |
  *
+ * A *cleaned* entry (7) has the topic reference at 4, the partition at 8, the size of the new segment at 12, its base offset at 16, the offset
+ * where the last replaced segment ends at 24, the number of the replacement at 32, and behind its first 48 bytes, which are zero from 36 on:
+ * max timestamp i64, its offset i64, first timestamp i64, created i64, cleaned offset i64, entries in .index u32, .timeindex u32, .txnindex
+ * u32, zero u32.
+ *
  * The payload has no checksum of its own: a batch carries one over everything behind its first 21 bytes, and those 21 bytes (base
  * offset, size, leader epoch, magic, CRC) are repeated in the entry, which the directory's CRC covers. So a torn write anywhere in a
  * group is found without reading the bytes twice when they are written.
@@ -56,6 +61,7 @@ export const EntryType = {
   logStart: 4,
   deleteTopic: 5,
   start: 6,
+  cleaned: 7,
 } as const;
 
 export interface GroupHeader {
@@ -104,7 +110,28 @@ export type JournalEntry =
       readonly offset: number;
     }
   | { readonly type: "deleteTopic"; readonly topicId: string }
-  | { readonly type: "start"; readonly leaderEpoch: number };
+  | { readonly type: "start"; readonly leaderEpoch: number }
+  | CleanedEntry;
+
+/** One segment has taken the place of those from `base` to before `end`. */
+export interface CleanedEntry {
+  readonly type: "cleaned";
+  readonly topicRef: number;
+  readonly partition: number;
+  readonly base: number;
+  readonly end: number;
+  /** Number of the replacement in its partition, from 1. */
+  readonly cleaning: number;
+  readonly cleanedOffset: number;
+  readonly sizeBytes: number;
+  readonly maxTimestamp: number;
+  readonly maxTimestampOffset: number;
+  readonly firstTimestamp: number;
+  readonly createdMs: number;
+  readonly offsetEntries: number;
+  readonly timeEntries: number;
+  readonly abortedEntries: number;
+}
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -219,6 +246,31 @@ export function encodeStartEntry(leaderEpoch: number, run: number): Buffer {
   return entry;
 }
 
+/** Bytes that a cleaned entry has behind the first ones. */
+const CLEANED_BYTES = 56;
+/** Room to ask for before a cleaned entry. */
+export const ENTRY_ROOM = ENTRY_BYTES + CLEANED_BYTES;
+
+export function encodeCleanedEntry(cleaned: CleanedEntry): Buffer {
+  const entry = Buffer.alloc(ENTRY_BYTES + CLEANED_BYTES);
+  entry[0] = EntryType.cleaned;
+  entry.writeUInt32BE(cleaned.topicRef, 4);
+  entry.writeInt32BE(cleaned.partition, 8);
+  entry.writeUInt32BE(cleaned.sizeBytes, 12);
+  entry.writeBigInt64BE(BigInt(cleaned.base), 16);
+  entry.writeBigInt64BE(BigInt(cleaned.end), 24);
+  entry.writeUInt32BE(cleaned.cleaning, 32);
+  entry.writeBigInt64BE(BigInt(cleaned.maxTimestamp), 48);
+  entry.writeBigInt64BE(BigInt(cleaned.maxTimestampOffset), 56);
+  entry.writeBigInt64BE(BigInt(cleaned.firstTimestamp), 64);
+  entry.writeBigInt64BE(BigInt(cleaned.createdMs), 72);
+  entry.writeBigInt64BE(BigInt(cleaned.cleanedOffset), 80);
+  entry.writeUInt32BE(cleaned.offsetEntries, 88);
+  entry.writeUInt32BE(cleaned.timeEntries, 92);
+  entry.writeUInt32BE(cleaned.abortedEntries, 96);
+  return entry;
+}
+
 /** All entries of a group in order, or null when its bytes are not those that were meant: a torn write. */
 export function readGroupEntries(
   header: GroupHeader,
@@ -237,6 +289,7 @@ export function readGroupEntries(
     entries.push(entry);
     at += ENTRY_BYTES;
     if (entry.type === "topic") at += (group[at - ENTRY_BYTES + 1]! + 7) & ~7;
+    if (entry.type === "cleaned") at += CLEANED_BYTES;
   }
   return at === end ? entries : null;
 }
@@ -295,6 +348,25 @@ function readEntry(
       return { type: "logStart", topicRef, partition, offset: getInt64(group, at + 16) };
     case EntryType.deleteTopic:
       return { type: "deleteTopic", topicId: group.toString("base64url", at + 16, at + 32) };
+    case EntryType.cleaned:
+      if (at + ENTRY_BYTES + CLEANED_BYTES > group.length) return null;
+      return {
+        type: "cleaned",
+        topicRef,
+        partition,
+        base: getInt64(group, at + 16),
+        end: getInt64(group, at + 24),
+        cleaning: group.readUInt32BE(at + 32),
+        cleanedOffset: getInt64(group, at + 80),
+        sizeBytes: group.readUInt32BE(at + 12),
+        maxTimestamp: getInt64(group, at + 48),
+        maxTimestampOffset: getInt64(group, at + 56),
+        firstTimestamp: getInt64(group, at + 64),
+        createdMs: getInt64(group, at + 72),
+        offsetEntries: group.readUInt32BE(at + 88),
+        timeEntries: group.readUInt32BE(at + 92),
+        abortedEntries: group.readUInt32BE(at + 96),
+      };
     case EntryType.start:
       return { type: "start", leaderEpoch: group.readInt32BE(at + 4) };
     default:

@@ -92,6 +92,8 @@ export class Group {
   touched: PartitionLog[] = [];
   ends: number[] = [];
   waiters: GroupWaiter[] = [];
+  /** What entries change in memory, in the step in which the group becomes durable. */
+  effects: (() => void)[] = [];
   /** Whether a batch staged in parts ends here, and whether one that begins here ends later. */
   endsLarge = false;
   opensLarge = false;
@@ -264,8 +266,11 @@ export class Journal {
     );
   }
 
-  /** Adds an entry of the rare kinds, encoded by journal-format.ts. The caller made sure that {@link hasRoom}. */
-  addEntry(entry: Buffer): void {
+  /**
+   * Adds an entry of the rare kinds, encoded by journal-format.ts. The caller made sure that {@link hasRoom}. `effect` is called once the
+   * entry is durable, before any checkpoint can count it as such.
+   */
+  addEntry(entry: Buffer, effect: (() => void) | null = null): void {
     const group = this.#group;
     const end = directoryStart(group.payloadBytes) + group.directoryBytes + entry.length;
     assert(end <= this.#capacity, "the group has no room for an entry");
@@ -273,6 +278,7 @@ export class Journal {
     entry.copy(this.#directory, group.directoryBytes);
     group.directoryBytes += entry.length;
     group.entries++;
+    if (effect !== null) group.effects.push(effect);
     this.#schedule();
   }
 
@@ -487,6 +493,7 @@ export class Journal {
     this.#durableLsn = group.lsn;
     this.#bytesSinceCut += sizeBytes;
     this.#inFlight = null;
+    for (const effect of group.effects) effect();
     this.#handler.durable(group);
     // Allocating ahead keeps writers from waiting for it.
     if (this.#position > file.sizeBytes / 2) this.#files.prepare();

@@ -1,5 +1,5 @@
 /**
- * The three offset files that Kafka keeps at the top of a log directory, for tools that look at them. The engine never reads them: its own
+ * The four offset files that Kafka keeps at the top of a log directory, for tools that look at them. The engine never reads them: its own
  * checkpoint says more. Format: version, number of lines, then `topic partition offset`.
  */
 import type { EngineState } from "./engine-state.ts";
@@ -9,16 +9,19 @@ export async function writeKafkaCheckpoints(state: EngineState): Promise<void> {
   const flushed: string[] = [];
   const starts: string[] = [];
   const watermarks: string[] = [];
+  const cleaned: string[] = [];
   for (const log of everyLog(state)) {
     if (log.logEnd === 0) continue;
     flushed.push(line(log, log.writtenOffset));
     watermarks.push(line(log, log.highWatermark));
+    if (log.cleanedOffset >= 0) cleaned.push(line(log, log.cleanedOffset));
     const first = log.segments[0]?.baseOffset ?? log.logStart;
     if (log.logStart > first) starts.push(line(log, log.logStart));
   }
   await write(state, "recovery-point-offset-checkpoint", flushed);
   await write(state, "log-start-offset-checkpoint", starts);
   await write(state, "replication-offset-checkpoint", watermarks);
+  await write(state, "cleaner-offset-checkpoint", cleaned);
 }
 
 function* everyLog(state: EngineState): Iterable<PartitionLog> {

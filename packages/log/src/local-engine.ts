@@ -13,6 +13,8 @@ import { dirname } from "node:path";
 import { AbortedTransactions } from "./aborted-transactions.ts";
 import { Appender } from "./appender.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { LogCleaner } from "./compaction/cleaner.ts";
+import { SegmentSwap } from "./compaction/segment-swap.ts";
 import type {
   AppendRequest,
   AppendResult,
@@ -59,6 +61,8 @@ export class LocalLogEngine implements LogEngine {
   readonly #lookup: OffsetLookup;
   readonly #retention: Retention;
   readonly #remover: TopicRemover;
+  readonly #swap: SegmentSwap;
+  readonly #cleaner: LogCleaner;
   readonly #checkpoints: Schedule;
   readonly #maintenance: Schedule;
   #closing: Promise<void> | null = null;
@@ -76,6 +80,8 @@ export class LocalLogEngine implements LogEngine {
     this.#lookup = new OffsetLookup(state, this.#segments);
     this.#retention = new Retention(state, files, this.#writer, this.#segments);
     this.#remover = new TopicRemover(state, files, this.#writer, this.#segments);
+    this.#swap = new SegmentSwap(state, files, this.#writer, this.#segments);
+    this.#cleaner = new LogCleaner(state, files, aborted, this.#checkpointer, this.#swap);
     this.#checkpoints = new Schedule(options.clock, options.checkpointIntervalMs, () =>
       this.#checkpointer.request(),
     );
@@ -127,6 +133,7 @@ export class LocalLogEngine implements LogEngine {
     for (const { log, segment } of recovered.removed) {
       await this.#retention.removeSegment(log, segment);
     }
+    for (const replacement of recovered.replacements) await this.#swap.recover(replacement);
     state.tail.trim();
     if (state.dirtyLogs.size > 0) this.#checkpoints.start();
     if (!recovered.isFresh) {
@@ -245,6 +252,7 @@ export class LocalLogEngine implements LogEngine {
 
   async maintain(): Promise<void> {
     await this.#retention.maintain();
+    await this.#cleaner.run(true);
   }
 
   close(): Promise<void> {
@@ -267,6 +275,7 @@ export class LocalLogEngine implements LogEngine {
     try {
       if (state.journal.isWaiting) this.#checkpointer.request();
       await state.journal.drain();
+      await this.#cleaner.close();
       for (const log of state.usedLogs()) state.markDirty(log);
       await this.#checkpointer.run(true);
     } catch (error) {
@@ -306,6 +315,7 @@ export class LocalLogEngine implements LogEngine {
       probe.appended(log.topic.name, bytes, end - from);
       state.markDirty(log);
       waiters.gained(log, bytes, isStable ? bytes : log.bytesBetween(stableFrom, stableEnd));
+      if (log.topic.config.cleanupPolicy.compact) this.#cleaner.notice();
       if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
     if (group.touched.length > 0) {

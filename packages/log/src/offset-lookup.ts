@@ -8,6 +8,7 @@
 import { lastOffset, maxTimestamp, partitionLeaderEpoch, RecordCursor } from "@ottla/protocol";
 import type { LogErrorKind, OffsetAnswer, OffsetQuery } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
+import { SegmentReplaced } from "./errors.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import { epochError } from "./reader.ts";
 import type { Segment } from "./segment.ts";
@@ -71,10 +72,7 @@ export class OffsetLookup {
       return refuse("unsupportedForMessageFormat");
     }
     try {
-      const found =
-        query.timestampMs === OffsetTime.maxTimestamp
-          ? await this.#findMaxTimestamp(log)
-          : await this.#findByTime(log, query.timestampMs);
+      const found = await this.#find(log, query.timestampMs);
       if (found === null || found.offset >= end) {
         return answer({ offset: -1, timestampMs: -1 }, -1);
       }
@@ -82,6 +80,18 @@ export class OffsetLookup {
     } catch (cause) {
       state.probe.storageFailed(cause as Error);
       return refuse("storage");
+    }
+  }
+
+  async #find(log: PartitionLog, timestampMs: number): Promise<Found | null> {
+    for (;;) {
+      try {
+        return timestampMs === OffsetTime.maxTimestamp
+          ? await this.#findMaxTimestamp(log)
+          : await this.#findByTime(log, timestampMs);
+      } catch (error) {
+        if (!(error instanceof SegmentReplaced)) throw error;
+      }
     }
   }
 

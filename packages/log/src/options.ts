@@ -34,8 +34,24 @@ export interface LocalLogOptions {
   readonly retryDelayMs?: number;
   /** Copies that exist of each partition, for min.insync.replicas (LG10). */
   readonly replicas?: number;
+  /** The cleaner of compacted topics. */
+  readonly cleaner?: CleanerOptions;
   /** acks=all takes Kafka's page-cache meaning: answered without a flush. */
   readonly relaxedAcks?: boolean;
+}
+
+/** The cleaner (compaction/cleaner.ts), by Kafka's names of its settings. */
+export interface CleanerOptions {
+  /** log.cleaner.enable */
+  readonly isEnabled: boolean;
+  /** log.cleaner.dedupe.buffer.size: the most memory that the keys of one round take. */
+  readonly dedupeBufferBytes: number;
+  /** log.cleaner.io.buffer.size */
+  readonly ioBufferBytes: number;
+  /** log.cleaner.io.max.bytes.per.second, read and written together. */
+  readonly ioMaxBytesPerSecond: number;
+  /** log.cleaner.backoff.ms: from an append to the run that looks at it. */
+  readonly backoffMs: number;
 }
 
 export type ResolvedOptions = Required<LocalLogOptions>;
@@ -55,5 +71,12 @@ export const defaultOptions = {
   producerExpirationMs: 86_400_000,
   retryDelayMs: 1_000,
   replicas: 1,
+  cleaner: {
+    isEnabled: true,
+    dedupeBufferBytes: 128 * MIB,
+    ioBufferBytes: 512 * 1024,
+    ioMaxBytesPerSecond: Number.POSITIVE_INFINITY,
+    backoffMs: 15_000,
+  },
   relaxedAcks: false,
 } as const;

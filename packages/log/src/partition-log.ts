@@ -91,6 +91,14 @@ export class PartitionLog {
   producers: ProducerStates | null = null;
   /** Whether any segment may know of an aborted transaction. */
   hasAborted = false;
+  /** How often cleaned segments have taken the place of others. */
+  cleanings = 0;
+  /** Everything below was compacted; −1 before the first time. */
+  cleanedOffset = -1;
+  /** A damaged batch keeps the cleaner away. */
+  isUncleanable = false;
+  /** The journal entry of a replacement failed; a crash may find it all the same. */
+  hasFailedCleaning = false;
   /** Parked reads that look at this partition. */
   readers: Set<ReadWaiter> | null = null;
   /** The group that gathers, when it has a batch of this partition. */
@@ -195,6 +203,17 @@ export class PartitionLog {
       this.#firstUnwritten = Math.max(0, this.#firstUnwritten - this.#head);
       this.#head = 0;
     }
+  }
+
+  /** Takes the batches below `end` out of memory; they are in their segments. */
+  takeBefore(end: number): TailBatch[] {
+    const taken: TailBatch[] = [];
+    for (let batch = this.oldest(); batch !== null; batch = this.oldest()) {
+      if (batch.lastOffset >= end) break;
+      taken.push(batch);
+      this.shift();
+    }
+    return taken;
   }
 
   oldest(): TailBatch | null {

@@ -17,6 +17,26 @@ export interface LogProbe {
   storageFailed(error: Error): void;
   /** Bytes on disk are not what they were: reported with the file and the position, never skipped. */
   corrupted(path: string, position: number, detail: string): void;
+  /** The cleaner went over a log: kafka_log_logcleaner_*. */
+  cleaned?(topic: string, partition: number, round: CleaningRound): void;
+  /** A log cannot be cleaned and is left as it is until the next start: kafka_log_logcleanermanager_uncleanable*. */
+  uncleanable?(topic: string, partition: number, sizeBytes: number, error: Error): void;
+}
+
+/** What one round of the cleaner over one log came to. */
+export interface CleaningRound {
+  /** In both walks. */
+  readonly bytesRead: number;
+  /** Times a hundred over what the second walk read: kafka_log_logcleaner_cleaner_recopy_percent. */
+  readonly bytesWritten: number;
+  /** Of the second walk. */
+  readonly bytesScanned: number;
+  readonly recordsRead: number;
+  readonly recordsKept: number;
+  /** kafka_log_logcleaner_max_clean_time_secs, the greatest of the last round of each thread. */
+  readonly elapsedMs: number;
+  /** How full the map of keys was, from 0 to 1: kafka_log_logcleaner_max_buffer_utilization_percent. */
+  readonly mapUtilization: number;
 }
 
 /** A probe that ignores everything. */

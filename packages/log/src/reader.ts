@@ -141,14 +141,17 @@ export class Reader {
   async #collectCold(pass: Pass, index: number, cold: ColdRead): Promise<Pass> {
     const { log, asked } = cold;
     try {
-      const { limitOffset, maxBytes, mustReturn } = cold;
-      const found =
-        cold.found ??
-        (await this.#segments.read(log, asked.offset, limitOffset, maxBytes, mustReturn));
-      const aborted =
-        pass.request.isolation === "committed"
-          ? await this.#aborted.load(log, asked.offset, endOf(found))
-          : null;
+      let { found } = cold;
+      let aborted: ReadResult["abortedTransactions"] = null;
+      for (;;) {
+        const { cleanings } = log;
+        found ??= await this.#readCold(cold);
+        if (pass.request.isolation !== "committed") break;
+        aborted = await this.#aborted.load(log, asked.offset, endOf(found));
+        // Records from before a cleaning may need to be told about transactions that are unknown behind it.
+        if (log.cleanings === cleanings) break;
+        found = null;
+      }
       if (log.isDeleted) this.#addError(pass, "unknownTopic");
       else if (asked.offset < log.logStart) this.#addError(pass, "offsetOutOfRange");
       else this.#add(pass, log, found, aborted);
@@ -157,6 +160,17 @@ export class Reader {
       this.#addError(pass, "storage");
     }
     return this.#collectFrom(pass, index + 1);
+  }
+
+  /** From files, or from memory behind them where compaction left nothing in between (LG7). */
+  async #readCold(cold: ColdRead): Promise<FoundRecords> {
+    const { log, asked, limitOffset, maxBytes, mustReturn } = cold;
+    const { offset } = asked;
+    const found = await this.#segments.read(log, offset, limitOffset, maxBytes, mustReturn);
+    if (found !== null) return found;
+    const index = log.indexOf(Math.max(offset, log.tailOffset));
+    if (index < 0) return NOTHING;
+    return readTail(log, index, offset, limitOffset, maxBytes, mustReturn);
   }
 
   /** Adds a result, or returns what must be read from files. */

@@ -34,6 +34,7 @@ import {
 } from "@ottla/protocol";
 import { rollSegment } from "./appender.ts";
 import { CHECKPOINT_FILE, decodeCheckpoint } from "./checkpoint-format.ts";
+import { type Replacement, replaceSegments } from "./compaction/segment-swap.ts";
 import type { LogConfig } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
@@ -58,6 +59,8 @@ export interface Recovered {
   readonly replayedBytes: number;
   /** Segments below a log start whose files may still be there. */
   readonly removed: readonly { readonly log: PartitionLog; readonly segment: Segment }[];
+  /** Cleaned segments whose files may not have got their names yet, in the order of the journal. */
+  readonly replacements: readonly Replacement[];
 }
 
 /** What replay has others do on the way. */
@@ -84,6 +87,7 @@ export class Recovery {
   /** Deleted by the group just replayed. */
   #deleted: Topic[] = [];
   readonly #removed: { readonly log: PartitionLog; readonly segment: Segment }[] = [];
+  readonly #replacements: Replacement[] = [];
 
   constructor(state: EngineState, journalDirectory: string, actions: RecoveryActions) {
     this.#state = state;
@@ -132,6 +136,7 @@ export class Recovery {
       lastLsns: reader.lastLsns,
       replayedBytes,
       removed: this.#removed,
+      replacements: this.#replacements,
     };
   }
 
@@ -197,6 +202,13 @@ export class Recovery {
           for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
           state.markDirty(log);
         }
+        return;
+      }
+      case "cleaned": {
+        const log = this.#logOf(entry.topicRef, entry.partition);
+        if (log === null || entry.cleaning <= log.cleanings) return;
+        this.#replacements.push(replaceSegments(log, entry));
+        state.markDirty(log);
         return;
       }
       case "deleteTopic":

@@ -153,7 +153,8 @@ function retainedStart(log: PartitionLog, now: number): number {
   let excess = config.retentionBytes < 0 ? -1 : log.sizeBytes - config.retentionBytes;
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i]!;
-    if (segment.sizeBytes === 0) break;
+    // Compaction may leave an empty segment among others; the active one is empty until the first append.
+    if (segment.sizeBytes === 0 && i === segments.length - 1) break;
     const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.createdMs;
     const isOld = config.retentionMs >= 0 && now - newest > config.retentionMs;
     const isExcess = config.retentionBytes >= 0 && excess - segment.sizeBytes >= 0;

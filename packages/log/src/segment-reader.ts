@@ -5,6 +5,9 @@
  * An index is trusted only as far as the log agrees: the batch at the place it names must be whole and start at or below the offset asked
  * for. If not, or when the index file is missing or short, it is made again by a scan of the segment. A batch in the log that cannot be one
  * is {@link CorruptLog}, with file and position.
+ *
+ * The cleaner may replace a segment while it is being read (compaction/segment-swap.ts): files then have other bytes under the same names. Whoever
+ * waited for a file looks at {@link Segment.isReplaced} before it believes what it got, and starts again with {@link SegmentReplaced}.
  */
 import type { FileHandle } from "@ottla/platform";
 import {
@@ -15,7 +18,7 @@ import {
   RECORD_BATCH_OVERHEAD,
 } from "@ottla/protocol";
 import type { EngineState } from "./engine-state.ts";
-import { CorruptLog } from "./errors.ts";
+import { CorruptLog, SegmentReplaced } from "./errors.ts";
 import { FileCache } from "./file-cache.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -46,34 +49,44 @@ export class SegmentReader {
     );
   }
 
-  /** Whole batches from the one that holds `offset`, below `limitOffset`, as in reader.ts. */
+  /**
+   * Whole batches from the one that holds `offset`, below `limitOffset`, as in reader.ts; null when the files have nothing there, because
+   * compaction left nothing up to what only memory has.
+   */
   async read(
     log: PartitionLog,
     offset: number,
     limitOffset: number,
     maxBytes: number,
     mustReturn: boolean,
-  ): Promise<FoundRecords> {
+  ): Promise<FoundRecords | null> {
     let segment = segmentOf(log, offset);
     while (segment !== null) {
-      const found = await this.#readSegment(
-        log,
-        segment,
-        offset,
-        limitOffset,
-        maxBytes,
-        mustReturn,
-      );
-      if (found !== null) return found;
+      try {
+        const found = await this.#readSegment(
+          log,
+          segment,
+          offset,
+          limitOffset,
+          maxBytes,
+          mustReturn,
+        );
+        if (found !== null) return found;
+      } catch (error) {
+        if (!(error instanceof SegmentReplaced)) throw error;
+        segment = segmentOf(log, offset);
+        continue;
+      }
       // Nothing at or behind the offset here (compaction may empty the end of a segment).
       segment = log.segments.find(({ baseOffset: base }) => base > segment!.baseOffset) ?? null;
     }
-    return NOTHING;
+    return null;
   }
 
   /**
    * Calls `visit` with each batch of a segment from the one that holds `offset` on, until it returns false. The batch is a view that is lent
    * for the call.
+   * @throws {SegmentReplaced} when the cleaner has replaced the segment, maybe after visits
    */
   async scan(
     log: PartitionLog,
@@ -85,15 +98,17 @@ export class SegmentReader {
     await this.#walk(log, segment, position, visit);
   }
 
-  /** Loads the segment's indexes, from their files or by a scan. */
+  /** Loads the segment's indexes, from their files or by a scan. @throws {SegmentReplaced} */
   async loadIndexes(log: PartitionLog, segment: Segment): Promise<void> {
     const { index, timeIndex } = segment;
     if (index.isLoaded && timeIndex.isLoaded) return;
+    if (segment.moving !== null) await segment.moving;
     const { fileSystem } = this.#state.options;
     const path = (ending: string) => this.#files.segmentPath(log, segment.baseOffset, ending);
     const persisted = [index.persisted, timeIndex.persisted];
     const offsets = index.isLoaded ? null : await fileSystem.readFile(path("index"));
     const times = timeIndex.isLoaded ? null : await fileSystem.readFile(path("timeindex"));
+    if (segment.isReplaced) throw new SegmentReplaced();
     const isSound =
       (index.isLoaded ||
         (offsets !== null && index.load(offsets, segment.sizeBytes) === persisted[0])) &&
@@ -298,11 +313,18 @@ export class SegmentReader {
     position: number,
     size: number,
   ): Promise<Buffer> {
+    if (segment.moving !== null) await segment.moving;
+    if (segment.isReplaced) throw new SegmentReplaced();
     const path = this.#files.segmentPath(log, segment.baseOffset, "log");
     const buffer = Buffer.allocUnsafeSlow(size);
-    const read = await this.#handles.use(path, (handle: FileHandle) =>
-      handle.read(buffer, position),
-    );
+    let read = 0;
+    try {
+      read = await this.#handles.use(path, (handle: FileHandle) => handle.read(buffer, position));
+    } catch (error) {
+      throw segment.isReplaced ? new SegmentReplaced() : error;
+    }
+    // The bytes may be those of the segment that has the name now.
+    if (segment.isReplaced) throw new SegmentReplaced();
     if (read < size) throw this.#corrupt(log, segment, position + read, "the file is too short");
     return buffer;
   }

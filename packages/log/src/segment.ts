@@ -38,6 +38,12 @@ export class Segment {
   isUnsynced = false;
   /** Whether the file may carry padding behind `writtenBytes`. */
   isPadded = false;
+  /** A checkpoint on disk knows it as finished: replay never writes to its file. */
+  isCheckpointed = false;
+  /** A cleaned segment has its place: its files are others' now, or gone. */
+  isReplaced = false;
+  /** While its files are taking their names, after cleaning. */
+  moving: Promise<void> | null = null;
   bytesSinceIndex = 0;
   readonly index: OffsetIndex;
   readonly timeIndex: TimeIndex;
