@@ -29,7 +29,7 @@ export interface Admission {
 export const ADMITTED: Admission = { error: "NONE", missing: [] };
 
 /** What the last request on a connection waits for, where it does. */
-const waiting = new WeakMap<object, Promise<unknown>>();
+const waiting = new Map<object, Promise<unknown>>();
 
 /** Calls `append` once it is decided what may be appended, in the same turn; null stands for a request without transactional batches. */
 export function whenAdmitted<T>(
@@ -38,7 +38,7 @@ export function whenAdmitted<T>(
   append: (admission: Admission) => Promise<T>,
 ): Promise<T> {
   const { connection } = context;
-  const before = waiting.get(connection);
+  const before = waiting.size === 0 ? undefined : waiting.get(connection);
   if (before === undefined) {
     if (writes === null) return append(ADMITTED);
     const admission = admissionNow(context, writes);

@@ -1,4 +1,4 @@
-/** Describes configurations (AD4). v3: types and documentation, of which we have none. */
+/** Describes configurations (AD4). v3: types and, if asked for, documentation. */
 import {
   type ConfigEntry,
   type ConfigResource,
@@ -27,7 +27,7 @@ type Resource = DescribeConfigsRequest["resources"][number];
 export const describeConfigsHandler = handler({
   api: describeConfigs,
 
-  handle(context, { resources, includeSynonyms }) {
+  handle(context, { resources, includeSynonyms, includeDocumentation }) {
     const results = resources.map((resource) => {
       const { resourceType, resourceName } = resource;
       if (isUnknownTopic(context, resource)) {
@@ -43,7 +43,7 @@ export const describeConfigsHandler = handler({
           isSensitive: entry.isSensitive,
           synonyms: includeSynonyms ? entry.synonyms : [],
           configType: entry.type,
-          documentation: null,
+          documentation: includeDocumentation ? entry.documentation : null,
         }));
         return { errorCode: 0, errorMessage: "", resourceType, resourceName, configs };
       } catch (cause) {

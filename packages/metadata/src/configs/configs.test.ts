@@ -375,6 +375,7 @@ describe("describeTopicConfigs", () => {
         { name: "log.roll.hours", value: "168", source: 5 },
       ],
       type: 5,
+      documentation: "Time after which a new segment is begun though the last is not full.",
     });
     assert.deepEqual(
       find("retention.ms").synonyms.map(({ name, value, source }) => [name, value, source]),

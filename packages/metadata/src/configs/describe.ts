@@ -2,6 +2,12 @@
 import type { BrokerConfig } from "./broker-config.ts";
 import { CLIENT_METRICS_CONFIGS } from "./client-metrics-configs.ts";
 import { type ConfigType, canonicalText, isSensitive } from "./definition.ts";
+import {
+  brokerDocumentation,
+  clientMetricsDocumentation,
+  groupDocumentation,
+  topicDocumentation,
+} from "./documentation.ts";
 import { GROUP_CONFIGS } from "./group-configs.ts";
 import {
   CONFIG_SOURCE,
@@ -21,6 +27,8 @@ export interface ConfigEntry {
   readonly synonyms: readonly ConfigSynonym[];
   /** Kafka's number of the type. */
   readonly type: number;
+  /** What the setting does; null when nothing is known of it. */
+  readonly documentation: string | null;
 }
 
 /** Names to describe; null means all. */
@@ -54,6 +62,7 @@ export function describeTopicConfigs(
       isSensitive: false,
       synonyms,
       type: TYPE_NUMBERS[definition.type],
+      documentation: topicDocumentation(definition.name),
     }),
   );
   return selected(entries, keys);
@@ -112,6 +121,7 @@ export function describeGroupConfigs(
       isSensitive: false,
       synonyms,
       type: TYPE_NUMBERS[type],
+      documentation: groupDocumentation(name),
     };
   });
   return selected(entries, keys);
@@ -129,6 +139,7 @@ export function describeClientMetricsConfigs(overrides: Configs, keys: Keys = nu
       isSensitive: false,
       synonyms: override === undefined ? [] : [{ name, value: override, source }],
       type: TYPE_NUMBERS[type],
+      documentation: clientMetricsDocumentation(name),
     };
   });
   return selected(entries, keys);
@@ -149,6 +160,7 @@ function brokerEntry(broker: BrokerConfig, name: string): ConfigEntry {
     isSensitive: isSecret,
     synonyms,
     type: definition === null ? TYPE_UNKNOWN : TYPE_NUMBERS[definition.type],
+    documentation: brokerDocumentation(definition?.name ?? name, definition !== null),
   };
 }
 
