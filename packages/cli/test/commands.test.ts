@@ -3,8 +3,15 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { BrokerServer } from "@ottla/testing";
-import { type OttlaOptions, ottla, startBroker, startOttla, temporaryDirectory } from "./ottla.ts";
+import { type BrokerServer, run } from "@ottla/testing";
+import {
+  type OttlaOptions,
+  ottla,
+  RUN_MAIN,
+  startBroker,
+  startOttla,
+  temporaryDirectory,
+} from "./ottla.ts";
 
 let broker: BrokerServer;
 
@@ -177,6 +184,31 @@ test("--follow goes on until it is interrupted, and a closed pipe ends it quietl
   await succeed("produce stream", { input: "three\n" });
   assert.equal(await piped.ended, 0);
 });
+
+test("long work shows on a terminal how far it is, and nothing of that stays", async () => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, "lines");
+  const lines = 400_000;
+  await writeFile(file, `${"x".repeat(50)}\n`.repeat(lines));
+  await succeed("topic create long -p 2");
+  const produced = await onTerminal(`produce long --file ${file}`);
+  assert.match(produced, /<clear>[\d,]+ records, [\d.]+ MB, [\d,]+ records\/s/);
+  assert.match(produced, /<clear>delivered 400,000 records, 20\.0 MB in /);
+  const consumed = await onTerminal("consume long > /dev/null");
+  assert.match(consumed, /<clear>[\d,]+ records, [\d.]+ MB, [\d,]+ records\/s, lag [\d,]+/);
+  assert.match(consumed, /<clear>400,000 records, 20\.0 MB in /);
+});
+
+/** What a user sees on a terminal, made by util-linux's `script`. */
+async function onTerminal(line: string): Promise<string> {
+  const command = `${process.execPath} ${RUN_MAIN.join(" ")} ${line}`;
+  const { code, stdout, stderr } = await run("script", ["-qec", command, "/dev/null"], {
+    env: { OTTLA_BOOTSTRAP_SERVER: broker.bootstrap },
+    timeoutMs: 60_000,
+  });
+  assert.equal(code, 0, stdout + stderr);
+  return stdout.replaceAll("\r\u001b[2K", "<clear>");
+}
 
 test("a group continues where it stopped, shows its lag, is moved and deleted", async () => {
   await succeed("topic create ledger -p 2");

@@ -14,7 +14,8 @@ import {
 } from "@ottla/testing";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
-const RUN_MAIN = ["-C", "source", MAIN];
+/** Arguments of the runtime that make it run the command line from its sources. */
+export const RUN_MAIN = ["-C", "source", MAIN];
 
 export interface OttlaOptions {
   readonly input?: string | Uint8Array;

@@ -1,22 +1,8 @@
-/** Groups as commands want them: who is in them, what they have committed, how far behind that is. */
-import type { Client, GroupDescription, TopicPartition } from "@ottla/client";
+/** What commands ask about groups of any type: what they have committed, how far behind that is. */
+import type { Client, TopicPartition } from "@ottla/client";
 import { didYouMean } from "../command-line/suggest.ts";
 import { CommandFailure } from "../errors.ts";
 import { PartitionMap } from "./partitions.ts";
-
-/** State and members; an unknown group has state `Dead`. */
-export async function describeGroup(client: Client, groupId: string): Promise<GroupDescription> {
-  const [group] = await client.admin.describeGroups([groupId]);
-  const { error } = group!;
-  if (error === null) return group!;
-  if (error.error !== "GROUP_ID_NOT_FOUND") throw error;
-  const listed = (await client.admin.listGroups()).find((each) => each.groupId === groupId);
-  if (listed === undefined || listed.type === "classic") return { ...group!, error: null };
-  throw new CommandFailure(
-    `group "${groupId}" follows the "${listed.type}" protocol, which this command cannot describe yet`,
-    { hints: ["Kafka's own kafka-consumer-groups can."] },
-  );
-}
 
 export async function missingGroup(client: Client, groupId: string): Promise<CommandFailure> {
   const ids = (await client.admin.listGroups()).map((group) => group.groupId);

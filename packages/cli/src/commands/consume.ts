@@ -53,6 +53,10 @@ export const consume = defineCommand({
       short: "n",
     }),
     group: optional(text, { about: "Be a member of this group", placeholder: "GROUP", short: "g" }),
+    groupProtocol: withDefault(oneOf("classic", "consumer"), "classic", {
+      about: "How the group works: as ever, or as since Kafka 4 (KIP-848)",
+      placeholder: "classic|consumer",
+    }),
     readCommitted: flag({ about: "Leave out records of open and aborted transactions" }),
     show: withDefault(shown, [] as readonly RecordField[], {
       about: `Print more than values: all, or some of ${recordFields.join(",")}`,
@@ -93,9 +97,14 @@ export const consume = defineCommand({
               : "earliest",
         ...(options.group === null
           ? {}
-          : { groupId: options.group, autoCommitIntervalMs: AUTO_COMMIT_MS }),
+          : {
+              groupId: options.group,
+              groupProtocol: options.groupProtocol,
+              autoCommitIntervalMs: AUTO_COMMIT_MS,
+            }),
       });
       try {
+        progress.lag = () => reading.lag(consumer);
         if (options.group === null) {
           const starts = await startOffsets(client, partitions, options.from, isolationLevel);
           if (ends !== null) checkStart(options.from, ends, partitions);
@@ -215,6 +224,19 @@ class Reading {
       const stopped = new PartitionMap<true>();
       for (const records of polled) await this.#print(consumer, records, stopped);
     }
+  }
+
+  /** Offsets between the positions and where reading ends, or where the partitions end as far as is known. */
+  lag(consumer: Consumer): number | null {
+    let lag = 0;
+    for (const partition of consumer.assignment) {
+      const position = consumer.position(partition);
+      const end = this.#ends?.get(partition);
+      const own = end === undefined ? consumer.lag(partition) : end - position;
+      if (position < 0 || (end === undefined && own < 0)) return null;
+      lag += Math.max(0, own);
+    }
+    return lag;
   }
 
   #isAtEnd(consumer: Consumer): boolean {

@@ -93,3 +93,20 @@ test("progress that is not shown still counts", () => {
   assert.equal(output.text, "");
   assert.equal(progress.summary(), "1 record, 5 B in 60.0 s");
 });
+
+test("the lag is part of the line once it is known", () => {
+  const clock = new SimulatedClock();
+  const output = new RecordedOutput(false);
+  const progress = new Progress(output, clock, true);
+  let lag: number | null = null;
+  progress.lag = () => lag;
+  clock.advance(10_000);
+  progress.add(1_000, 10_000);
+  lag = 12_345;
+  clock.advance(10_000);
+  progress.add(2_000, 10_000);
+  assert.equal(
+    output.text,
+    "1,000 records, 10.0 kB, 100 records/s\n3,000 records, 20.0 kB, 200 records/s, lag 12,345\n",
+  );
+});

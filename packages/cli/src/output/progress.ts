@@ -18,6 +18,8 @@ export class Progress {
   #shownMs: number;
   #shownRecords = 0;
   #isDrawn = false;
+  /** Records that are still to come, where that can be said; asked when the line is drawn. */
+  lag: () => number | null = () => null;
   records = 0;
   bytes = 0;
 
@@ -38,7 +40,13 @@ export class Progress {
     const sinceMs = now - this.#shownMs;
     if (sinceMs < (this.#output.isTerminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS)) return;
     const rate = ((this.records - this.#shownRecords) * 1000) / sinceMs;
-    const line = `${counted(this.records, "record")}, ${bytes(this.bytes)}, ${count(rate)} records/s`;
+    const lag = this.lag();
+    const line = [
+      counted(this.records, "record"),
+      bytes(this.bytes),
+      `${count(rate)} records/s`,
+      ...(lag === null ? [] : [`lag ${count(lag)}`]),
+    ].join(", ");
     void this.#output.write(this.#output.isTerminal ? `${CLEAR_LINE}${line}` : `${line}\n`);
     this.#isDrawn = this.#output.isTerminal;
     this.#shownMs = now;

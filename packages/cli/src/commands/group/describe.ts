@@ -1,11 +1,6 @@
-import type { Client, GroupMemberDescription, TopicPartition } from "@ottla/client";
-import {
-  boundsOf,
-  committedOffsets,
-  describeGroup,
-  inOrder,
-  missingGroup,
-} from "../../cluster/groups.ts";
+import type { Client, TopicPartition } from "@ottla/client";
+import type { AnyGroup, AnyMember } from "../../cluster/group-types.ts";
+import { boundsOf, inOrder, missingGroup } from "../../cluster/groups.ts";
 import { clusterOptions } from "../../cluster/options.ts";
 import { PartitionMap } from "../../cluster/partitions.ts";
 import { withClient } from "../../cluster/with-client.ts";
@@ -17,7 +12,7 @@ import { count } from "../../output/units.ts";
 
 export const describeGroups = defineCommand({
   description:
-    "The lag is the number of offsets between what is committed and the end of the partition.",
+    "Groups of any type. The lag is the number of offsets between what is committed and the end of the partition; share groups count what is not done.",
   arguments: [someArguments("GROUP", "Id of a group")],
   options: clusterOptions,
   examples: [{ about: "How far behind a group is", line: "group describe billing" }],
@@ -32,26 +27,19 @@ export const describeGroups = defineCommand({
   },
 });
 
-interface Described {
-  readonly groupId: string;
-  readonly state: string;
-  readonly protocolType: string;
-  readonly assignor: string;
-  readonly members: readonly {
-    readonly memberId: string;
-    readonly instanceId: string | null;
-    readonly clientId: string;
-    readonly host: string;
-    readonly partitions: readonly TopicPartition[];
-  }[];
+interface Described extends Omit<AnyGroup, "epoch"> {
+  /** Null for classic groups. */
+  readonly groupEpoch: number | null;
   readonly partitions: readonly {
     readonly topic: string;
     readonly partition: number;
-    /** Null where nothing is committed. */
+    /** Null where nothing is committed; of share groups the first offset that is not done. */
     readonly committedOffset: number | null;
     /** Null for a partition that is gone. */
     readonly endOffset: number | null;
     readonly lag: number | null;
+    /** The members that have it: more than one in share groups alone. */
+    readonly memberIds: readonly string[];
     readonly memberId: string | null;
     readonly clientId: string | null;
     readonly host: string | null;
@@ -59,66 +47,61 @@ interface Described {
 }
 
 async function describe(client: Client, groupId: string): Promise<Described> {
-  const group = await describeGroup(client, groupId);
-  const committed = await committedOffsets(client, groupId);
+  const { describeAnyGroup, groupOffsets } = await import("../../cluster/group-types.ts");
+  const { epoch, ...group } = await describeAnyGroup(client, groupId);
+  const committed = await groupOffsets(client, group);
   if (group.state === "Dead" && committed.length === 0) throw await missingGroup(client, groupId);
-  const offsets = new PartitionMap(committed.map((each) => [each, each.offset]));
-  const owners = new PartitionMap<GroupMemberDescription>();
-  const assigned = group.members.flatMap((member) => {
-    const partitions = partitionsOf(member);
-    for (const partition of partitions) owners.set(partition, member);
-    return partitions;
-  });
-  const all = [
-    ...assigned,
-    ...committed.filter((partition) => owners.get(partition) === undefined),
-  ].sort(inOrder);
+  const offsets = new PartitionMap(committed.map((each) => [each, each]));
+  const owners = new PartitionMap<AnyMember[]>();
+  const all: TopicPartition[] = [];
+  for (const member of group.members) {
+    for (const place of member.partitions) {
+      const own = owners.get(place);
+      if (own === undefined) {
+        owners.set(place, [member]);
+        all.push(place);
+      } else own.push(member);
+    }
+  }
+  all.push(...committed.filter((place) => owners.get(place) === undefined));
+  all.sort(inOrder);
   const bounds = await boundsOf(client, all);
   return {
-    groupId,
-    state: group.state,
-    protocolType: group.protocolType,
-    assignor: group.protocol,
-    members: group.members.map((member) => ({
-      memberId: member.memberId,
-      instanceId: member.groupInstanceId,
-      clientId: member.clientId,
-      host: member.clientHost,
-      partitions: partitionsOf(member),
-    })),
+    ...group,
+    groupEpoch: epoch,
     partitions: all.map(({ topic, partition }) => {
-      const committedOffset = offsets.get({ topic, partition }) ?? null;
-      const endOffset = bounds.get({ topic, partition })?.end ?? null;
-      const owner = owners.get({ topic, partition });
+      const place = { topic, partition };
+      const own = offsets.get(place);
+      const endOffset = bounds.get(place)?.end ?? null;
+      const members = owners.get(place) ?? [];
+      const owner = members.length === 1 ? members[0]! : null;
       return {
-        topic,
-        partition,
-        committedOffset,
+        ...place,
+        committedOffset: own?.offset ?? null,
         endOffset,
         lag:
-          committedOffset === null || endOffset === null
+          own === undefined || endOffset === null
             ? null
-            : Math.max(0, endOffset - committedOffset),
+            : (own.lag ?? Math.max(0, endOffset - own.offset)),
+        memberIds: members.map(({ memberId }) => memberId),
         memberId: owner?.memberId ?? null,
         clientId: owner?.clientId ?? null,
-        host: owner?.clientHost ?? null,
+        host: owner?.host ?? null,
       };
     }),
   };
 }
 
-function partitionsOf({ assignment }: GroupMemberDescription): TopicPartition[] {
-  return [...(assignment ?? [])]
-    .flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })))
-    .sort(inOrder);
-}
-
-function textOf({ groupId, state, assignor, members, partitions }: Described): string {
+function textOf(described: Described): string {
+  const { groupId, type, state, assignor, groupEpoch, members, partitions } = described;
+  const isClassic = type === "classic";
   const lags = partitions.flatMap(({ lag }) => (lag === null ? [] : [lag]));
   const parts = [
     fields([
       ["Group", groupId],
+      ["Type", type],
       ["State", state],
+      ...(groupEpoch === null ? [] : [["Epoch", groupEpoch] as const]),
       ["Assignor", assignor || "-"],
       ["Members", members.length],
       ["Lag", lags.length === 0 ? "-" : count(lags.reduce((sum, lag) => sum + lag, 0))],
@@ -133,7 +116,11 @@ function textOf({ groupId, state, assignor, members, partitions }: Described): s
           { title: "committed", align: "right", cell: (row) => row.committedOffset },
           { title: "end", align: "right", cell: (row) => row.endOffset },
           { title: "lag", align: "right", cell: (row) => row.lag },
-          { title: "member", cell: (row) => row.memberId },
+          {
+            title: "member",
+            cell: ({ memberId, memberIds }) =>
+              memberIds.length > 1 ? `${memberIds.length} members` : memberId,
+          },
         ],
         partitions,
       ),
@@ -147,7 +134,20 @@ function textOf({ groupId, state, assignor, members, partitions }: Described): s
           { title: "instance", cell: (row) => row.instanceId },
           { title: "client", cell: (row) => row.clientId },
           { title: "host", cell: (row) => row.host },
+          ...(isClassic
+            ? []
+            : [{ title: "epoch", align: "right", cell: (row: AnyMember) => row.epoch } as const]),
           { title: "partitions", align: "right", cell: (row) => row.partitions.length },
+          // A member that gives partitions up or waits for others to do so is on its way.
+          ...(members.every(({ targetPartitions }) => targetPartitions === null)
+            ? []
+            : [
+                {
+                  title: "target",
+                  align: "right",
+                  cell: (row: AnyMember) => row.targetPartitions?.length ?? null,
+                } as const,
+              ]),
         ],
         members,
       ),

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { committedOffsets, describeGroup } from "../../cluster/groups.ts";
 import { type PlannedOffset, parsePlan, planText } from "../../cluster/offset-plan.ts";
 import { clusterOptions } from "../../cluster/options.ts";
 import { PartitionMap, partitionSelection, selectedPartitions } from "../../cluster/partitions.ts";
@@ -66,14 +65,18 @@ export const resetGroup = defineCommand({
     }
     const planned = await readPlan(target, groupId);
     return await withClient(options, context, async (client) => {
-      const { state } = await describeGroup(client, groupId);
+      const { describeAnyGroup, groupOffsets, moveGroup } = await import(
+        "../../cluster/group-types.ts"
+      );
+      const group = await describeAnyGroup(client, groupId);
+      const { state } = group;
       if (state !== "Empty" && state !== "Dead") {
         throw new CommandFailure(
           `group "${groupId}" is ${state}: offsets can only be moved while it has no members`,
           { hints: ["Stop its members first."] },
         );
       }
-      const committed = await committedOffsets(client, groupId);
+      const committed = await groupOffsets(client, group);
       if (options.allTopics && committed.length === 0) {
         const ids = (await client.admin.listGroups()).map((group) => group.groupId);
         throw new CommandFailure(`group "${groupId}" has committed nothing`, {
@@ -95,10 +98,7 @@ export const resetGroup = defineCommand({
         partition,
         offset,
       }));
-      if (options.execute) {
-        const { orThrow } = await import("@ottla/client");
-        orThrow(await client.admin.alterGroupOffsets(groupId, offsets));
-      }
+      if (options.execute) await moveGroup(client, group, offsets);
       const result = { groupId, executed: options.execute, partitions: moves };
       await print(context, options.output, result, () =>
         options.export
