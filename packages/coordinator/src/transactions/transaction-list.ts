@@ -1,4 +1,6 @@
 /** What DescribeTransactions and ListTransactions tell of a transactional id (TX17). */
+import { Regex } from "../regex/regex.ts";
+import { InvalidRegex } from "../regex/syntax.ts";
 import type { PartitionsByTopic, TransactionMetadata } from "./transaction-metadata.ts";
 import type {
   DescribedTransaction,
@@ -60,13 +62,13 @@ export function filterOf(
 ): ((metadata: TransactionMetadata) => boolean) | null {
   const states = new Set(filter.stateFilters);
   const producerIds = new Set(filter.producerIdFilters);
-  const pattern = wholeMatch(filter.transactionalIdPattern);
-  if (pattern === null) return null;
+  const isMatch = matcher(filter.transactionalIdPattern);
+  if (isMatch === null) return null;
   return ({ transactionalId, state, producerId, startMs }) =>
     (producerIds.size === 0 || producerIds.has(producerId)) &&
     (states.size === 0 || states.has(state)) &&
     (filter.durationFilterMs < 0 || nowMs - startMs > filter.durationFilterMs) &&
-    pattern.test(transactionalId);
+    isMatch(transactionalId);
 }
 
 export function toTopics(partitions: PartitionsByTopic): TopicPartitions[] {
@@ -83,14 +85,14 @@ export function fromTopics(topics: readonly TopicPartitions[]): PartitionsByTopi
   return result;
 }
 
-function wholeMatch(pattern: string | null): RegExp | null {
-  if (pattern === null || pattern === "") return ANYTHING;
+/** Whether an id is wanted by a pattern, which must match all of it; null when it is none. */
+function matcher(pattern: string | null): ((transactionalId: string) => boolean) | null {
+  if (pattern === null || pattern === "") return () => true;
   try {
-    // Compiled alone first: `a)(b` is a pattern only inside of our parentheses.
-    return new RegExp(`^(?:${new RegExp(pattern).source})$`);
-  } catch {
-    return null;
+    const regex = new Regex(pattern);
+    return (transactionalId) => regex.matches(transactionalId);
+  } catch (error) {
+    if (error instanceof InvalidRegex) return null;
+    throw error;
   }
 }
-
-const ANYTHING = /^/;
