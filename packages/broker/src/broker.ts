@@ -1,6 +1,6 @@
 /** Puts a broker together: storage, metadata, coordinators, listeners; and takes it apart in the opposite order. */
 import { resolve } from "node:path";
-import { LocalLogEngine } from "@ottla/log";
+import { type CleanerOptions, LocalLogEngine } from "@ottla/log";
 import { BrokerConfig, EmbeddedMetadataStore, InvalidConfig, newUuid } from "@ottla/metadata";
 import {
   type Clock,
@@ -103,6 +103,7 @@ class RunningBroker implements Broker {
     const identity = await readIdentity(this.#fileSystem, this.#directory);
 
     const metrics = new BrokerMetrics({ clock, handlers, report: options.report ?? (() => {}) });
+    this.#closers.push(async () => metrics.close());
     const engine = await LocalLogEngine.open({
       fileSystem: this.#fileSystem,
       directory: this.#directory,
@@ -112,6 +113,7 @@ class RunningBroker implements Broker {
       retentionCheckMs: config.number("log.retention.check.interval.ms"),
       producerExpirationMs: config.number("producer.id.expiration.ms"),
       replicas: this.#configs.length,
+      cleaner: cleanerOptions(config),
       ...options.log,
     });
     this.#closers.push(() => engine.close());
@@ -336,6 +338,17 @@ function dataDirectoryOf(config: BrokerConfig): string {
     throw new InvalidConfig("log.dirs names several directories; this broker keeps one.");
   }
   return resolve(all[0] ?? DEFAULT_DATA_DIRECTORY);
+}
+
+function cleanerOptions(config: BrokerConfig): CleanerOptions {
+  const rate = config.number("log.cleaner.io.max.bytes.per.second");
+  return {
+    isEnabled: config.boolean("log.cleaner.enable"),
+    dedupeBufferBytes: config.number("log.cleaner.dedupe.buffer.size"),
+    ioBufferBytes: config.number("log.cleaner.io.buffer.size"),
+    ioMaxBytesPerSecond: rate === Number.MAX_VALUE ? Number.POSITIVE_INFINITY : rate,
+    backoffMs: config.number("log.cleaner.backoff.ms"),
+  };
 }
 
 function requestBytes(config: BrokerConfig): number {

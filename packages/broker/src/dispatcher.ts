@@ -73,9 +73,15 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
       throw this.#failed(header, cause);
     }
     if (result instanceof Promise) {
+      const { probe } = this.#services;
+      probe.requestsWaiting(api.key, 1);
       return result.then(
-        (body) => this.#encode(api, header, body, startedMs, frame.length),
+        (body) => {
+          probe.requestsWaiting(api.key, -1);
+          return this.#encode(api, header, body, startedMs, frame.length);
+        },
         (cause) => {
+          probe.requestsWaiting(api.key, -1);
           throw this.#failed(header, cause);
         },
       );

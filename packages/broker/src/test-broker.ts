@@ -73,6 +73,8 @@ export class TestBroker implements AsyncDisposable {
     this.services = createServices({
       connectionOpened: () => {},
       connectionClosed: () => {},
+      requestsWaiting: () => {},
+      produceRefused: () => {},
       requestServed: (request) => void this.served.push(request),
       requestFailed: (request) => void this.failed.push(request),
     });

@@ -72,6 +72,7 @@ export const produceHandler = handler({
       return append(context, request, plan);
     });
     return appended.then((results) => {
+      tellRefusals(context, plan, results);
       if (acks === 0) {
         const isRefused = plan.partitions.some(({ refusal }) => refusal !== 0);
         if (isRefused || results.some(({ error }) => error !== null)) {
@@ -259,6 +260,21 @@ function refusalOf(
   if (code !== 0) return code;
   if (acks !== -1 && acks !== 1 && acks !== 0) return INVALID_REQUIRED_ACKS;
   return topic!.isInternal ? INVALID_TOPIC : 0;
+}
+
+/** Tells metrics what was refused, as seldom as that is. */
+function tellRefusals(
+  { services }: RequestContext,
+  { partitions }: Plan,
+  results: readonly AppendResult[],
+): void {
+  let answered = 0;
+  for (const { topic, refusal, records } of partitions) {
+    const error = refusal === 0 ? results[answered++]!.error : null;
+    if (topic === null || (refusal === 0 && error === null)) continue;
+    const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
+    services.probe.produceRefused(topic.name, 1, isTooLarge ? (records?.length ?? 0) : 0);
+  }
 }
 
 function responseOf(

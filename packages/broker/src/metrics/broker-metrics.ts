@@ -8,12 +8,15 @@ import { CloseConnection } from "../handler.ts";
 import { InvalidFrameSize } from "../network/frame-reader.ts";
 import { type Listener, StalledFrame } from "../network/listener.ts";
 import type { Services } from "../services.ts";
+import { CleanerMetrics } from "./cleaner-metrics.ts";
 import { Histogram } from "./histogram.ts";
 import { kafkaExporterMetrics } from "./kafka-exporter-metrics.ts";
 import { kafkaServerMetrics } from "./kafka-server-metrics.ts";
 import type { FailedRequest, ServedRequest, ServerProbe } from "./probe.ts";
+import { ProcessMetrics } from "./process-metrics.ts";
 import { PrometheusText } from "./prometheus-text.ts";
 import { TransactionMetrics } from "./transaction-metrics.ts";
+import { WindowRate } from "./window-rate.ts";
 
 /** Counts of one API. */
 export interface ApiCounts {
@@ -23,6 +26,8 @@ export interface ApiCounts {
   requestBytes: number;
   responseBytes: number;
   failures: number;
+  /** Requests that are not answered yet. */
+  waiting: number;
 }
 
 /** Counts of one topic since the start. */
@@ -30,6 +35,10 @@ export interface TopicCounts {
   bytesIn: number;
   messagesIn: number;
   bytesOut: number;
+  /** Bytes of batches that were too large. */
+  bytesRejected: number;
+  /** Partitions of Produce requests that were refused. */
+  failedProduces: number;
 }
 
 export interface BrokerMetricsOptions {
@@ -45,8 +54,8 @@ export class BrokerMetrics {
   /** Over all topics, those included that are gone by now. */
   readonly allTopics: TopicCounts = noTraffic();
   readonly flushes = new Histogram();
-  connectionsOpened = 0;
-  connectionsClosed = 0;
+  readonly connectionsOpened = new WindowRate();
+  readonly connectionsClosed = new WindowRate();
   storageFailures = 0;
   rebalances = 0;
   readonly server: ServerProbe;
@@ -54,6 +63,8 @@ export class BrokerMetrics {
   readonly groups: GroupCoordinatorProbe;
   readonly transactions: TransactionCoordinatorProbe;
   readonly #transactionMetrics: TransactionMetrics;
+  readonly #cleaner: CleanerMetrics;
+  readonly #process = new ProcessMetrics();
   #services: Services | null = null;
   #utilization = performance.eventLoopUtilization();
   #listeners: readonly Listener[] = [];
@@ -62,6 +73,7 @@ export class BrokerMetrics {
     this.clock = clock;
     this.#transactionMetrics = new TransactionMetrics(report);
     this.transactions = this.#transactionMetrics.probe;
+    this.#cleaner = new CleanerMetrics(report);
     for (const { api } of handlers) {
       this.apis[api.key] = {
         name: api.name,
@@ -70,13 +82,23 @@ export class BrokerMetrics {
         requestBytes: 0,
         responseBytes: 0,
         failures: 0,
+        waiting: 0,
       };
     }
     this.server = {
-      connectionOpened: () => void this.connectionsOpened++,
+      connectionOpened: () => this.connectionsOpened.record(clock.monotonic()),
       connectionClosed: (listener, cause) => {
-        this.connectionsClosed++;
+        this.connectionsClosed.record(clock.monotonic());
         if (isRefusal(cause)) report(`connection on ${listener} closed: ${cause.message}`);
+      },
+      requestsWaiting: (apiKey, change) => {
+        this.apis[apiKey]!.waiting += change;
+      },
+      produceRefused: (topic, partitions, rejectedBytes) => {
+        for (const counts of [this.#topic(topic), this.allTopics]) {
+          counts.failedProduces += partitions;
+          counts.bytesRejected += rejectedBytes;
+        }
       },
       requestServed: (request) => this.#served(request),
       requestFailed: (request) => {
@@ -108,6 +130,7 @@ export class BrokerMetrics {
         report(`storage failed: ${error.message}`);
       },
       corrupted: (path, position, detail) => report(`corrupt: ${path} at ${position}: ${detail}`),
+      ...this.#cleaner.probe,
     };
     this.groups = {
       rebalanceCompleted: () => void this.rebalances++,
@@ -149,9 +172,16 @@ export class BrokerMetrics {
     if (this.#services !== null) {
       kafkaServerMetrics(text, this, this.#services);
       this.#transactionMetrics.render(text, this.#services.transactions);
+      this.#cleaner.render(text);
+      this.#process.render(text);
       await kafkaExporterMetrics(text, this.#services);
     }
     return text.toString();
+  }
+
+  /** Stops watching the process. */
+  close(): void {
+    this.#process.close();
   }
 
   /** Forgets the counts of a topic that is gone. */
@@ -178,7 +208,7 @@ export class BrokerMetrics {
 }
 
 function noTraffic(): TopicCounts {
-  return { bytesIn: 0, messagesIn: 0, bytesOut: 0 };
+  return { bytesIn: 0, messagesIn: 0, bytesOut: 0, bytesRejected: 0, failedProduces: 0 };
 }
 
 /** Whether a connection was closed because of what it sent, which its owner wants to know. */

@@ -2,8 +2,9 @@
  * Metrics under the names that jmx_exporter, Strimzi and the Grafana mixin give Kafka's MBeans. Where a name speaks of replication it is
  * there and says what one copy means: alerts want to see 0, not nothing.
  */
+import { METADATA_TOPIC_ID } from "@ottla/metadata";
 import type { Services } from "../services.ts";
-import type { ApiCounts, BrokerMetrics } from "./broker-metrics.ts";
+import type { ApiCounts, BrokerMetrics, TopicCounts } from "./broker-metrics.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Labels, PrometheusText } from "./prometheus-text.ts";
 
@@ -20,7 +21,7 @@ export function kafkaServerMetrics(
   partitions(text, services);
   coordinator(text, metrics, services);
   connections(text, metrics, services);
-  runtime(text);
+  quorum(text, services);
   // One thread reads, serves and writes.
   const idle = metrics.idleShare();
   text.gauge("kafka_network_socketserver_networkprocessoravgidle_percent", idle);
@@ -36,7 +37,6 @@ function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
   const prefix = "kafka_server_brokertopicmetrics";
   text.counter(`${prefix}_totalproducerequests_total`, produce?.totalMs.count ?? 0);
   text.counter(`${prefix}_totalfetchrequests_total`, fetch?.totalMs.count ?? 0);
-  text.counter(`${prefix}_failedproducerequests_total`, produce?.failures ?? 0);
   text.counter(`${prefix}_failedfetchrequests_total`, fetch?.failures ?? 0);
   for (const name of [
     "replicationbytesin",
@@ -48,15 +48,13 @@ function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
   }
 }
 
-function traffic(
-  text: PrometheusText,
-  counts: { bytesIn: number; messagesIn: number; bytesOut: number },
-  labels: Labels,
-): void {
+function traffic(text: PrometheusText, counts: TopicCounts, labels: Labels): void {
   const prefix = "kafka_server_brokertopicmetrics";
   text.counter(`${prefix}_bytesin_total`, counts.bytesIn, labels);
   text.counter(`${prefix}_messagesin_total`, counts.messagesIn, labels);
   text.counter(`${prefix}_bytesout_total`, counts.bytesOut, labels);
+  text.counter(`${prefix}_bytesrejected_total`, counts.bytesRejected, labels);
+  text.counter(`${prefix}_failedproducerequests_total`, counts.failedProduces, labels);
 }
 
 function requests(text: PrometheusText, metrics: BrokerMetrics): void {
@@ -65,6 +63,15 @@ function requests(text: PrometheusText, metrics: BrokerMetrics): void {
     requestsOf(text, metrics, counts, counts.name);
     // Kafka tells consumers' fetches from followers', of which there are none.
     if (counts.name === "Fetch") requestsOf(text, metrics, counts, "FetchConsumer");
+  }
+  // Requests are served as they are read, so none waits to be; what waits is for bytes or for the disk.
+  const channel = "kafka_network_requestchannel";
+  text.gauge(`${channel}_requestqueuesize`, 0);
+  text.gauge(`${channel}_responsequeuesize`, 0);
+  for (const delayedOperation of ["Produce", "Fetch"]) {
+    const waiting = metrics.apis.find((api) => api?.name === delayedOperation)?.waiting ?? 0;
+    const purgatory = "kafka_server_delayedoperationpurgatory_purgatorysize";
+    text.gauge(purgatory, waiting, { delayedOperation });
   }
   const name = "kafka_log_logflushstats_logflushrateandtimems";
   summary(text, metrics, name, metrics.flushes, {});
@@ -114,6 +121,7 @@ function partitions(text: PrometheusText, { cluster, engine, store }: Services):
       text.gauge("kafka_log_log_logendoffset", description.logEndOffset, labels);
       text.gauge("kafka_log_log_numlogsegments", description.segments, labels);
       text.gauge("kafka_cluster_partition_underminisr", 0, labels);
+      text.gauge("kafka_cluster_partition_atminisr", 0, labels);
       text.gauge("kafka_cluster_partition_underreplicated", 0, labels);
       const replicaCount = replicas[partition]!.length;
       text.gauge("kafka_cluster_partition_replicascount", replicaCount, labels);
@@ -156,10 +164,9 @@ function coordinator(text: PrometheusText, metrics: BrokerMetrics, { groups }: S
   for (const [name, value] of Object.entries(groups.gauges())) {
     text.gauge(`kafka_coordinator_group_groupmetadatamanager_${name.toLowerCase()}`, value);
   }
-  text.counter(
-    "kafka_server_group_coordinator_metrics_group_completed_rebalance_count",
-    metrics.rebalances,
-  );
+  const prefix = "kafka_server_group_coordinator_metrics";
+  text.counter(`${prefix}_group_completed_rebalance_count`, metrics.rebalances);
+  text.gauge(`${prefix}_group_count`, groups.gauges().numGroups, { protocol: "classic" });
 }
 
 function connections(
@@ -195,8 +202,15 @@ function connections(
   text.counter(`${prefix}_request_total`, requestTotal);
   text.counter(`${prefix}_incoming_byte_total`, incomingBytes);
   text.counter(`${prefix}_outgoing_byte_total`, outgoingBytes);
-  text.counter(`${prefix}_connection_creation_total`, metrics.connectionsOpened);
-  text.counter(`${prefix}_connection_close_total`, metrics.connectionsClosed);
+  const { connectionsOpened, connectionsClosed } = metrics;
+  const now = metrics.clock.monotonic();
+  text.counter(`${prefix}_connection_creation_total`, connectionsOpened.total);
+  text.gauge(`${prefix}_connection_creation_rate`, connectionsOpened.perSecond(now));
+  text.counter(`${prefix}_connection_close_total`, connectionsClosed.total);
+  text.gauge(`${prefix}_connection_close_rate`, connectionsClosed.perSecond(now));
+  // Listeners take everybody in.
+  text.counter(`${prefix}_successful_authentication_total`, 0);
+  text.counter(`${prefix}_failed_authentication_total`, 0);
   for (const { labels, count } of software.values()) {
     text.gauge(`${prefix}_connections_software`, count, labels);
   }
@@ -206,11 +220,13 @@ function connections(
   text.counter(`${cache}_incrementalfetchsessionevictions_total`, fetchSessions.evictions);
 }
 
-function runtime(text: PrometheusText): void {
-  const memory = process.memoryUsage();
-  const cpu = process.cpuUsage();
-  text.counter("process_cpu_seconds_total", (cpu.user + cpu.system) / 1_000_000);
-  text.gauge("process_resident_memory_bytes", memory.rss);
-  text.gauge("jvm_memory_used_bytes", memory.heapUsed, { area: "heap" });
-  text.gauge("jvm_memory_used_bytes", memory.external, { area: "nonheap" });
+/** The metadata log, as a quorum of one. */
+function quorum(text: PrometheusText, { cluster, engine }: Services): void {
+  const prefix = "kafka_server_raftmetrics";
+  const offset = engine.describe(METADATA_TOPIC_ID, 0)?.highWatermark ?? 0;
+  text.gauge(`${prefix}_current_leader`, cluster.controller.id);
+  text.gauge(`${prefix}_current_epoch`, engine.leaderEpoch + 1);
+  text.gauge(`${prefix}_current_state`, 1, { state: "leader" });
+  text.gauge(`${prefix}_high_watermark`, offset);
+  text.gauge(`${prefix}_log_end_offset`, offset);
 }

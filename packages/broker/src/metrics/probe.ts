@@ -2,6 +2,10 @@
 export interface ServerProbe {
   connectionOpened(listener: string): void;
   connectionClosed(listener: string, cause: unknown): void;
+  /** One more request of this API waits for its answer (1), or one less (−1). */
+  requestsWaiting(apiKey: number, change: 1 | -1): void;
+  /** Batches of a topic were refused: how many partitions, and the bytes of those that were too large. */
+  produceRefused(topic: string, partitions: number, rejectedBytes: number): void;
   /** A request was answered. Times in ms: from the frame's arrival until the response was handed to the socket. */
   requestServed(request: ServedRequest): void;
   /** A request failed in a way nobody foresaw; the connection is closed. */
