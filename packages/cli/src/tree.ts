@@ -62,5 +62,49 @@ export const tree: CommandGroup = {
         },
       },
     },
+    transaction: {
+      about: "Look at transactions and abort them",
+      children: {
+        list: {
+          about: "List transactional ids",
+          load: async () => (await import("./commands/transaction/list.ts")).listTransactions,
+        },
+        describe: {
+          about: "Show producer, age and partitions of transactions",
+          load: async () =>
+            (await import("./commands/transaction/describe.ts")).describeTransactions,
+        },
+        abort: {
+          about: "Abort open transactions, hanging ones too",
+          load: async () => (await import("./commands/transaction/abort.ts")).abortTransactions,
+        },
+      },
+    },
+    config: {
+      about: "Look at and change the settings of topics, brokers and groups",
+      children: {
+        describe: {
+          about: "Show settings and where they come from",
+          load: async () => (await import("./commands/config/describe.ts")).describeConfigs,
+        },
+        alter: {
+          about: "Change settings",
+          load: async () => (await import("./commands/config/alter.ts")).alterConfigs,
+        },
+      },
+    },
+    cluster: {
+      about: "Look at a cluster",
+      children: {
+        describe: {
+          about: "Show brokers, controller and features",
+          load: async () => (await import("./commands/cluster/describe.ts")).describeCluster,
+        },
+      },
+    },
+    "log-dirs": {
+      about: "Show the folders of brokers and what partitions take there",
+      load: async () => (await import("./commands/log-dirs.ts")).logDirs,
+    },
   },
 };

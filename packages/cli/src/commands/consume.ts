@@ -54,8 +54,8 @@ export const consume = defineCommand({
     }),
     group: optional(text, { about: "Be a member of this group", placeholder: "GROUP", short: "g" }),
     groupProtocol: withDefault(oneOf("classic", "consumer"), "classic", {
-      about: "How the group works: as ever, or as since Kafka 4 (KIP-848)",
-      placeholder: "classic|consumer",
+      about: "How the group works: classic, or consumer as since Kafka 4 (KIP-848)",
+      placeholder: "NAME",
     }),
     readCommitted: flag({ about: "Leave out records of open and aborted transactions" }),
     show: withDefault(shown, [] as readonly RecordField[], {
