@@ -5,10 +5,21 @@ export interface CompressionCodec {
   readonly name: string;
   /** Smallest, default and largest level, or null when the codec has none. */
   readonly levels: { readonly min: number; readonly default: number; readonly max: number } | null;
-  compress(input: Uint8Array, level: number): Buffer;
+  /** The result starts with `roomBytes` that are left for the caller to fill. */
+  compress(input: Uint8Array, level: number, roomBytes: number): Buffer;
   /**
    * @throws ProtocolError `corrupt` for bytes that are not the codec's, `tooLarge` when the result would exceed `maxBytes`; never
    * allocates much more than that
    */
   decompress(input: Uint8Array, maxBytes: number): Buffer;
+}
+
+/** The bytes after so many that are left for the caller to fill: a copy, unless there are none. */
+export function behind(roomBytes: number, bytes: Buffer): Buffer {
+  if (roomBytes === 0) {
+    return bytes;
+  }
+  const result = Buffer.allocUnsafe(roomBytes + bytes.length);
+  result.set(bytes, roomBytes);
+  return result;
 }

@@ -1,6 +1,6 @@
 /** The compressions a batch may have. A new one is a file in `codecs/` and a line in the list. */
 import { ProtocolError } from "../protocol-error.ts";
-import type { CompressionCodec } from "./codec.ts";
+import { behind, type CompressionCodec } from "./codec.ts";
 import { gzip } from "./codecs/gzip.ts";
 import { lz4 } from "./codecs/lz4.ts";
 import { snappy } from "./codecs/snappy.ts";
@@ -37,10 +37,20 @@ export function compressionLevels(type: CompressionType): CompressionCodec["leve
 
 /** Compresses; with "none" returns the input as it is. */
 export function compress(type: CompressionType, input: Buffer, level?: number): Buffer {
+  return type === "none" ? input : compressBehind(0, type, input, level);
+}
+
+/** Compresses; the result starts with `roomBytes` that are left for the caller to fill. */
+export function compressBehind(
+  roomBytes: number,
+  type: CompressionType,
+  input: Buffer,
+  level?: number,
+): Buffer {
   const codec = CODECS[compressionIdOf(type)];
   return codec === null || codec === undefined
-    ? input
-    : codec.compress(input, level ?? codec.levels?.default ?? 0);
+    ? behind(roomBytes, input)
+    : codec.compress(input, level ?? codec.levels?.default ?? 0, roomBytes);
 }
 
 /**

@@ -3,7 +3,11 @@
  * writes the header and its checksum.
  */
 import { textSize, writeText } from "../codec/runtime.ts";
-import { type CompressionType, compress, compressionIdOf } from "../compression/compression.ts";
+import {
+  type CompressionType,
+  compressBehind,
+  compressionIdOf,
+} from "../compression/compression.ts";
 import {
   CONTROL_BIT,
   RECORD_BATCH_OVERHEAD,
@@ -121,7 +125,7 @@ export class BatchBuilder {
     let batch = this.#buffer.subarray(0, this.#position);
     if (compression !== "none") {
       const records = batch.subarray(RECORD_BATCH_OVERHEAD);
-      batch = withHeaderRoom(compress(compression, records, compressionLevel));
+      batch = compressBehind(RECORD_BATCH_OVERHEAD, compression, records, compressionLevel);
     }
     writeBatchHeader(batch, 0, {
       baseOffset: this.#options.baseOffset ?? 0,
@@ -157,12 +161,6 @@ export class BatchBuilder {
       this.#buffer = grown;
     }
   }
-}
-
-function withHeaderRoom(records: Buffer): Buffer {
-  const batch = Buffer.allocUnsafe(RECORD_BATCH_OVERHEAD + records.length);
-  batch.set(records, RECORD_BATCH_OVERHEAD);
-  return batch;
 }
 
 /** Bytes of a record after its length. */

@@ -13,9 +13,9 @@
  *
  * The module imports `m.memory` and exports `update(pointer, stride, state, factor) → state`, which takes in 16 × stride bytes.
  */
-const POLYNOMIAL = 0x82f63b78;
+import { type Code, name, section, signed, unsigned } from "../wasm/assembler.ts";
 
-type Code = readonly number[];
+const POLYNOMIAL = 0x82f63b78;
 
 /** Bytes of the module. `relaxed` uses the relaxed swizzle, a single instruction where the strict one takes several. */
 export function crc32cModule(relaxed: boolean): Uint8Array<ArrayBuffer> {
@@ -245,7 +245,7 @@ function words(values: readonly number[]): Code {
   return values.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff));
 }
 
-// The assembler: opcodes and encodings of the WebAssembly binary format.
+// The instructions used here, vectors for the most part.
 
 const I32_TYPE = 0x7f;
 const V128_TYPE = 0x7b;
@@ -315,33 +315,4 @@ function interleave(width: number, half: number): Code {
     return Math.floor(i / width) % 2 === 0 ? lane : lane + 16;
   });
   return [...simd(I8X16_SHUFFLE), ...lanes];
-}
-
-function section(id: number, items: readonly Code[]): Code {
-  const content = [...unsigned(items.length), ...items.flat()];
-  return [id, ...unsigned(content.length), ...content];
-}
-
-function name(text: string): Code {
-  return [text.length, ...Buffer.from(text)];
-}
-
-function unsigned(value: number): Code {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 127) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  return [...bytes, rest];
-}
-
-function signed(value: number): Code {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest < -64 || rest > 63) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>= 7;
-  }
-  return [...bytes, rest & 0x7f];
 }

@@ -1,6 +1,6 @@
 import {
   type CompressionType,
-  compress,
+  compressBehind,
   compressionIdOf,
   decompress,
 } from "../compression/compression.ts";
@@ -29,10 +29,8 @@ export function recompressBatch(
   const stored = batch.subarray(recordsAt, at + batchSize(batch, at));
   const bits = attributes(batch, at);
   const plain = decompress(bits & COMPRESSION_MASK, stored, maxBytes);
-  const records = compress(compression, plain, level);
-  const copy = Buffer.allocUnsafe(RECORD_BATCH_OVERHEAD + records.length);
+  const copy = compressBehind(RECORD_BATCH_OVERHEAD, compression, plain, level);
   batch.copy(copy, 0, at, recordsAt);
-  copy.set(records, RECORD_BATCH_OVERHEAD);
   copy.writeInt32BE(copy.length - LOG_OVERHEAD, 8);
   copy.writeInt16BE((bits & ~COMPRESSION_MASK) | compressionIdOf(compression), 21);
   stampCrc(copy, 0);

@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { CompressionCodec } from "../codec.ts";
+import { behind, type CompressionCodec } from "../codec.ts";
 import { decompressionError } from "../decompression-error.ts";
 
 /** RFC 1952, by zlib. Level −1 is zlib's own default. */
@@ -7,7 +7,7 @@ export const gzip: CompressionCodec = {
   id: 1,
   name: "gzip",
   levels: { min: -1, default: -1, max: 9 },
-  compress: (input, level) => gzipSync(input, { level }),
+  compress: (input, level, roomBytes) => behind(roomBytes, gzipSync(input, { level })),
   decompress(input, maxBytes) {
     try {
       return gunzipSync(input, { maxOutputLength: Math.max(maxBytes, 1) });

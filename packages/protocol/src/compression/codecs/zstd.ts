@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { CompressionCodec } from "../codec.ts";
+import { behind, type CompressionCodec } from "../codec.ts";
 import { decompressionError } from "../decompression-error.ts";
 
 /** RFC 8878 (KIP-110). */
@@ -7,8 +7,11 @@ export const zstd: CompressionCodec = {
   id: 4,
   name: "zstd",
   levels: { min: -131_072, default: 3, max: 22 },
-  compress: (input, level) =>
-    zstdCompressSync(input, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+  compress: (input, level, roomBytes) =>
+    behind(
+      roomBytes,
+      zstdCompressSync(input, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+    ),
   decompress(input, maxBytes) {
     try {
       return zstdDecompressSync(input, { maxOutputLength: Math.max(maxBytes, 1) });

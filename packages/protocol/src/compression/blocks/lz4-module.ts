@@ -1,0 +1,197 @@
+/** The blocks of LZ4, assembled; `lz4-block.ts` is the same in JavaScript and describes the format. */
+import {
+  above,
+  add,
+  and,
+  atLeast,
+  atMost,
+  below,
+  equal,
+  isZero,
+  type Local,
+  load8,
+  load16,
+  loadVector,
+  notEqual,
+  or,
+  select,
+  shiftLeft,
+  shiftRight,
+  store8,
+  store16,
+  storeVector,
+  subtract,
+  WasmFunction,
+} from "../../wasm/assembler.ts";
+import { CopyCode } from "./copy-code.ts";
+import {
+  DISTANCE_CUT_OFF,
+  LAST_LITERALS,
+  LENGTH_CUT_OFF,
+  LITERALS_CUT_OFF,
+  LZ4_TOO_LONG,
+  MATCH_LIMIT,
+  MATCH_OUTSIDE,
+  MIN_MATCH,
+  NO_LAST_LITERALS,
+} from "./lz4-block.ts";
+import { compressor, type MatchPlaces } from "./match-code.ts";
+
+/** A length of this much goes on in further bytes. */
+const LONG = 15;
+/** What a token without further bytes can make: 14 literals and a match of 18. */
+const SHORT_INPUT_BYTES = 16;
+const SHORT_OUTPUT_BYTES = 32;
+
+/** `compressLz4(from, to, out, hashBits)`, see `compressor`. */
+export function lz4Compressor(): WasmFunction {
+  return compressor("compressLz4", {
+    startMargin: MATCH_LIMIT,
+    endMargin: LAST_LITERALS,
+    skipBits: 6,
+    match(f, places, copy) {
+      const { out, position, end, distance } = places;
+      const code = f.local();
+      f.set(code, subtract(subtract(end, position), MIN_MATCH));
+      writeLiterals(f, places, position, code, copy);
+      f.do(store16(out, distance));
+      f.set(out, add(out, 2));
+      writeLength(f, out, code);
+    },
+    last(f, places, copy) {
+      writeLiterals(f, places, places.to, null, copy);
+    },
+  });
+}
+
+/** Writes the token of a sequence and its literals, which end at `end`; `matchCode` is the match's length beyond the least, or null for no match. */
+function writeLiterals(
+  f: WasmFunction,
+  { out, literal }: MatchPlaces,
+  end: Local,
+  matchCode: Local | null,
+  copy: CopyCode,
+): void {
+  const count = f.local();
+  f.set(count, subtract(end, literal));
+  const high = shiftLeft(lesser(count, LONG), 4);
+  f.do(store8(out, matchCode === null ? high : or(high, lesser(matchCode, LONG))));
+  f.set(out, add(out, 1));
+  writeLength(f, out, count);
+  const stop = f.local();
+  f.set(stop, add(out, count));
+  copy.far(literal, out, stop);
+  f.set(out, stop);
+}
+
+/** Writes what a token has no room for, if anything. */
+function writeLength(f: WasmFunction, out: Local, length: Local): void {
+  f.if(atLeast(length, LONG), () => {
+    const rest = f.local();
+    f.set(rest, subtract(length, LONG));
+    f.block((written) => {
+      f.loop((again) => {
+        f.branchIf(written, below(rest, 255));
+        f.do(store8(out, 255));
+        f.set(out, add(out, 1));
+        f.set(rest, subtract(rest, 255));
+        f.branch(again);
+      });
+    });
+    f.do(store8(out, rest));
+    f.set(out, add(out, 1));
+  });
+}
+
+/**
+ * `decompressLz4(from, end, start, limit)` decompresses the block `[from, end)` to `[start, limit)`; returns the position after what it
+ * held, or a failure. Before anything is written or read its length is held against what is left on both sides. Most sequences are short and
+ * far from both ends: for them one comparison on either side does, and both copies are of constant length.
+ */
+export function lz4Decompressor(): WasmFunction {
+  const f = new WasmFunction("decompressLz4", 4);
+  const [at, end, start, limit] = f.parameters as [Local, Local, Local, Local];
+  const [out, token, literals, length] = [f.local(), f.local(), f.local(), f.local()];
+  const [distance, source, stop] = [f.local(), f.local(), f.local()];
+  const [shortEnd, shortLimit] = [f.local(), f.local()];
+  const copy = new CopyCode(f);
+
+  f.set(out, start);
+  f.set(shortEnd, subtract(end, SHORT_INPUT_BYTES));
+  f.set(shortLimit, subtract(limit, SHORT_OUTPUT_BYTES));
+  f.loop((next) => {
+    f.returnIf(atLeast(at, end), NO_LAST_LITERALS);
+    f.set(token, load8(at));
+    f.set(at, add(at, 1));
+    f.set(literals, shiftRight(token, 4));
+    f.set(length, and(token, LONG));
+    const isShort = and(
+      notEqual(literals, LONG),
+      and(atMost(at, shortEnd), atMost(out, shortLimit)),
+    );
+    f.if(
+      isShort,
+      () => {
+        f.do(storeVector(out, loadVector(at)));
+        f.set(at, add(at, literals));
+        f.set(out, add(out, literals));
+        f.set(distance, load16(at));
+        f.set(at, add(at, 2));
+        f.set(source, subtract(out, distance));
+        const isPlain = and(
+          notEqual(length, LONG),
+          and(atLeast(distance, 16), atLeast(source, start)),
+        );
+        f.if(isPlain, () => {
+          f.do(storeVector(out, loadVector(source)));
+          f.do(storeVector(out, loadVector(source, 16), 16));
+          f.set(out, add(out, add(length, MIN_MATCH)));
+          f.branch(next);
+        });
+      },
+      () => {
+        readLength(f, { at, end, length: literals });
+        f.returnIf(above(literals, subtract(end, at)), LITERALS_CUT_OFF);
+        f.returnIf(above(literals, subtract(limit, out)), LZ4_TOO_LONG);
+        f.set(stop, add(out, literals));
+        copy.far(at, out, stop);
+        f.set(at, add(at, literals));
+        f.set(out, stop);
+        f.returnIf(equal(at, end), out);
+        f.returnIf(below(subtract(end, at), 2), DISTANCE_CUT_OFF);
+        f.set(distance, load16(at));
+        f.set(at, add(at, 2));
+      },
+    );
+    readLength(f, { at, end, length });
+    f.set(length, add(length, MIN_MATCH));
+    f.returnIf(or(isZero(distance), above(distance, subtract(out, start))), MATCH_OUTSIDE);
+    f.returnIf(above(length, subtract(limit, out)), LZ4_TOO_LONG);
+    f.set(stop, add(out, length));
+    copy.match(out, distance, stop);
+    f.set(out, stop);
+    f.branch(next);
+  });
+  return f;
+}
+
+/** Adds the bytes that continue a length, if it has any. A block of 4 MiB cannot make it overflow. */
+function readLength(
+  f: WasmFunction,
+  { at, end, length }: { readonly at: Local; readonly end: Local; readonly length: Local },
+): void {
+  f.if(equal(length, LONG), () => {
+    const byte = f.local();
+    f.loop((again) => {
+      f.returnIf(atLeast(at, end), LENGTH_CUT_OFF);
+      f.set(byte, load8(at));
+      f.set(at, add(at, 1));
+      f.set(length, add(length, byte));
+      f.branchIf(again, equal(byte, 255));
+    });
+  });
+}
+
+function lesser(value: Local, bound: number) {
+  return select(value, bound, below(value, bound));
+}

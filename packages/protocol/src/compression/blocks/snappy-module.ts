@@ -1,0 +1,217 @@
+/** The blocks of snappy, assembled; `snappy-block.ts` is the same in JavaScript and describes the format. */
+import {
+  above,
+  add,
+  and,
+  atLeast,
+  below,
+  equal,
+  isZero,
+  type Local,
+  load8,
+  load16,
+  load32,
+  notEqual,
+  or,
+  shiftLeft,
+  shiftRight,
+  store8,
+  store16,
+  store32,
+  subtract,
+  WasmFunction,
+} from "../../wasm/assembler.ts";
+import { CopyCode } from "./copy-code.ts";
+import { compressor, type MatchPlaces } from "./match-code.ts";
+import {
+  COPY_CUT_OFF,
+  COPY_OUTSIDE,
+  LITERAL_CUT_OFF,
+  LITERAL_TOO_LONG,
+  TOO_SHORT,
+} from "./snappy-block.ts";
+
+/** Literals longer than this carry their length in further bytes. */
+const SHORT_LITERAL = 60;
+
+/** `compressSnappy(from, to, out, hashBits)`, see `compressor`. */
+export function snappyCompressor(): WasmFunction {
+  return compressor("compressSnappy", {
+    startMargin: 15,
+    endMargin: 0,
+    skipBits: 5,
+    begin: writeSize,
+    match(f, places, copy) {
+      const { literal, position } = places;
+      f.if(notEqual(literal, position), () => writeLiteral(f, places, position, copy));
+      writeCopies(f, places);
+    },
+    last(f, places, copy) {
+      const { literal, to } = places;
+      f.if(notEqual(literal, to), () => writeLiteral(f, places, to, copy));
+    },
+  });
+}
+
+/** The size of the content, a varint. */
+function writeSize(f: WasmFunction, { from, to, out }: MatchPlaces): void {
+  const rest = f.local();
+  f.set(rest, subtract(to, from));
+  f.block((written) => {
+    f.loop((again) => {
+      f.branchIf(written, below(rest, 128));
+      f.do(store8(out, or(rest, 128)));
+      f.set(out, add(out, 1));
+      f.set(rest, shiftRight(rest, 7));
+      f.branch(again);
+    });
+  });
+  f.do(store8(out, rest));
+  f.set(out, add(out, 1));
+}
+
+/** An element for the literals up to `end`. */
+function writeLiteral(
+  f: WasmFunction,
+  { out, literal }: MatchPlaces,
+  end: Local,
+  copy: CopyCode,
+): void {
+  const [last, stop] = [f.local(), f.local()];
+  f.set(last, subtract(subtract(end, literal), 1));
+  f.if(
+    below(last, SHORT_LITERAL),
+    () => {
+      f.do(store8(out, shiftLeft(last, 2)));
+      f.set(out, add(out, 1));
+    },
+    () => {
+      f.do(store16(out, last, 1));
+      f.if(
+        below(last, 256),
+        () => {
+          f.do(store8(out, SHORT_LITERAL << 2));
+          f.set(out, add(out, 2));
+        },
+        () => {
+          f.do(store8(out, (SHORT_LITERAL + 1) << 2));
+          f.set(out, add(out, 3));
+        },
+      );
+    },
+  );
+  f.set(stop, add(add(out, last), 1));
+  copy.far(literal, out, stop);
+  f.set(out, stop);
+}
+
+/** A copy element holds at most 64 bytes; the last one must not be shorter than four. */
+function writeCopies(f: WasmFunction, { out, position, end, distance }: MatchPlaces): void {
+  const left = f.local();
+  const writeFar = (length: Local | number) => {
+    const tag = add(shiftLeft(subtract(length, 1), 2), 2);
+    f.do(store32(out, or(tag, shiftLeft(distance, 8))));
+    f.set(out, add(out, 3));
+  };
+  f.set(left, subtract(end, position));
+  f.block((short) => {
+    f.loop((again) => {
+      f.branchIf(short, below(left, 68));
+      writeFar(64);
+      f.set(left, subtract(left, 64));
+      f.branch(again);
+    });
+  });
+  f.if(above(left, 64), () => {
+    writeFar(60);
+    f.set(left, subtract(left, 60));
+  });
+  f.if(
+    and(below(left, 12), below(distance, 2048)),
+    () => {
+      const tag = or(shiftLeft(subtract(left, 4), 2), shiftLeft(shiftRight(distance, 8), 5));
+      f.do(store8(out, or(tag, 1)));
+      f.do(store8(out, distance, 1));
+      f.set(out, add(out, 2));
+    },
+    () => writeFar(left),
+  );
+}
+
+/**
+ * `decompressSnappy(from, end, start, limit)` decompresses the elements `[from, end)` into exactly `[start, limit)`; returns `limit`, or a
+ * failure. Before anything is written or read its length is held against what is left on both sides.
+ */
+export function snappyDecompressor(): WasmFunction {
+  const f = new WasmFunction("decompressSnappy", 4);
+  const [at, end, start, limit] = f.parameters as [Local, Local, Local, Local];
+  const [out, tag, length, bytes] = [f.local(), f.local(), f.local(), f.local()];
+  const [distance, stop] = [f.local(), f.local()];
+  const copy = new CopyCode(f);
+
+  f.set(out, start);
+  f.block((finished) => {
+    f.loop((next) => {
+      f.branchIf(finished, atLeast(at, end));
+      f.set(tag, load8(at));
+      f.set(at, add(at, 1));
+      f.set(length, shiftRight(tag, 2));
+      f.if(isZero(and(tag, 3)), () => {
+        f.if(atLeast(length, SHORT_LITERAL), () => {
+          f.set(bytes, subtract(length, SHORT_LITERAL - 1));
+          f.returnIf(above(bytes, subtract(end, at)), LITERAL_CUT_OFF);
+          f.set(length, and(load32(at), shiftRight(-1, subtract(32, shiftLeft(bytes, 3)))));
+          f.set(at, add(at, bytes));
+        });
+        // The length is one less than the literal's, which could not hold one more than the largest integer.
+        const isTooLong = or(
+          atLeast(length, subtract(end, at)),
+          atLeast(length, subtract(limit, out)),
+        );
+        f.returnIf(isTooLong, LITERAL_TOO_LONG);
+        f.set(stop, add(add(out, length), 1));
+        copy.far(at, out, stop);
+        f.set(at, add(add(at, length), 1));
+        f.set(out, stop);
+        f.branch(next);
+      });
+      f.if(
+        equal(and(tag, 3), 1),
+        () => {
+          f.returnIf(atLeast(at, end), COPY_CUT_OFF);
+          f.set(distance, or(shiftLeft(shiftRight(tag, 5), 8), load8(at)));
+          f.set(length, add(and(length, 7), 4));
+          f.set(at, add(at, 1));
+        },
+        () => {
+          f.set(length, add(length, 1));
+          f.if(
+            equal(and(tag, 3), 2),
+            () => {
+              f.returnIf(below(subtract(end, at), 2), COPY_CUT_OFF);
+              f.set(distance, load16(at));
+              f.set(at, add(at, 2));
+            },
+            () => {
+              f.returnIf(below(subtract(end, at), 4), COPY_CUT_OFF);
+              f.set(distance, load32(at));
+              f.set(at, add(at, 4));
+            },
+          );
+        },
+      );
+      const isOutside = or(
+        or(isZero(distance), above(distance, subtract(out, start))),
+        above(length, subtract(limit, out)),
+      );
+      f.returnIf(isOutside, COPY_OUTSIDE);
+      f.set(stop, add(out, length));
+      copy.match(out, distance, stop);
+      f.set(out, stop);
+      f.branch(next);
+    });
+  });
+  f.returnIf(equal(out, limit), limit);
+  f.return(TOO_SHORT);
+  return f;
+}
