@@ -353,6 +353,7 @@ describe("the end of a transaction", () => {
     assert.equal((await harness.init()).error, "CONCURRENT_TRANSACTIONS");
     await harness.advance(1_000);
     assert.equal(harness.stateOf(), "PrepareCommit");
+    assert.equal(harness.warnings.length, 1, "the same is not told again and again");
     harness.partitions[1]!.isOffline = false;
     await harness.advance(100);
     assert.equal(harness.stateOf(), "CompleteCommit");

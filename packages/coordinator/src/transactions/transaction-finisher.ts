@@ -29,6 +29,9 @@ export interface TransactionFinisherOptions {
 /** Time between two attempts. */
 const RETRY_DELAY_MS = 100;
 
+/** Of failures in a row only the first is told, and then one in so many. */
+const FAILURES_PER_WARNING = 300;
+
 export class TransactionFinisher {
   readonly #clock: Clock;
   readonly #markers: TransactionMarkers;
@@ -70,10 +73,11 @@ export class TransactionFinisher {
     try {
       await this.#mark(transaction);
     } catch (cause) {
-      this.#probe?.warning(`transaction ${transactionalId} is not carried out yet`, cause);
+      this.#complain(transaction, `transaction ${transactionalId} is not carried out yet`, cause);
       this.#retryLater(transaction);
       return;
     }
+    transaction.failures = 0;
     transaction.unmarked = null;
     transaction.metadata = completed(metadata, this.#clock.now());
     transaction.isBusy = false;
@@ -102,10 +106,16 @@ export class TransactionFinisher {
     const { metadata: value, transactionalId, shard } = transaction;
     try {
       await shard.append([{ transactionalId, value }]);
+      transaction.failures = 0;
     } catch (cause) {
-      this.#probe?.warning(`the end of transaction ${transactionalId} is not stored yet`, cause);
+      const what = `the end of transaction ${transactionalId} is not stored yet`;
+      this.#complain(transaction, what, cause);
       this.#retryLater(transaction);
     }
+  }
+
+  #complain(transaction: Transaction, message: string, cause: unknown): void {
+    if (transaction.failures++ % FAILURES_PER_WARNING === 0) this.#probe?.warning(message, cause);
   }
 
   #retryLater(transaction: Transaction): void {

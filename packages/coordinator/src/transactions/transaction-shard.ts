@@ -29,6 +29,8 @@ export class Transaction {
   readonly additions: PendingAddition[] = [];
   /** Of a prepared transaction: the partitions that still lack its marker; null before the first attempt. */
   unmarked: PartitionsByTopic | null = null;
+  /** How often in a row carrying it out has failed. */
+  failures = 0;
 
   constructor(shard: TransactionShard, metadata: TransactionMetadata) {
     this.shard = shard;
