@@ -1,15 +1,7 @@
-import {
-  errorName,
-  fetch,
-  findCoordinator,
-  heartbeat,
-  joinGroup,
-  offsetCommit,
-  offsetFetch,
-  syncGroup,
-} from "@ottla/protocol";
+import { errorName, fetch, offsetCommit } from "@ottla/protocol";
 import { readBatches } from "../wire/batch.ts";
 import { ConnectionClosed, type WireConnection } from "../wire/connection.ts";
+import { Membership } from "./membership.ts";
 import { FaultProcess, type Surroundings } from "./process.ts";
 
 /** Reads from where it is and remembers its place itself. */
@@ -73,17 +65,20 @@ export class FaultReader extends Reader {
   }
 }
 
-const NOBODY = "";
-
 /** A member of a group: joins, reads what it is assigned, commits now and then, and rejoins when it must. */
 export class FaultConsumer extends Reader {
   readonly group: string;
-  #memberId = NOBODY;
-  #generation = -1;
+  readonly #membership: Membership;
 
   constructor(name: string, group: string, surroundings: Surroundings) {
     super(name, surroundings);
     this.group = group;
+    this.#membership = new Membership({
+      ...surroundings,
+      group,
+      sessionTimeoutMs: 6_000,
+      unexpected: (what) => this.unexpected(what),
+    });
   }
 
   async run(): Promise<void> {
@@ -108,55 +103,19 @@ export class FaultConsumer extends Reader {
     if (this.positions.size > 0) await this.poll(connection);
     if (this.surroundings.random.integer(3) === 0 && !(await this.#commit(connection)))
       return false;
-    const { errorCode } = await connection.request(heartbeat, 3, this.#identity());
     await this.breathe(10);
-    return this.#isStillMember(errorCode);
+    return await this.#membership.heartbeat(connection);
   }
 
   /** Becomes a member and takes up its partitions where the group had come to; false when it has to be tried again. */
   async #join(connection: WireConnection): Promise<boolean> {
     this.positions.clear();
-    const found = await connection.request(findCoordinator, 3, { key: this.group, keyType: 0 });
-    if (found.errorCode !== 0) return false;
-    const joined = await connection.request(joinGroup, 5, {
-      groupId: this.group,
-      sessionTimeoutMs: 6_000,
-      rebalanceTimeoutMs: 6_000,
-      memberId: this.#memberId,
-      protocolType: "fault-test",
-      protocols: [{ name: "by-turns", metadata: Buffer.alloc(0) }],
-    });
-    if (errorName(joined.errorCode) === "MEMBER_ID_REQUIRED") this.#memberId = joined.memberId;
-    if (!this.#isStillMember(joined.errorCode)) return false;
-    this.#memberId = joined.memberId;
-    this.#generation = joined.generationId;
-    const members = joined.members.map(({ memberId }) => memberId).sort();
-    const assignments = members.map((memberId, turn) => ({
-      memberId,
-      assignment: this.#turns(turn, members.length),
-    }));
-    const synced = await connection.request(syncGroup, 3, { ...this.#identity(), assignments });
-    if (!this.#isStillMember(synced.errorCode)) return false;
-    return await this.#takeUp(connection, Array.from(synced.assignment));
-  }
-
-  #turns(turn: number, count: number): Buffer {
-    const all = Array.from({ length: this.surroundings.partitionCount }, (_, index) => index);
-    return Buffer.from(all.filter((partition) => partition % count === turn));
-  }
-
-  async #takeUp(connection: WireConnection, partitionIndexes: readonly number[]): Promise<boolean> {
-    const { topic, recorder } = this.surroundings;
-    if (partitionIndexes.length === 0) return true;
-    const fetched = await connection.request(offsetFetch, 7, {
-      groupId: this.group,
-      topics: [{ name: topic, partitionIndexes }],
-      requireStable: true,
-    });
-    if (fetched.errorCode !== 0) return false;
-    for (const { partitionIndex: partition, committedOffset } of fetched.topics[0]?.partitions ??
-      []) {
-      const offset = committedOffset < 0 ? null : committedOffset;
+    const assigned = await this.#membership.join(connection);
+    if (assigned === null) return false;
+    const committed = await this.#membership.committed(connection, assigned);
+    if (committed === null) return false;
+    for (const [partition, offset] of committed) {
+      const { recorder } = this.surroundings;
       recorder.note({ kind: "committed", group: this.group, partition, offset });
       this.positions.set(partition, offset ?? 0);
     }
@@ -172,11 +131,11 @@ export class FaultConsumer extends Reader {
       offset: number,
       outcome: "acknowledged" | "refused" | "unknown",
     ) => recorder.note({ kind: "commit", group: this.group, partition, offset, outcome });
+    const { generationId, ...identity } = this.#membership.identity;
     try {
       const answer = await connection.request(offsetCommit, 7, {
-        groupId: this.group,
-        memberId: this.#memberId,
-        generationIdOrMemberEpoch: this.#generation,
+        ...identity,
+        generationIdOrMemberEpoch: generationId,
         topics: [
           {
             name: topic,
@@ -192,7 +151,7 @@ export class FaultConsumer extends Reader {
       for (const { partitionIndex, errorCode } of answer.topics[0]?.partitions ?? []) {
         const outcome = errorCode === 0 ? "acknowledged" : "refused";
         note(partitionIndex, this.positions.get(partitionIndex)!, outcome);
-        isMember &&= this.#isStillMember(errorCode);
+        isMember &&= this.#membership.isStillMember(errorCode);
       }
       return isMember;
     } catch (error) {
@@ -200,26 +159,4 @@ export class FaultConsumer extends Reader {
       throw error;
     }
   }
-
-  #identity() {
-    return { groupId: this.group, generationId: this.#generation, memberId: this.#memberId };
-  }
-
-  #isStillMember(errorCode: number): boolean {
-    const error = errorName(errorCode);
-    if (error === "UNKNOWN_MEMBER_ID") this.#memberId = NOBODY;
-    if (error !== "NONE" && !KNOWN_ERRORS.has(error)) this.unexpected(`${error} in the group`);
-    return error === "NONE";
-  }
 }
-
-const KNOWN_ERRORS = new Set([
-  "MEMBER_ID_REQUIRED",
-  "UNKNOWN_MEMBER_ID",
-  "ILLEGAL_GENERATION",
-  "REBALANCE_IN_PROGRESS",
-  "COORDINATOR_LOAD_IN_PROGRESS",
-  "COORDINATOR_NOT_AVAILABLE",
-  "NOT_COORDINATOR",
-  "UNKNOWN_TOPIC_OR_PARTITION",
-]);

@@ -1,6 +1,7 @@
 /**
- * Kills a broker again and again under load and asks the checker what it did to the data: producers of every kind, two groups and a
- * plain reader go on through every crash; the broker comes back on the same files and the same port each time.
+ * Kills a broker again and again under load and asks the checkers what it did to the data: producers of every kind, two groups and a
+ * plain reader go on through every crash, and beside them the transactional applications; the broker comes back on the same files and the
+ * same port each time.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +20,9 @@ import type { FinalLog, History } from "./history.ts";
 import type { FaultProcess, Surroundings } from "./process.ts";
 import { FaultProducer } from "./producer.ts";
 import { Recorder } from "./recorder.ts";
+import { TransactionalCast } from "./transactions/cast.ts";
+import { checkTransactions, type TransactionViolation } from "./transactions/checker.ts";
+import type { TransactionalHistory } from "./transactions/history.ts";
 
 export interface FaultRunOptions {
   readonly start: StartBroker;
@@ -32,11 +36,16 @@ export interface FaultRunOptions {
 
 export interface FaultRunResult {
   readonly history: History;
-  readonly violations: readonly Violation[];
+  readonly transactional: TransactionalHistory;
+  readonly violations: readonly (Violation | TransactionViolation)[];
   readonly acknowledged: number;
   readonly unknown: number;
   readonly polled: number;
   readonly commits: number;
+  /** Transactions that their producers know to be committed. */
+  readonly transactions: number;
+  /** Values that are committed at the end of the chain of topics. */
+  readonly copied: number;
 }
 
 const TOPIC = "faults";
@@ -48,6 +57,8 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunResul
   const [port] = await freePorts(1);
   const properties = {
     "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "500",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
     "log.segment.bytes": "1048576",
     // Apache Kafka takes itself for alive this long after it was killed, and will not start meanwhile.
     "broker.session.timeout.ms": "4000",
@@ -66,7 +77,10 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunResul
       partitionCount: PARTITIONS,
       recorder,
     });
-    const running = Promise.all(processes.map((each) => each.run()));
+    const transactional = new TransactionalCast(port!, random);
+    await transactional.createTopics();
+    const everybody = [...processes, ...transactional.processes];
+    const running = Promise.all(everybody.map((each) => each.run()));
     const crashed = running.then(() => null);
     for (let kill = 1; kill <= options.kills; kill++) {
       await Promise.race([pause(random.integer(options.lifeMs)), crashed]);
@@ -75,12 +89,15 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunResul
       options.onKill?.(kill, recorder.operations.length);
       broker = await start();
     }
-    await finish(processes, running, recorder, port!);
+    transactional.stopProducers();
+    await finish(processes, transactional, recorder, port!);
+    for (const each of everybody) each.stop();
+    await running;
     await broker.kill();
     broker = await start();
     await noteCommitted(processes, recorder, port!);
     const history = { operations: recorder.operations, logs: await readLogs(port!) };
-    return summarize(history);
+    return summarize(history, await transactional.history());
   } finally {
     await broker.kill();
     await rm(dataDirectory, { recursive: true, force: true });
@@ -120,10 +137,10 @@ async function createTopic(port: number): Promise<void> {
   if (answer.topics[0]?.errorCode !== 0) throw new Error(JSON.stringify(answer));
 }
 
-/** Lets producers settle what is in flight, then readers catch up with the end, then ends them. */
+/** Lets producers settle what is in flight, then readers and copiers catch up with the end. */
 async function finish(
   processes: readonly FaultProcess[],
-  running: Promise<unknown>,
+  transactional: TransactionalCast,
   recorder: Recorder,
   port: number,
 ): Promise<void> {
@@ -152,8 +169,13 @@ async function finish(
   ).catch((error: unknown) => {
     recorder.note({ kind: "unexpected", process: "readers", what: String(error) });
   });
-  for (const each of processes) each.stop();
-  await running;
+  await waitFor(() => transactional.isSettled(connection), {
+    what: "end of every copy",
+    timeoutMs: 60_000,
+    everyMs: 50,
+  }).catch((error: unknown) => {
+    recorder.note({ kind: "unexpected", process: "copiers", what: String(error) });
+  });
 }
 
 async function endOffsets(connection: WireConnection, timestamp = -1): Promise<number[]> {
@@ -237,17 +259,24 @@ async function readLogs(port: number): Promise<FinalLog[]> {
   return logs;
 }
 
-function summarize(history: History): FaultRunResult {
+function summarize(history: History, transactional: TransactionalHistory): FaultRunResult {
   const sends = history.operations.filter((each) => each.kind === "send");
   const polls = history.operations.filter((each) => each.kind === "poll");
   return {
     history,
-    violations: checkHistory(history),
+    transactional,
+    violations: [...checkHistory(history), ...checkTransactions(transactional)],
     acknowledged: sends.filter(({ outcome }) => outcome === "acknowledged").length,
     unknown: sends.filter(({ outcome }) => outcome === "unknown").length,
     polled: polls.reduce((sum, { records }) => sum + records.length, 0),
     commits: history.operations.filter(
       (each) => each.kind === "commit" && each.outcome === "acknowledged",
     ).length,
+    transactions: transactional.operations.filter(
+      (each) => each.kind === "ended" && each.outcome === "committed",
+    ).length,
+    copied: transactional.partitions
+      .filter(({ topic }) => topic === transactional.chain.at(-1))
+      .reduce((sum, { committed }) => sum + committed.length, 0),
   };
 }
