@@ -11,14 +11,13 @@
  * same turn of the event loop. From the turn that queues the decision on, both refuse: so all of the producer's data is queued before the
  * decision, and the markers behind it.
  */
-import type { Cancel, Clock } from "@ottla/platform";
+import type { Clock } from "@ottla/platform";
 import type { CoordinatorLog, ProducerIdentity } from "../coordinator-log.ts";
-import { type AppendRejection, rejectionOf } from "../errors.ts";
 import { shardOf } from "../shard.ts";
 import type { TransactionCoordinatorConfig } from "./config.ts";
 import { decideEnd } from "./end-decision.ts";
-import { decideInit, type InitDecision } from "./init-decision.ts";
-import { TransactionFinisher } from "./transaction-finisher.ts";
+import { containsAll, missingFrom, producerFault } from "./transaction-admission.ts";
+import { initError, TransactionChanges } from "./transaction-changes.ts";
 import {
   describe,
   describeError,
@@ -29,20 +28,16 @@ import {
 import type { ProducerIdAllocator, TransactionMarkers } from "./transaction-markers.ts";
 import {
   completed,
-  isEpochExhausted,
   isPrepared,
-  mayExpire,
   NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,
-  type PartitionsByTopic,
-  prepared,
-  type TransactionMetadata,
   withPartitions,
 } from "./transaction-metadata.ts";
 import type {
   TransactionCoordinatorGauges,
   TransactionCoordinatorProbe,
 } from "./transaction-probe.ts";
+import { TransactionScans } from "./transaction-scans.ts";
 import { type Transaction, TransactionShard } from "./transaction-shard.ts";
 import type {
   AddPartitionsRequest,
@@ -57,7 +52,6 @@ import type {
   TopicPartitions,
   TransactionErrorName,
   TransactionPartitionsRequest,
-  TransactionVersion,
   VerifyPartitionsResult,
 } from "./transaction-types.ts";
 
@@ -71,17 +65,8 @@ export interface TransactionCoordinatorOptions {
   readonly probe?: TransactionCoordinatorProbe;
 }
 
-/** The rules by which the coordinator itself aborts: those of the newest clients. */
-const SERVER_VERSION: TransactionVersion = 2;
-
-/** A timeout of this many ms is none: two-phase commits that somebody else ends. */
-const NO_TIMEOUT_MS = 0x7fff_ffff;
-
 /** How many shards are read at a time. */
 const LOADING_AT_ONCE = 8;
-
-/** Tombstones of a scan are appended in batches of this many records. */
-const TOMBSTONES_PER_BATCH = 1_000;
 
 const NOTHING_MISSING: readonly TopicPartitions[] = [];
 
@@ -92,26 +77,26 @@ const NOTHING_MISSING: readonly TopicPartitions[] = [];
 export class TransactionCoordinator {
   readonly #clock: Clock;
   readonly #config: TransactionCoordinatorConfig;
-  readonly #producerIds: ProducerIdAllocator;
   readonly #probe: TransactionCoordinatorProbe | null;
   readonly #shards: readonly TransactionShard[];
-  readonly #finisher: TransactionFinisher;
-  #cancelTimeoutScan: Cancel | null = null;
-  #cancelExpiryScan: Cancel | null = null;
+  readonly #changes: TransactionChanges;
+  readonly #scans: TransactionScans;
   #isClosed = false;
 
   constructor(options: TransactionCoordinatorOptions) {
-    const { clock, log, config, markers } = options;
+    const { clock, log, config, producerIds, markers } = options;
     this.#clock = clock;
     this.#config = config;
-    this.#producerIds = options.producerIds;
-    this.#probe = options.probe ?? null;
+    const probe = options.probe ?? null;
+    this.#probe = probe;
     const shards: TransactionShard[] = [];
     for (let index = 0; index < log.shards; index++) {
       shards.push(new TransactionShard(index, log));
     }
     this.#shards = shards;
-    this.#finisher = new TransactionFinisher({ clock, markers, probe: this.#probe });
+    const changes = new TransactionChanges({ clock, producerIds, markers, probe });
+    this.#changes = changes;
+    this.#scans = new TransactionScans({ clock, config, shards, changes, probe });
   }
 
   /**
@@ -120,8 +105,7 @@ export class TransactionCoordinator {
    * @throws AggregateError when shards cannot be read; they answer COORDINATOR_NOT_AVAILABLE, the others work.
    */
   async load(): Promise<void> {
-    this.#scanTimeoutsLater();
-    this.#scanExpiryLater();
+    this.#scans.start();
     const waiting = this.#shards.values();
     const errors: unknown[] = [];
     const loadNext = async () => {
@@ -152,14 +136,14 @@ export class TransactionCoordinator {
     if (refusal !== "NONE") return initError(refusal);
     let transaction = shard.transactions.get(transactionalId);
     if (transaction === undefined) {
-      const producerId = await this.#newProducerId();
+      const producerId = await this.#changes.newProducerId();
       if (producerId === null) return initError("COORDINATOR_NOT_AVAILABLE");
       // Somebody else may have been faster.
       transaction =
         shard.transactions.get(transactionalId) ?? shard.create(transactionalId, producerId);
     }
     if (transaction.isChanging) return initError("CONCURRENT_TRANSACTIONS");
-    return this.#init(transaction, request);
+    return this.#changes.initialise(transaction, request);
   }
 
   /**
@@ -185,7 +169,7 @@ export class TransactionCoordinator {
       request.transactionVersion,
       this.#clock.now(),
     );
-    const stored = this.#store(transaction, next).then((error) => {
+    const stored = this.#changes.store(transaction, next).then((error) => {
       additions.splice(additions.indexOf(addition), 1);
       return error;
     });
@@ -219,7 +203,7 @@ export class TransactionCoordinator {
     const tellsIdentity = request.transactionVersion >= 2;
     if (outcome === "NONE") return ended(transaction.metadata, tellsIdentity);
     if (outcome !== "end") return endError(outcome);
-    const decided = await this.#end(transaction, request);
+    const decided = await this.#changes.end(transaction, request);
     if (typeof decided === "string") return endError(decided);
     return ended(completed(decided, 0), tellsIdentity);
   }
@@ -271,16 +255,15 @@ export class TransactionCoordinator {
         else if (isPrepared(metadata)) transactionsPrepared++;
       }
     }
-    const transactionsRetrying = this.#finisher.retrying;
+    const transactionsRetrying = this.#changes.finisher.retrying;
     return { transactionalIds, transactionsOngoing, transactionsPrepared, transactionsRetrying };
   }
 
   /** Answers what comes after with COORDINATOR_NOT_AVAILABLE, and waits for what is on its way to the log. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelTimeoutScan?.();
-    this.#cancelExpiryScan?.();
-    await this.#finisher.close();
+    this.#scans.close();
+    await this.#changes.finisher.close();
     for (const shard of this.#shards) await shard.settled();
   }
 
@@ -292,7 +275,7 @@ export class TransactionCoordinator {
       const durationMs = this.#clock.monotonic() - startMs;
       for (const transaction of shard.prepared()) {
         transaction.isBusy = true;
-        void this.#finisher.finish(transaction);
+        void this.#changes.finisher.finish(transaction);
       }
       shard.status = "NONE";
       this.#probe?.shardLoaded({ shard: shard.index, records, durationMs });
@@ -300,144 +283,6 @@ export class TransactionCoordinator {
       shard.status = "COORDINATOR_NOT_AVAILABLE";
       this.#probe?.warning(`transaction shard ${shard.index} cannot be read`, error);
       throw error;
-    }
-  }
-
-  async #init(
-    transaction: Transaction,
-    request: InitTransactionalProducerRequest,
-  ): Promise<InitTransactionalProducerResult> {
-    const { metadata } = transaction;
-    let decision = decideInit(metadata, request, null, this.#clock.now());
-    if (decision.outcome === "abort") {
-      const how = { commit: false, transactionVersion: SERVER_VERSION };
-      const decided = await this.#end(transaction, how);
-      if (typeof decided === "string") return initError(decided);
-      this.#probe?.transactionFenced();
-      return initError("CONCURRENT_TRANSACTIONS");
-    }
-    transaction.isBusy = true;
-    if (decision.outcome === "needsProducerId") {
-      const producerId = await this.#newProducerId();
-      if (producerId !== null) {
-        decision = decideInit(metadata, request, producerId, this.#clock.now());
-      }
-    }
-    const result = await this.#initialise(transaction, decision);
-    transaction.isBusy = false;
-    return result;
-  }
-
-  async #initialise(
-    transaction: Transaction,
-    decision: InitDecision,
-  ): Promise<InitTransactionalProducerResult> {
-    if (decision.outcome !== "initialise") return initError(refusalOf(decision.outcome));
-    const { transactionalId, shard, metadata } = transaction;
-    const error = await this.#store(transaction, decision.next);
-    if (error === "NONE") return initialisedAs(decision.next);
-    // Of an id that has never been stored nothing is kept.
-    if (metadata.producerEpoch === NO_PRODUCER_EPOCH) shard.transactions.delete(transactionalId);
-    return initError(error);
-  }
-
-  /** Decides, and carries the decision out. The id is the caller's alone until the finisher gives it back, or right away if nothing was decided. */
-  async #end(
-    transaction: Transaction,
-    how: { readonly commit: boolean; readonly transactionVersion: TransactionVersion },
-  ): Promise<TransactionMetadata | TransactionErrorName> {
-    transaction.isBusy = true;
-    const decided = await this.#decide(transaction, how.commit, how.transactionVersion);
-    if (typeof decided === "string") transaction.isBusy = false;
-    else await this.#finisher.finish(transaction);
-    return decided;
-  }
-
-  async #decide(
-    transaction: Transaction,
-    commit: boolean,
-    transactionVersion: TransactionVersion,
-  ): Promise<TransactionMetadata | TransactionErrorName> {
-    const { metadata } = transaction;
-    let nextProducerId = NO_PRODUCER_ID;
-    if (transactionVersion >= 2 && isEpochExhausted(metadata.producerEpoch)) {
-      const allocated = await this.#newProducerId();
-      if (allocated === null) return "COORDINATOR_NOT_AVAILABLE";
-      nextProducerId = allocated;
-    }
-    const how = { commit, transactionVersion, nextProducerId };
-    const decided = prepared(metadata, how, this.#clock.now());
-    const error = await this.#store(transaction, decided);
-    return error === "NONE" ? decided : error;
-  }
-
-  async #store(transaction: Transaction, next: TransactionMetadata): Promise<TransactionErrorName> {
-    const { transactionalId } = next;
-    try {
-      await transaction.shard.append([{ transactionalId, value: next }]);
-      return "NONE";
-    } catch (cause) {
-      this.#probe?.warning(`${next.state} of transaction ${transactionalId} was not stored`, cause);
-      return errorOf(rejectionOf(cause));
-    }
-  }
-
-  #scanTimeoutsLater(): void {
-    const { transactionAbortTimedOutTransactionCleanupIntervalMs: interval } = this.#config;
-    this.#cancelTimeoutScan = this.#clock.schedule(interval, () => {
-      this.#scanTimeoutsLater();
-      this.#abortTimedOut();
-    });
-  }
-
-  #abortTimedOut(): void {
-    const now = this.#clock.now();
-    for (const shard of this.#shards) {
-      if (this.#refusal(shard) !== "NONE") continue;
-      for (const transaction of shard.transactions.values()) {
-        const { state, startMs, timeoutMs } = transaction.metadata;
-        if (state !== "Ongoing" || transaction.isChanging) continue;
-        if (timeoutMs === NO_TIMEOUT_MS || startMs + timeoutMs >= now) continue;
-        void this.#timeOut(transaction);
-      }
-    }
-  }
-
-  async #timeOut(transaction: Transaction): Promise<void> {
-    const how = { commit: false, transactionVersion: SERVER_VERSION };
-    const decided = await this.#end(transaction, how);
-    if (typeof decided !== "string") this.#probe?.transactionTimedOut();
-  }
-
-  #scanExpiryLater(): void {
-    const { transactionRemoveExpiredTransactionCleanupIntervalMs: interval } = this.#config;
-    this.#cancelExpiryScan = this.#clock.schedule(interval, () => {
-      this.#scanExpiryLater();
-      for (const shard of this.#shards) {
-        if (this.#refusal(shard) === "NONE") void this.#expire(shard);
-      }
-    });
-  }
-
-  /** Forgets ids that nobody has used for long (TX15). A failure is tried again by the next scan. */
-  async #expire(shard: TransactionShard): Promise<void> {
-    const deadline = this.#clock.now() - this.#config.transactionalIdExpirationMs;
-    const expired: Transaction[] = [];
-    for (const transaction of shard.transactions.values()) {
-      const { metadata, isChanging } = transaction;
-      if (isChanging || !mayExpire(metadata) || metadata.lastUpdateMs > deadline) continue;
-      transaction.isBusy = true;
-      expired.push(transaction);
-    }
-    for (let from = 0; from < expired.length; from += TOMBSTONES_PER_BATCH) {
-      const batch = expired.slice(from, from + TOMBSTONES_PER_BATCH);
-      try {
-        await shard.append(batch.map(({ transactionalId }) => ({ transactionalId, value: null })));
-        this.#probe?.transactionalIdsExpired(batch.length);
-      } catch (cause) {
-        this.#probe?.warning(`${batch.length} expired transactional ids were kept`, cause);
-      }
-      for (const transaction of batch) transaction.isBusy = false;
     }
   }
 
@@ -456,72 +301,10 @@ export class TransactionCoordinator {
   #refusal(shard: TransactionShard): TransactionErrorName {
     return this.#isClosed ? "COORDINATOR_NOT_AVAILABLE" : shard.status;
   }
-
-  async #newProducerId(): Promise<number | null> {
-    try {
-      return await this.#producerIds.next();
-    } catch (cause) {
-      this.#probe?.warning("no producer id is to be had", cause);
-      return null;
-    }
-  }
-}
-
-/** What is wrong with a producer that wants to add to its transaction or to write in it (TX4). */
-function producerFault(
-  metadata: TransactionMetadata,
-  { producerId, producerEpoch }: ProducerIdentity,
-): TransactionErrorName {
-  if (metadata.producerId !== producerId) return "INVALID_PRODUCER_ID_MAPPING";
-  if (metadata.producerEpoch !== producerEpoch) return "PRODUCER_FENCED";
-  return isPrepared(metadata) ? "CONCURRENT_TRANSACTIONS" : "NONE";
-}
-
-function containsAll(metadata: TransactionMetadata, topics: readonly TopicPartitions[]): boolean {
-  if (metadata.state !== "Ongoing") return false;
-  for (const { topic, partitions } of topics) {
-    const known = metadata.partitions.get(topic);
-    for (const partition of partitions) if (known?.has(partition) !== true) return false;
-  }
-  return true;
-}
-
-function missingFrom(
-  metadata: TransactionMetadata,
-  topics: readonly TopicPartitions[],
-): readonly TopicPartitions[] {
-  if (containsAll(metadata, topics)) return NOTHING_MISSING;
-  const known: PartitionsByTopic = metadata.partitions;
-  return topics
-    .map(({ topic, partitions }) => ({
-      topic,
-      partitions: partitions.filter((partition) => known.get(topic)?.has(partition) !== true),
-    }))
-    .filter(({ partitions }) => partitions.length > 0);
 }
 
 function verifyError(error: TransactionErrorName): VerifyPartitionsResult {
   return { error, missing: NOTHING_MISSING };
-}
-
-function refusalOf(outcome: Exclude<InitDecision["outcome"], "initialise">): TransactionErrorName {
-  switch (outcome) {
-    case "needsProducerId":
-      return "COORDINATOR_NOT_AVAILABLE";
-    case "abort":
-      return "CONCURRENT_TRANSACTIONS";
-    default:
-      return outcome;
-  }
-}
-
-function initError(error: TransactionErrorName): InitTransactionalProducerResult {
-  return { error, producerId: NO_PRODUCER_ID, producerEpoch: NO_PRODUCER_EPOCH };
-}
-
-function initialisedAs(metadata: TransactionMetadata): InitTransactionalProducerResult {
-  const { producerId, producerEpoch } = metadata;
-  return { error: "NONE", producerId, producerEpoch };
 }
 
 function endError(error: TransactionErrorName): EndTransactionResult {
@@ -535,16 +318,4 @@ function ended(identity: ProducerIdentity, isTold: boolean): EndTransactionResul
     producerId: identity.producerId,
     producerEpoch: identity.producerEpoch,
   };
-}
-
-function errorOf(rejection: AppendRejection): TransactionErrorName {
-  switch (rejection) {
-    case "tooLarge":
-    case "fenced":
-      return "UNKNOWN_SERVER_ERROR";
-    case "notOwner":
-      return "NOT_COORDINATOR";
-    case "unavailable":
-      return "COORDINATOR_NOT_AVAILABLE";
-  }
 }
