@@ -33,6 +33,8 @@ const RATES: FaultRates = {
 forEachBroker((target) => {
   let broker: Broker;
   let steady: Client;
+  /** Killed members, which still find out that nobody hears them. */
+  const remains: Promise<void>[] = [];
 
   before(async () => {
     broker = await target.start();
@@ -40,6 +42,7 @@ forEachBroker((target) => {
   });
 
   after(async () => {
+    await Promise.all(remains);
     await steady.close();
     await broker[Symbol.asyncDispose]();
   });
@@ -77,12 +80,18 @@ forEachBroker((target) => {
       feeding.abort();
       const perKey = await fed;
       crew.calm();
-      await eventually(async () => {
-        crew.throwIfFailed();
-        return (await committed(c, PARTITIONS.c)).length >= perKey * KEYS;
-      }, 60_000).catch(async (cause: unknown) => {
-        throw new Error(`${crew.summary()}, ${broken}; ${await diagnose(jobs)}`, { cause });
+      await eventually(
+        async () => crew.hasFailed || (await committed(c, PARTITIONS.c)).length >= perKey * KEYS,
+        60_000,
+      ).catch(async (cause: unknown) => {
+        throw new Error(
+          `${crew.summary()}, ${broken}; ${await diagnose(jobs)}; ${crew.describe()}`,
+          {
+            cause,
+          },
+        );
       });
+      crew.throwIfFailed();
       await crew.stop();
       for (const [topic, partitions] of [
         [b, PARTITIONS.b],
@@ -105,9 +114,8 @@ forEachBroker((target) => {
     readonly #seed: number;
     /** What happens to whom: every member's connections have numbers of their own. */
     readonly #random: Random;
-    readonly #workers: (CopyWorker | null)[] = [];
+    readonly #workers: CopyWorker[] = [];
     readonly #all: CopyWorker[] = [];
-    readonly #dying: Promise<void>[] = [];
 
     constructor(jobs: readonly CopyJob[], seed: number) {
       this.#jobs = jobs;
@@ -137,7 +145,7 @@ forEachBroker((target) => {
         const harm = this.#random();
         if (harm < 0.35) {
           done.push("kill");
-          this.#dying.push(worker.kill());
+          remains.push(worker.kill());
           await this.#replace(index);
         } else if (harm < 0.6) {
           done.push("pause");
@@ -154,16 +162,24 @@ forEachBroker((target) => {
 
     /** No more faults. */
     calm(): void {
-      for (const worker of this.#workers) if (worker !== null) worker.proxy.rates = null;
+      for (const worker of this.#workers) worker.proxy.rates = null;
     }
 
     async stop(): Promise<void> {
       const workers = this.#workers.splice(0);
-      await Promise.all([...workers.map((worker) => worker?.stop()), ...this.#dying]);
+      await Promise.all(workers.map((worker) => worker.stop()));
+    }
+
+    get hasFailed(): boolean {
+      return this.#all.some(({ failure }) => failure !== null);
     }
 
     throwIfFailed(): void {
       for (const { failure } of this.#all) if (failure !== null) throw failure;
+    }
+
+    describe(): string {
+      return this.#workers.map((worker) => worker.describe()).join();
     }
 
     summary(): string {

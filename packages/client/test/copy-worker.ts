@@ -57,6 +57,9 @@ export class CopyWorker {
   /** What it did meet, by name. */
   readonly met = new Map<string, number>();
 
+  /** Where it stands. */
+  describe: () => string = () => "not begun";
+
   private constructor(proxy: FaultProxy, options: CopyWorkerOptions) {
     this.proxy = proxy;
     this.#options = options;
@@ -118,8 +121,15 @@ export class CopyWorker {
         ? { heartbeatIntervalMs: 100, sessionTimeoutMs: 1_000 }
         : {}),
     });
-    const producer = client.transactionalProducer({ transactionalId, transactionTimeoutMs: 4_000 });
+    const producer = client.transactionalProducer({ transactionalId, transactionTimeoutMs: 2_500 });
     consumer.subscribe([job.from]);
+    this.describe = () => {
+      const positions = consumer.assignment.map((each) => [
+        each.partition,
+        consumer.position(each),
+      ]);
+      return JSON.stringify([transactionalId, positions, consumer.groupMetadata, producer.state]);
+    };
     while (!signal.aborted) {
       const polled = await consumer.poll({ timeoutMs: 500, maxBytes: 1, signal });
       if (polled.length === 0) continue;
@@ -127,7 +137,8 @@ export class CopyWorker {
         await this.#transact(consumer, producer, polled, random() < ABORTS);
       } catch (error) {
         this.#note(error);
-        if (producer.state === "failed" || signal.aborted) return;
+        // An abort that failed leaves the transaction open: the next incarnation ends it.
+        if (producer.state !== "ready" || signal.aborted) return;
         this.#rewind(consumer);
       }
     }
@@ -155,7 +166,7 @@ export class CopyWorker {
       this.#rewind(consumer);
       this.aborts++;
     } else {
-      await transaction.commit();
+      await transaction.commit({ signal: this.#abort.signal });
       this.commits++;
     }
   }

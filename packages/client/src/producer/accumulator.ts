@@ -21,6 +21,8 @@ import type { Ticket } from "./ticket.ts";
 /** Bytes a record may take beyond its key, value and headers. */
 const RECORD_OVERHEAD_BYTES = 32;
 const INITIAL_BATCH_BYTES = 1024;
+/** Records that share one look at the clock, at most. */
+const RECORDS_PER_CLOCK = 64;
 
 interface Waiting {
   readonly record: ProducerRecord;
@@ -64,6 +66,11 @@ export class Accumulator {
   #blockedHead = 0;
   #cancelTimer: Cancel | null = null;
   #usedBytes = 0;
+  #clockMs = 0;
+  #clockUses = 0;
+  readonly #forgetClock = () => {
+    this.#clockUses = 0;
+  };
   /** Keeps the process alive while something is undelivered: a linger timer alone would not. */
   #releaseHold: (() => void) | null = null;
   /** Records that wait for their topic or for room. */
@@ -225,12 +232,23 @@ export class Accumulator {
       batch = this.#openBatch(queue);
       taken = batch.sizeBytes;
     }
-    const timestampMs = record.timestampMs ?? this.#cluster.options.clock.now();
+    const timestampMs = record.timestampMs ?? this.#timestamp();
     taken += batch.append(record, key, timestampMs, ticket, index);
     queue.waitingBytes += taken;
     this.#usedBytes += taken;
     if (isSticky) topic.sticky.add(taken);
     if (batch.sizeBytes >= this.#options.batchBytes) this.#seal(batch);
+  }
+
+  /** The time, looked at once for some records of one turn. */
+  #timestamp(): number {
+    if (this.#clockUses === 0) {
+      this.#clockMs = this.#cluster.options.clock.now();
+      queueMicrotask(this.#forgetClock);
+    }
+    const timestampMs = this.#clockMs;
+    this.#clockUses = this.#clockUses === RECORDS_PER_CLOCK ? 0 : this.#clockUses + 1;
+    return timestampMs;
   }
 
   /** Fails a record that never took room. */
@@ -251,7 +269,8 @@ export class Accumulator {
       this.#cluster.now(),
       this.#options,
       this.#isTransactional,
-      INITIAL_BATCH_BYTES,
+      // Growing is copying: a partition that fills its batches gets them at once in full.
+      Math.max(INITIAL_BATCH_BYTES, Math.min(queue.lastBatchBytes, this.#options.batchBytes)),
     );
     this.#outstanding.add(batch);
     batch.onDone.push(() => this.#outstanding.delete(batch));

@@ -20,6 +20,8 @@ export class PartitionQueue {
   readonly inFlight: ProducerBatch[] = [];
   /** Bytes in `waiting`. */
   waitingBytes = 0;
+  /** What the last batch grew to: about what the next one will. */
+  lastBatchBytes = 0;
   producerId = -1;
   producerEpoch = -1;
   nextSequence = 0;
@@ -36,10 +38,10 @@ export class PartitionQueue {
 
   /** The batch that still takes records, or null. */
   get open(): ProducerBatch | null {
-    const last = this.waiting.at(-1);
-    return last !== undefined && !last.isFull && last.attempts === 0 && last.baseSequence < 0
-      ? last
-      : null;
+    const { waiting } = this;
+    if (waiting.length === 0) return null;
+    const last = waiting[waiting.length - 1]!;
+    return !last.isFull && last.attempts === 0 && last.baseSequence < 0 ? last : null;
   }
 
   /** Whether the first waiting batch may be sent now, as far as order is concerned. */
@@ -53,6 +55,7 @@ export class PartitionQueue {
   leave(isIdempotent: boolean): ProducerBatch {
     const batch = this.waiting.shift()!;
     this.waitingBytes -= batch.sizeBytes;
+    this.lastBatchBytes = batch.sizeBytes;
     if (isIdempotent && batch.baseSequence < 0) {
       batch.stamp(this.producerId, this.producerEpoch, this.nextSequence);
       this.nextSequence = sequenceAfter(this.nextSequence, batch.count);

@@ -80,6 +80,8 @@ export class Sender {
   #cancelTimer: Cancel | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #fatal: Error | null = null;
+  /** Set while a transaction is aborted: nothing is sent again. */
+  #abandoned: Error | null = null;
 
   constructor(
     cluster: Cluster,
@@ -141,6 +143,15 @@ export class Sender {
     }
     this.#active.clear();
     return hasGap;
+  }
+
+  /** {@link failWaiting}, and what is in flight is not sent again either. Returns what ends that. */
+  abandon(error: Error): { readonly hasGap: boolean; readonly end: () => void } {
+    this.#abandoned = error;
+    const end = () => {
+      this.#abandoned = null;
+    };
+    return { hasGap: this.failWaiting(error), end };
   }
 
   /** Gives up what waits and sends nothing any more. */
@@ -477,7 +488,7 @@ export class Sender {
       }
       return;
     }
-    if (error.error === "MESSAGE_TOO_LARGE" && batch.count > 1) {
+    if (error.error === "MESSAGE_TOO_LARGE" && batch.count > 1 && this.#abandoned === null) {
       queue.putBackSplit(batch);
       this.#active.add(queue);
       this.wake();
@@ -503,6 +514,10 @@ export class Sender {
   }
 
   #retry({ queue, batch }: Flight, pauseMs: number): void {
+    if (this.#abandoned !== null) {
+      this.#giveUp(queue, batch, this.#abandoned, true);
+      return;
+    }
     batch.retryAtMs = this.#cluster.now() + pauseMs;
     queue.putBack(batch);
     this.#active.add(queue);

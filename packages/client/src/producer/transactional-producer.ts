@@ -8,10 +8,19 @@
  * An error of one record or offset makes the open transaction fit for abort only: `commit` then throws it. A fatal one (another producer
  * took the transactional id over) ends the producer.
  */
+
+import type { Clock } from "@ottla/platform";
 import type { OffsetToCommit } from "../admin/offsets.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
-import { ClosedError, FencedError, TransactionAbortedError, UsageError } from "../errors.ts";
+import {
+  ClosedError,
+  FencedError,
+  TimeoutError,
+  TransactionAbortedError,
+  UsageError,
+} from "../errors.ts";
 import type { GroupMetadata } from "../group/membership.ts";
+import { untilAborted } from "../transport/brokers.ts";
 import { Accumulator } from "./accumulator.ts";
 import { type ProducerOptions, resolveProducerOptions } from "./options.ts";
 import type { Delivery, ProducerRecord } from "./record.ts";
@@ -30,6 +39,7 @@ export interface TransactionalProducerOptions
 export type TransactionalProducerState = "new" | "ready" | "open" | "ending" | "failed" | "closed";
 
 export class TransactionalProducer {
+  readonly #clock: Clock;
   readonly #coordinator: TransactionCoordinator;
   readonly #sender: Sender;
   readonly #accumulator: Accumulator;
@@ -41,6 +51,7 @@ export class TransactionalProducer {
     if (options.transactionalId === "") throw new UsageError("transactionalId is empty");
     const { transactionalId, transactionTimeoutMs, ...rest } = options;
     const resolved = resolveProducerOptions({ ...rest, acks: "all", isIdempotent: true });
+    this.#clock = cluster.options.clock;
     this.#onClose = onClose;
     this.#coordinator = new TransactionCoordinator(
       cluster,
@@ -121,13 +132,16 @@ export class TransactionalProducer {
     }
     this.#state = "ending";
     const release = this.#sender.holdFlush();
+    let endAbandon = () => {};
     try {
       if (!isCommit) {
         const error = new TransactionAbortedError(this.#coordinator.failure ?? undefined);
         this.#accumulator.failWaiting(error);
-        if (this.#sender.failWaiting(error)) this.#coordinator.onFailure(error);
+        const { hasGap, end } = this.#sender.abandon(error);
+        endAbandon = end;
+        if (hasGap) this.#coordinator.onFailure(error);
       }
-      await this.#accumulator.drained();
+      await this.#drained(options);
       const failure = this.#coordinator.failure;
       if (isCommit && failure !== null) {
         this.#state = "open";
@@ -138,7 +152,26 @@ export class TransactionalProducer {
       this.#state = "ready";
     } finally {
       release();
+      endAbandon();
       if (this.#state === "ending") this.#state = "open";
+    }
+  }
+
+  /** Waits for what was sent, as long as the caller wants to and at most until deliveries time out. */
+  async #drained({ signal, timeoutMs }: CallOptions): Promise<void> {
+    const drained = this.#accumulator.drained();
+    if (timeoutMs === undefined) {
+      await (signal === undefined ? drained : untilAborted(drained, signal));
+      return;
+    }
+    const late = new AbortController();
+    const error = new TimeoutError("delivery of the transaction's records", timeoutMs);
+    const cancel = this.#clock.schedule(timeoutMs, () => late.abort(error));
+    try {
+      const either = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+      await untilAborted(drained, either);
+    } finally {
+      cancel();
     }
   }
 }

@@ -33,6 +33,7 @@ import {
 } from "../errors.ts";
 import { authenticate, type SaslCarrier } from "./authenticate.ts";
 import { FrameReader } from "./frame-reader.ts";
+import { Inlet } from "./inlet.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
 
 /** Opens a byte stream to a broker; for tests and proxies. It must connect or fail on its own. */
@@ -117,21 +118,26 @@ export class Connection {
   #draining: (() => void) | null = null;
   readonly #closed = Promise.withResolvers<void>();
 
-  private constructor(host: string, port: number, options: ConnectionOptions, socket: Socket) {
+  private constructor(
+    host: string,
+    port: number,
+    options: ConnectionOptions,
+    socket: Socket,
+    inlet: Inlet | null,
+  ) {
     this.host = host;
     this.port = port;
     this.#options = options;
     this.#socket = socket;
-    const reader = new FrameReader(options.maxResponseBytes, (frame) => this.#onFrame(frame));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on("data", (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        this.destroy(error as Error);
-      }
-    });
+    if (inlet === null) {
+      const reader = new FrameReader(options.maxResponseBytes, (frame) => this.#onFrame(frame));
+      socket.on("data", (chunk: Buffer) => this.#receive(() => reader.push(chunk)));
+    } else {
+      inlet.onRead = (read) => this.#receive(read);
+      inlet.onFrame = (frame) => this.#onFrame(frame);
+    }
     socket.on("error", (error) => this.destroy(isUntrusted(socket) ? untrusted(error) : error));
     socket.on("close", () => this.destroy(null));
   }
@@ -147,8 +153,10 @@ export class Connection {
     signal?: AbortSignal,
   ): Promise<Connection> {
     signal?.throwIfAborted();
-    const socket = options.dial?.(host, port) ?? dial(host, port, options.tls);
-    const connection = new Connection(host, port, options, socket);
+    const isPlain = options.dial === null && options.tls === null;
+    const inlet = isPlain ? new Inlet(options.maxResponseBytes) : null;
+    const socket = options.dial?.(host, port) ?? dial(host, port, options.tls, inlet);
+    const connection = new Connection(host, port, options, socket, inlet);
     const onAbort = () => connection.destroy(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     const cancel = options.clock.schedule(options.connectTimeoutMs, () =>
@@ -402,6 +410,14 @@ export class Connection {
     for (const buffer of buffers) this.#socket.write(buffer);
   }
 
+  #receive(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
   #onFrame(frame: Buffer): void {
     const pending = this.#inFlight.shift();
     if (pending === undefined || frame.length < 4) {
@@ -475,7 +491,9 @@ function untrusted(error: Error): AuthenticationError {
   return new AuthenticationError("TLS", error);
 }
 
-function dial(host: string, port: number, tls: TlsOptions | null): Socket {
-  if (tls === null) return connectTcp({ host, port, noDelay: true });
+function dial(host: string, port: number, tls: TlsOptions | null, inlet: Inlet | null): Socket {
+  if (tls === null) {
+    return connectTcp({ host, port, noDelay: true, ...(inlet === null ? {} : inlet.options) });
+  }
   return connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, host, port });
 }

@@ -4,6 +4,9 @@
  */
 import { MalformedResponseError } from "../errors.ts";
 
+/** Less than this is not worth a read of its own. */
+const DIRECT_BYTES = 16 * 1024;
+
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #onFrame: (frame: Buffer) => void;
@@ -18,8 +21,28 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** @throws {MalformedResponseError} for a size that is negative or above the cap; the stream is unusable then. */
-  push(chunk: Buffer): void {
+  /**
+   * Where the rest of a large frame belongs, so that it may be read straight into place; {@link filled} must be told how much came. Null
+   * while there is no such frame.
+   */
+  get space(): Buffer | null {
+    const frame = this.#frame;
+    return frame === null || frame.length - this.#filled < DIRECT_BYTES
+      ? null
+      : frame.subarray(this.#filled);
+  }
+
+  /** So many bytes were read into {@link space}. */
+  filled(bytes: number): void {
+    this.#filled += bytes;
+    this.#finish();
+  }
+
+  /**
+   * Takes what was read. A chunk that is not `isOwned` will be written over by the next read, so whole frames in it are copied.
+   * @throws {MalformedResponseError} for a size that is negative or above the cap; the stream is unusable then
+   */
+  push(chunk: Buffer, isOwned = true): void {
     let at = 0;
     const end = chunk.length;
     while (at < end) {
@@ -28,11 +51,7 @@ export class FrameReader {
         chunk.copy(this.#frame, this.#filled, at, at + taken);
         this.#filled += taken;
         at += taken;
-        if (this.#filled === this.#frame.length) {
-          const frame = this.#frame;
-          this.#frame = null;
-          this.#onFrame(frame);
-        }
+        this.#finish();
         continue;
       }
       let size: number;
@@ -54,7 +73,7 @@ export class FrameReader {
         );
       }
       if (end - at >= size) {
-        const frame = chunk.subarray(at, at + size);
+        const frame = isOwned ? chunk.subarray(at, at + size) : copyOf(chunk, at, at + size);
         at += size;
         this.#onFrame(frame);
       } else {
@@ -63,4 +82,17 @@ export class FrameReader {
       }
     }
   }
+
+  #finish(): void {
+    const frame = this.#frame;
+    if (frame === null || this.#filled < frame.length) return;
+    this.#frame = null;
+    this.#onFrame(frame);
+  }
+}
+
+function copyOf(chunk: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  chunk.copy(copy, 0, start, end);
+  return copy;
 }
