@@ -23,7 +23,9 @@ export async function startBrokerProcess(
   const temporary = options.dataDirectory === undefined;
   const directory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "ottla-broker-")));
   await mkdir(directory, { recursive: true });
-  const child = spawnChild(process.execPath, commandLineArguments(options, directory));
+  // Every response is held against the errors its API may give.
+  const env = { OTTLA_STRICT: "1" };
+  const child = spawnChild(process.execPath, commandLineArguments(options, directory), { env });
   child.stdin.end();
   const output = collectOutput(child);
   let port: number;

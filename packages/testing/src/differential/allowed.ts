@@ -32,19 +32,14 @@ const absentApis = Object.entries(ABSENT_APIS).flatMap(([reason, keys]) =>
   })),
 );
 
-const absentFeatures = [
-  "eligible.leader.replicas",
-  "group",
-  "share",
-  "streams",
-  "transaction",
-  "kraft",
-].map((feature) => ({
-  scenario: "api-versions",
-  label: "ranges and features",
-  path: new RegExp(`Features\\[${feature}\\.version\\]$`),
-  reason: "A feature is announced when what it promises is there.",
-}));
+const absentFeatures = ["eligible.leader.replicas", "group", "share", "streams", "kraft"].map(
+  (feature) => ({
+    scenario: "api-versions",
+    label: "ranges and features",
+    path: new RegExp(`Features\\[${feature}\\.version\\]$`),
+    reason: "A feature is announced when what it promises is there.",
+  }),
+);
 
 const MIN_INSYNC_REPLICAS =
   "Kafka stores min.insync.replicas as a setting of the cluster for its eligible leader replicas; with one copy it is a plain default.";
@@ -84,12 +79,6 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
       "The reference broker's properties file sets advertised.listeners; Ottla derives it from where it listens.",
   },
   {
-    scenario: "configs",
-    label: "a topic",
-    path: /\.documentation$/,
-    reason: "Descriptions of settings are not served.",
-  },
-  {
     scenario: "produce",
     label: "null records",
     reason:
@@ -120,6 +109,13 @@ export const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
     path: /\.(errorCode|baseOffset|logStartOffset)$/,
     reason:
       "Kafka appends a transactional batch without a producer id, which no marker can ever end; Ottla refuses it.",
+  },
+  {
+    scenario: "fencing",
+    label: "zombie ends after its successor's commit",
+    path: /^(errorCode|producerId|producerEpoch)$/,
+    reason:
+      "Kafka takes a fenced producer's EndTxn v5 for a repetition of its successor's commit, confirms it and hands out the successor's epoch; Ottla answers PRODUCER_FENCED.",
   },
   {
     scenario: "transaction-readers",

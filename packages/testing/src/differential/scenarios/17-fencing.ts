@@ -12,6 +12,7 @@ export const fencing: Scenario = {
     const topic = { name, id: await session.topic(name, 8) };
     for (const version of [0, 2, 3, 4, 5]) await anotherTakesTheId(session, topic, version);
     for (const version of [0, 2, 3, 5]) await tooLong(session, topic, version);
+    await afterTheSuccessor(session, topic);
   },
 };
 
@@ -92,4 +93,14 @@ async function tooLong(session: Session, topic: NamedTopic, version: number): Pr
     transactionalIds: [slow.transactionalId],
   });
   await zombieTries(slow, topic, version, "after its timeout");
+}
+
+async function afterTheSuccessor(session: Session, topic: NamedTopic): Promise<void> {
+  const zombie = await Transactional.begin(session, "succeeded");
+  const successor = await Transactional.begin(session, "succeeded");
+  await successor.quietTransaction(topic, 7);
+  await zombie.end("zombie ends after its successor's commit", 5, true);
+  await zombie.end("zombie ends after its successor's commit, as before", 3, true, {
+    producerEpoch: 0,
+  });
 }
