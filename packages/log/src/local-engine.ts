@@ -182,6 +182,7 @@ export class LocalLogEngine implements LogEngine {
 
   openTopic(topic: TopicLog): void {
     this.#state.openTopic(topic);
+    if (topic.config.cleanupPolicy.compact) this.#cleaner.noticeTopic();
   }
 
   alterTopic(topicId: string, change: { partitions?: number; config?: LogConfig }): void {
@@ -190,7 +191,9 @@ export class LocalLogEngine implements LogEngine {
     if (change.partitions !== undefined) {
       topic.partitions = Math.max(topic.partitions, change.partitions);
     }
-    if (change.config !== undefined) topic.config = change.config;
+    if (change.config === undefined) return;
+    topic.config = change.config;
+    if (topic.config.cleanupPolicy.compact) this.#cleaner.noticeTopic();
   }
 
   async deleteTopic(topicId: string): Promise<void> {
@@ -252,7 +255,7 @@ export class LocalLogEngine implements LogEngine {
 
   async maintain(): Promise<void> {
     await this.#retention.maintain();
-    await this.#cleaner.run(true);
+    await this.#cleaner.runOverAll();
   }
 
   close(): Promise<void> {

@@ -332,6 +332,29 @@ test("LG13: what was cleaned is not cleaned again after a restart", async () => 
   await setup.engine.close();
 });
 
+test("LG13: a compaction lag that ends while nobody writes is noticed, also after a restart", async () => {
+  const cleaner = {
+    isEnabled: true,
+    dedupeBufferBytes: 1_000_000,
+    ioBufferBytes: 4096,
+    ioMaxBytesPerSecond: Number.POSITIVE_INFINITY,
+    backoffMs: 500,
+  };
+  const lagging = { ...compacted, minCompactionLagMs: 60_000 };
+  const setup = await open(lagging, { cleaner });
+  for (let i = 0; i < 5; i++) await setup.put("k", `v${i}`);
+  await setup.clock.advanceAsync(30_000);
+  assert.equal(setup.rounds.length, 0);
+  await setup.engine.close();
+  await setup.open(lagging);
+  await setup.clock.advanceAsync(31_000);
+  await setup.engine.maintain();
+  assert.equal(setup.rounds.length, 1);
+  assert.deepEqual(await setup.read(), ["3:k=v3", "4:k=v4"]);
+  await setup.clock.advanceAsync(1_000);
+  await setup.engine.close();
+});
+
 test("LG13: partitions that nobody has used since the start are cleaned too", async () => {
   const setup = await open({ ...compacted, cleanupPolicy: { delete: false, compact: false } });
   for (let i = 0; i < 5; i++) await setup.put("k", `v${i}`);

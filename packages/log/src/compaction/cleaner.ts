@@ -69,6 +69,8 @@ export class LogCleaner {
   #running: Promise<void> | null = null;
   /** Logs whose round failed or could not begin; the next run tries again. */
   readonly #skipped = new Set<PartitionLog>();
+  /** Whether the next run looks at partitions too that nobody has used yet. */
+  #looksAtAll = true;
   /** Logs that were looked through for files of unfinished rounds. */
   readonly #tidied = new WeakSet<PartitionLog>();
 
@@ -86,7 +88,7 @@ export class LogCleaner {
     this.#checkpointer = checkpointer;
     this.#swap = swap;
     this.#throttle = new Throttle(state.clock, cleaner.ioMaxBytesPerSecond);
-    this.#schedule = new Schedule(state.clock, cleaner.backoffMs, () => void this.run(false));
+    this.#schedule = new Schedule(state.clock, cleaner.backoffMs, () => void this.run());
   }
 
   /** Something was appended to a compacted log: a run follows. */
@@ -94,15 +96,24 @@ export class LogCleaner {
     if (this.#state.options.cleaner.isEnabled) this.#schedule.start();
   }
 
-  /**
-   * Cleans everything that is due. `lookAtAll`: also partitions that nobody has used since the start. Never rejects: the probe hears of
-   * failures.
-   */
-  async run(lookAtAll: boolean): Promise<void> {
+  /** A topic is compacted from now on: a run follows that looks at all its partitions. */
+  noticeTopic(): void {
+    this.#looksAtAll = true;
+    this.notice();
+  }
+
+  /** Cleans everything that is due, wherever it is. */
+  async runOverAll(): Promise<void> {
+    this.#looksAtAll = true;
+    await this.run();
+  }
+
+  /** Cleans what is due among the partitions in use. Never rejects: the probe hears of failures. */
+  async run(): Promise<void> {
     if (!this.#state.options.cleaner.isEnabled) return;
     while (this.#running !== null) await this.#running;
     if (this.#state.isClosed) return;
-    this.#running = this.#runAll(lookAtAll).finally(() => {
+    this.#running = this.#runAll().finally(() => {
       this.#running = null;
     });
     await this.#running;
@@ -115,12 +126,16 @@ export class LogCleaner {
     await this.#running;
   }
 
-  async #runAll(lookAtAll: boolean): Promise<void> {
+  async #runAll(): Promise<void> {
+    let lookAtAll = this.#looksAtAll;
+    this.#looksAtAll = false;
     this.#skipped.clear();
     let comesBack = false;
     while (!this.#state.isClosed) {
       const found = this.#findDirtiest(lookAtAll);
       comesBack = found.comesBack;
+      // What is due, or will be, is in use from now on.
+      lookAtAll = false;
       if (found.candidate === null) break;
       await this.#clean(found.candidate);
     }
@@ -148,9 +163,8 @@ export class LogCleaner {
       if (!topic.config.cleanupPolicy.compact) continue;
       for (const partition of lookAtAll ? recovered.partitionsOf(topic.id) : []) {
         const seen = recovered.peek(topic, partition);
-        if (seen !== null && planCleaning(seen, topic.config, clock.now()).isDue) {
-          this.#state.findLog(topic, partition);
-        }
+        const plan = seen === null ? null : planCleaning(seen, topic.config, clock.now());
+        if (plan?.isDue || plan?.waitsForTime) this.#state.findLog(topic, partition);
       }
       for (const log of topic.logs) if (log !== undefined) yield log;
     }

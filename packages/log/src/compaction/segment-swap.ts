@@ -17,7 +17,7 @@
  */
 import { type FileHandle, FileSystemError } from "@ottla/platform";
 import type { EngineState } from "../engine-state.ts";
-import { CorruptLog, type JournalFailed } from "../errors.ts";
+import { CorruptLog } from "../errors.ts";
 import {
   type CleanedEntry,
   ENTRY_ROOM,
@@ -61,7 +61,7 @@ export class SegmentSwap {
   /**
    * Makes `segment`, whose files are complete, the successor of `replaced`. Resolves when readers may have it.
    * @returns false when the log has changed meanwhile, and nothing was done.
-   * @throws {JournalFailed} when it may or may not happen
+   * @throws {JournalFailed} or another error when it may or may not happen
    */
   async commit(
     log: PartitionLog,
@@ -92,11 +92,12 @@ export class SegmentSwap {
     });
     try {
       await this.#state.whenDurable();
+      await installed;
     } catch (error) {
+      // It may be in the journal, or is and the engine stopped before the files were moved: they must stay.
       log.hasFailedCleaning = true;
-      throw error as JournalFailed;
+      throw error;
     }
-    await installed;
     return true;
   }
 
