@@ -54,6 +54,20 @@ test("LG13: a key that is the digest of another is a key of its own", async () =
   assert.equal(get(map, digest), 2);
 });
 
+test("LG13: a large map grows in steps that are short, and is as exact", () => {
+  const map = new OffsetMap(64_000_000, 3);
+  const key = Buffer.alloc(8);
+  for (let i = 0; i < 100_000; i++) {
+    key.writeDoubleBE(i % 60_000);
+    assert.equal(map.put(key, 0, 8, i), true);
+  }
+  assert.equal(map.size, 60_000);
+  for (let i = 0; i < 60_000; i++) {
+    key.writeDoubleBE(i);
+    assert.equal(map.get(key, 0, 8), i < 40_000 ? i + 60_000 : i);
+  }
+});
+
 test("LG13: the empty key is a key", () => {
   const map = new OffsetMap(1_000_000, 1);
   assert.equal(get(map, Buffer.alloc(0)), -1);
