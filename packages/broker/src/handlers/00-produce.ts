@@ -19,6 +19,7 @@ import {
   producerId,
   RECORD_BATCH_OVERHEAD,
   TRANSACTIONAL_BIT,
+  ZERO_UUID,
 } from "@ottla/protocol";
 import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
@@ -94,10 +95,9 @@ interface Plan {
   readonly writes: TransactionalWrites | null;
 }
 
-interface PlannedPartition {
+/** What the engine is handed, unless it is refused before. */
+interface PlannedPartition extends AppendPartition {
   readonly topic: Topic | null;
-  readonly index: number;
-  readonly records: Buffer | null;
   readonly isTransactional: boolean;
   /** 0 for those handed to the engine. */
   refusal: number;
@@ -122,9 +122,10 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
       const isInTransaction =
         transactionalId !== null && records !== null && isTransactional(records);
       partitions.push({
-        topic,
-        index,
+        topicId: topic?.topicId ?? ZERO_UUID,
+        partition: index,
         records,
+        topic,
         isTransactional: isInTransaction,
         refusal,
         words,
@@ -144,10 +145,10 @@ function writesOf(
   const [first] = written;
   if (first === undefined) return null;
   const topics = new Map<string, number[]>();
-  for (const { topic, index } of written) {
+  for (const { topic, partition } of written) {
     const others = topics.get(topic!.name);
-    if (others === undefined) topics.set(topic!.name, [index]);
-    else others.push(index);
+    if (others === undefined) topics.set(topic!.name, [partition]);
+    else others.push(partition);
   }
   return {
     transactionalId,
@@ -169,7 +170,7 @@ function refuseWrites(
     if (!partition.isTransactional || partition.refusal !== 0) continue;
     const isMissing = missing.some(
       ({ topic, partitions: indexes }) =>
-        topic === partition.topic!.name && indexes.includes(partition.index),
+        topic === partition.topic!.name && indexes.includes(partition.partition),
     );
     if (error === "NONE" && !isMissing) continue;
     const name = produceError(error === "NONE" ? "TRANSACTION_ABORTABLE" : error, knowsAborting);
@@ -188,10 +189,8 @@ function append(
   { acks, transactionalId }: ProduceRequest,
   { partitions }: Plan,
 ): Promise<readonly AppendResult[]> {
-  const accepted: AppendPartition[] = [];
-  for (const { topic, index, records, refusal } of partitions) {
-    if (refusal === 0) accepted.push({ topicId: topic!.topicId, partition: index, records });
-  }
+  const isRefused = partitions.some(({ refusal }) => refusal !== 0);
+  const accepted = isRefused ? partitions.filter(({ refusal }) => refusal === 0) : partitions;
   if (accepted.length === 0) return NO_RESULTS;
   return context.services.engine.append({
     acks: acks === -1 || acks === 1 ? acks : 0,
