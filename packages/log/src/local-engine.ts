@@ -272,6 +272,7 @@ export class LocalLogEngine implements LogEngine {
     state.isClosed = true;
     this.#checkpoints.stop();
     this.#maintenance.stop();
+    this.#swap.close();
     this.#remover.close();
     state.waiters.finishAll("closed");
     this.#appender.resume();

@@ -97,6 +97,8 @@ export class PartitionLog {
   cleanedOffset = -1;
   /** A damaged batch keeps the cleaner away. */
   isUncleanable = false;
+  /** Files of a cleaned segment have not got their names yet. */
+  isMoving = false;
   /** The journal entry of a replacement failed; a crash may find it all the same. */
   hasFailedCleaning = false;
   /** Parked reads that look at this partition. */

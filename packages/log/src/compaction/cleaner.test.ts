@@ -555,6 +555,43 @@ test("LG17: files that cannot get their names keep readers waiting no longer tha
   await setup.engine.close();
 });
 
+test("LG17: a stop does not wait for a disk that cannot rename; the next start does what is left", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const setup = await new Setup(disk).open();
+  for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
+  const cancel = disk.inject({
+    operation: "rename",
+    code: "io",
+    count: Number.POSITIVE_INFINITY,
+    path: (path) => path.endsWith(".cleaned"),
+  });
+  await setup.engine.maintain();
+  await setup.engine.close();
+  assert.equal((await setup.names(".log.1.cleaned")).length, 1);
+  cancel();
+  await setup.open();
+  assert.deepEqual(await setup.names(".log.1.cleaned"), []);
+  assert.deepEqual((await setup.read()).slice(-2), ["4:k=v4", "5:k=v5"]);
+  await setup.engine.maintain();
+  assert.deepEqual(await setup.read(), ["4:k=v4", "5:k=v5"]);
+  await setup.engine.close();
+});
+
+test("LG17: nothing waits for a machine that has stopped", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = new SeededRandom(seed);
+    const disk = new SimulatedFileSystem({ random });
+    const setup = await new Setup(disk).open();
+    for (let i = 0; i < 6; i++) await setup.put(`k${i % 2}`, `v${i}`);
+    disk.crashAt(1 + random.integer(40));
+    await setup.engine.maintain();
+    await setup.engine.close();
+    const again = await new Setup(disk.crash()).open();
+    assert.deepEqual((await again.read()).slice(-2), ["4:k0=v4", "5:k1=v5"]);
+    await again.engine.close();
+  }
+});
+
 test("LG13: a stop does not wait for a slow round, nor does a topic's deletion", async () => {
   const cleaner = {
     isEnabled: true,

@@ -148,6 +148,10 @@ export class LogCleaner {
     const now = this.#state.clock.now();
     for (const log of this.#compactedLogs(lookAtAll)) {
       if (log.isDeleted || log.isUncleanable || this.#skipped.has(log)) continue;
+      if (log.isMoving) {
+        comesBack = true;
+        continue;
+      }
       const plan = planCleaning(log, log.topic.config, now);
       comesBack ||= plan.waitsForTime;
       if (plan.isDue && plan.dirtyRatio > (candidate?.plan.dirtyRatio ?? -1)) {
@@ -348,7 +352,7 @@ export class LogCleaner {
       segment.isCheckpointed = true;
       if (!(await this.#swap.commit(log, group, segment, cleanedOffset))) throw new Interrupted();
     } catch (error) {
-      if (!log.hasFailedCleaning) await this.#discard(output, log);
+      if (!log.hasFailedCleaning && !log.isMoving) await this.#discard(output, log);
       throw error;
     }
   }

@@ -30,6 +30,7 @@ import { Segment } from "../segment.ts";
 import type { SegmentReader } from "../segment-reader.ts";
 import type { SegmentWriter } from "../segment-writer.ts";
 import { cleanedEnding, SEGMENT_ENDINGS } from "./cleaned-segment.ts";
+import { sleep } from "./throttle.ts";
 
 /** One replacement whose files may still have to be moved. */
 export interface Replacement {
@@ -40,11 +41,15 @@ export interface Replacement {
   readonly cleaning: number;
 }
 
+/** Shortest time between attempts to move files. */
+const SHORTEST_RETRY_MS = 100;
+
 export class SegmentSwap {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #writer: SegmentWriter;
   readonly #reader: SegmentReader;
+  readonly #closing = new AbortController();
 
   constructor(
     state: EngineState,
@@ -61,7 +66,7 @@ export class SegmentSwap {
   /**
    * Makes `segment`, whose files are complete, the successor of `replaced`. Resolves when readers may have it.
    * @returns false when the log has changed meanwhile, and nothing was done.
-   * @throws {JournalFailed} or another error when it may or may not happen
+   * @throws {JournalFailed} when it may or may not have happened, or another error when it has but the files cannot be moved yet
    */
   async commit(
     log: PartitionLog,
@@ -88,16 +93,16 @@ export class SegmentSwap {
       const replacement = replaceSegments(log, entry, segment);
       this.#state.tail.drop(log.takeBefore(end));
       this.#state.markDirty(log);
-      installed = this.#files.track(this.#install(replacement));
+      installed = this.#install(replacement);
     });
     try {
       await this.#state.whenDurable();
-      await installed;
     } catch (error) {
-      // It may be in the journal, or is and the engine stopped before the files were moved: they must stay.
+      // It may be in the journal: the files must stay.
       log.hasFailedCleaning = true;
       throw error;
     }
+    await installed;
     return true;
   }
 
@@ -106,31 +111,47 @@ export class SegmentSwap {
     if (!log.isDeleted) await this.#move({ log, segment, replaced, cleaning });
   }
 
-  /** Moves the files, again and again if it fails: there is no way back. */
-  async #install(replacement: Replacement): Promise<void> {
+  /** Ends waiting for a disk that does not work: what is not moved by the next attempt stays so until the next start. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** Moves the files, again and again if it fails: there is no way back. Resolves or rejects with the first attempt. */
+  #install(replacement: Replacement): Promise<void> {
+    const first = this.#attempt(replacement);
+    void this.#files.track(first.catch((error) => this.#retry(replacement, error)));
+    return first;
+  }
+
+  async #attempt(replacement: Replacement): Promise<void> {
     const { log, segment } = replacement;
-    const { probe, clock, options } = this.#state;
-    for (;;) {
-      const attempt = this.#writer.exclusively(log, () => this.#move(replacement));
-      // Readers wait for an attempt, not for all.
-      attempt.catch(() => {});
-      segment.moving = attempt;
+    log.isMoving = true;
+    const moved = this.#writer.exclusively(log, () => this.#move(replacement));
+    // Readers wait for an attempt, not for all.
+    moved.catch(() => {});
+    segment.moving = moved;
+    await moved;
+    segment.moving = null;
+    log.isMoving = false;
+  }
+
+  async #retry(replacement: Replacement, failure: Error): Promise<void> {
+    const state = this.#state;
+    const delayMs = Math.max(SHORTEST_RETRY_MS, state.options.retryDelayMs);
+    for (let error = failure; !replacement.log.isDeleted; ) {
+      state.probe.storageFailed(error);
+      if (this.#closing.signal.aborted) {
+        state.hasUnmovedSegment = true;
+        return;
+      }
+      await sleep(state.clock, delayMs, this.#closing.signal);
       try {
-        await attempt;
-        break;
-      } catch (error) {
-        if (log.isDeleted) break;
-        probe.storageFailed(error as Error);
-        if (this.#state.isClosed) {
-          this.#state.hasUnmovedSegment = true;
-          throw error;
-        }
-        await new Promise<void>((resolve) => {
-          clock.schedule(Math.max(100, options.retryDelayMs), resolve);
-        });
+        await this.#attempt(replacement);
+        return;
+      } catch (next) {
+        error = next as Error;
       }
     }
-    segment.moving = null;
   }
 
   async #move({ log, segment, replaced, cleaning }: Replacement): Promise<void> {
