@@ -5,6 +5,16 @@ export type {
   SaslMechanism,
   SaslOptions,
 } from "@ottla/security";
+export type {
+  Acl,
+  AclFilter,
+  AclOperation,
+  AclPatternType,
+  AclPermission,
+  AclResourceType,
+  CreatedAcl,
+  DeletedAcls,
+} from "./admin/acls.ts";
 export { Admin } from "./admin/admin.ts";
 export type {
   ClusterDescription,
@@ -27,6 +37,13 @@ export type {
   ResourceConfigs,
 } from "./admin/configs.ts";
 export type {
+  Feature,
+  FeatureUpdate,
+  QuorumDescription,
+  QuorumReplica,
+  UpdatedFeature,
+} from "./admin/features.ts";
+export type {
   DeletedGroup,
   GroupDescription,
   GroupListing,
@@ -46,7 +63,36 @@ export type {
   OffsetToCommit,
 } from "./admin/offsets.ts";
 export type { TopicPartition } from "./admin/per-leader.ts";
+export type {
+  AlteredQuota,
+  ClientQuota,
+  DescribeQuotasOptions,
+  QuotaChange,
+  QuotaEntity,
+  QuotaFilter,
+  QuotaValues,
+} from "./admin/quotas.ts";
+export type {
+  Election,
+  MovedReplica,
+  OngoingReassignment,
+  PartitionOutcome,
+  Reassignment,
+  ReplicaMove,
+} from "./admin/replicas.ts";
 export { type ItemResult, orThrow } from "./admin/results.ts";
+export type {
+  AlteredScramUser,
+  ScramChange,
+  ScramMechanism,
+  ScramUser,
+} from "./admin/scram-users.ts";
+export type {
+  AlteredShareOffset,
+  DeletedShareOffsets,
+  ShareGroupOffset,
+  ShareGroupStart,
+} from "./admin/share-offsets.ts";
 export type {
   ChangeOptions,
   CreatedTopic,
@@ -60,6 +106,7 @@ export type {
 } from "./admin/topics.ts";
 export type {
   ActiveProducer,
+  HangingTransaction,
   ListTransactionsOptions,
   PartitionProducers,
   TransactionDescription,

@@ -28,6 +28,8 @@ export interface Target {
   readonly skipTransactions: string | false;
   /** Why tests of KIP-848 and share groups are left out, or false when the broker has them. */
   readonly skipNewGroups: string | false;
+  /** Why tests of calls about access, quotas and users are left out, or false. */
+  readonly skipAccess: string | false;
   /** In which share of the runs of a fault schedule the broker is killed: starting Apache Kafka takes seconds. */
   readonly brokerKills: number;
   start(): Promise<Broker>;
@@ -42,6 +44,8 @@ const classicProperties = {
 
 const properties = {
   ...classicProperties,
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "super.users": "User:ANONYMOUS",
   "group.consumer.heartbeat.interval.ms": "200",
   "group.consumer.min.heartbeat.interval.ms": "200",
   "group.consumer.min.session.timeout.ms": "500",
@@ -55,6 +59,7 @@ const kafka: Target = {
   name: "Apache Kafka",
   skipTransactions: false,
   skipNewGroups: false,
+  skipAccess: false,
   brokerKills: 0.15,
   start: () => restartable((place) => startReferenceKafka({ heap: "512M", properties, ...place })),
 };
@@ -63,6 +68,7 @@ const ottla: Target = {
   name: "Ottla",
   skipTransactions: false,
   skipNewGroups: "this broker has classic groups only yet",
+  skipAccess: "this broker has no access control, quotas and users yet",
   brokerKills: 0.6,
   start: () =>
     restartable((place) => startBrokerProcess({ properties: classicProperties, ...place })),
@@ -78,6 +84,7 @@ function runningBroker(bootstrap: string): Target {
     name: `the broker at ${bootstrap}`,
     skipTransactions: false,
     skipNewGroups: false,
+    skipAccess: false,
     brokerKills: 0,
     start: async () => ({
       bootstrap,

@@ -1,12 +1,16 @@
 /** What must not compile, checked by `tsc`: a marked line that starts to compile is an error of its own. Nothing here is run. */
 import type {
+  AcknowledgeType,
   Client,
   ClientOptions,
   ConfigSource,
   ConsumerOptions,
+  ConsumerRecord,
   Delivery,
   ProducerOptions,
+  QuotaChange,
   SaslOptions,
+  ShareConsumerOptions,
   TransactionalProducerState,
   TransactionState,
 } from "@ottla/client";
@@ -50,7 +54,32 @@ export function misuse(client: Client): unknown[] {
   const offset = client.admin.listOffsets([{ topic: "t", partition: 0, at: "end" }]);
   // @ts-expect-error what has configuration is a closed list
   const config = client.admin.describeConfigs([{ type: "queue", name: "q" }]);
+  // @ts-expect-error no such protocol
+  const protocol: ConsumerOptions = { groupId: "g", groupProtocol: "new" };
+  // @ts-expect-error topics, an expression or a pattern
+  client.consumer({ groupId: "g" }).subscribe("orders");
+  // @ts-expect-error a share consumer has a group
+  const groupless = client.shareConsumer({});
+  // @ts-expect-error the ways to acknowledge are named
+  const share: ShareConsumerOptions = { groupId: "g", acknowledgement: "auto" };
+  // @ts-expect-error what becomes of a record is a closed list
+  const verdict: AcknowledgeType = "done";
+  // @ts-expect-error a consumer's record was not acquired
+  client.shareConsumer({ groupId: "g" }).acknowledge({} as ConsumerRecord);
+  // @ts-expect-error operations have names
+  const acls = client.admin.describeAcls({ operation: 3 });
+  // @ts-expect-error quotas have Kafka's keys
+  const quota: QuotaChange = { entity: { user: "u" }, changes: { producerByteRate: 1 } };
+  // @ts-expect-error users have SCRAM's mechanisms
+  const scram = client.admin.alterScramUsers([{ user: "u", mechanism: "PLAIN", password: "p" }]);
   return [
+    protocol,
+    groupless,
+    share,
+    verdict,
+    acls,
+    quota,
+    scram,
     keys,
     acks,
     reset,

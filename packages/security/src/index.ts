@@ -12,6 +12,11 @@ export {
   oauthBearer,
 } from "./mechanisms/oauthbearer.ts";
 export { type PlainCredentials, plain } from "./mechanisms/plain.ts";
-export { type ScramCredentials, type ScramHash, scram } from "./mechanisms/scram.ts";
+export {
+  type ScramCredentials,
+  type ScramHash,
+  saltedPassword,
+  scram,
+} from "./mechanisms/scram.ts";
 export { type SaslOptions, saslMechanism } from "./sasl.ts";
 export { saslPrep } from "./sasl-prep.ts";

@@ -1,9 +1,15 @@
 import type { CallOptions, Cluster } from "../cluster.ts";
+import * as acls from "./acls.ts";
 import * as clusterInfo from "./cluster-info.ts";
 import * as configs from "./configs.ts";
+import * as features from "./features.ts";
 import * as groups from "./groups.ts";
 import * as offsets from "./offsets.ts";
 import type { TopicPartition } from "./per-leader.ts";
+import * as quotas from "./quotas.ts";
+import * as replicas from "./replicas.ts";
+import * as scramUsers from "./scram-users.ts";
+import * as shareOffsets from "./share-offsets.ts";
 import * as topics from "./topics.ts";
 import * as transactions from "./transactions.ts";
 
@@ -132,5 +138,116 @@ export class Admin {
 
   describeTransactions(transactionalIds: readonly string[], options: CallOptions = {}) {
     return transactions.describeTransactions(this.#cluster, transactionalIds, options);
+  }
+
+  /** Aborts a transaction in one partition without its coordinator, which holds the last stable offset back and knows nothing of it. */
+  abortTransaction(transaction: transactions.HangingTransaction, options: CallOptions = {}) {
+    return transactions.abortTransaction(this.#cluster, transaction, options);
+  }
+
+  /** What has configuration of its own. */
+  listConfigResources(
+    types: readonly configs.ConfigResourceType[] = [],
+    options: CallOptions = {},
+  ) {
+    return configs.listConfigResources(this.#cluster, types, options);
+  }
+
+  describeAcls(filter: acls.AclFilter = {}, options: CallOptions = {}) {
+    return acls.describeAcls(this.#cluster, filter, options);
+  }
+
+  createAcls(newAcls: readonly acls.Acl[], options: CallOptions = {}) {
+    return acls.createAcls(this.#cluster, newAcls, options);
+  }
+
+  deleteAcls(filters: readonly acls.AclFilter[], options: CallOptions = {}) {
+    return acls.deleteAcls(this.#cluster, filters, options);
+  }
+
+  describeClientQuotas(
+    filter: quotas.QuotaFilter = {},
+    options: quotas.DescribeQuotasOptions = {},
+  ) {
+    return quotas.describeClientQuotas(this.#cluster, filter, options);
+  }
+
+  alterClientQuotas(changes: readonly quotas.QuotaChange[], options: topics.ChangeOptions = {}) {
+    return quotas.alterClientQuotas(this.#cluster, changes, options);
+  }
+
+  describeScramUsers(users: readonly string[] | null = null, options: CallOptions = {}) {
+    return scramUsers.describeScramUsers(this.#cluster, users, options);
+  }
+
+  alterScramUsers(changes: readonly scramUsers.ScramChange[], options: CallOptions = {}) {
+    return scramUsers.alterScramUsers(this.#cluster, changes, options);
+  }
+
+  electLeaders(
+    election: replicas.Election,
+    partitions: readonly TopicPartition[] | null = null,
+    options: CallOptions = {},
+  ) {
+    return replicas.electLeaders(this.#cluster, election, partitions, options);
+  }
+
+  alterPartitionReassignments(
+    reassignments: readonly replicas.Reassignment[],
+    options: CallOptions = {},
+  ) {
+    return replicas.alterPartitionReassignments(this.#cluster, reassignments, options);
+  }
+
+  listPartitionReassignments(
+    partitions: readonly TopicPartition[] | null = null,
+    options: CallOptions = {},
+  ) {
+    return replicas.listPartitionReassignments(this.#cluster, partitions, options);
+  }
+
+  alterReplicaLogDirs(moves: readonly replicas.ReplicaMove[], options: CallOptions = {}) {
+    return replicas.alterReplicaLogDirs(this.#cluster, moves, options);
+  }
+
+  describeFeatures(options: CallOptions = {}) {
+    return features.describeFeatures(this.#cluster, options);
+  }
+
+  updateFeatures(updates: readonly features.FeatureUpdate[], options: topics.ChangeOptions = {}) {
+    return features.updateFeatures(this.#cluster, updates, options);
+  }
+
+  describeMetadataQuorum(options: CallOptions = {}) {
+    return features.describeMetadataQuorum(this.#cluster, options);
+  }
+
+  unregisterBroker(brokerId: number, options: CallOptions = {}) {
+    return features.unregisterBroker(this.#cluster, brokerId, options);
+  }
+
+  describeShareGroupOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[] | null = null,
+    options: CallOptions = {},
+  ) {
+    return shareOffsets.describeShareGroupOffsets(this.#cluster, groupId, partitions, options);
+  }
+
+  /** Sets where a share group without members goes on. */
+  alterShareGroupOffsets(
+    groupId: string,
+    starts: readonly shareOffsets.ShareGroupStart[],
+    options: CallOptions = {},
+  ) {
+    return shareOffsets.alterShareGroupOffsets(this.#cluster, groupId, starts, options);
+  }
+
+  deleteShareGroupOffsets(
+    groupId: string,
+    topicNames: readonly string[],
+    options: CallOptions = {},
+  ) {
+    return shareOffsets.deleteShareGroupOffsets(this.#cluster, groupId, topicNames, options);
   }
 }

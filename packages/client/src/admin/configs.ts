@@ -3,9 +3,11 @@ import {
   alterConfigs as alterConfigsApi,
   describeConfigs as describeConfigsApi,
   incrementalAlterConfigs as incrementalAlterConfigsApi,
+  listConfigResources as listConfigResourcesApi,
   type RequestInput,
   type ResponseOf,
 } from "@ottla/protocol";
+import { throwIfError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
 import type { ItemResult } from "./results.ts";
 import { type ChangeOptions, errorOf } from "./topics.ts";
@@ -228,6 +230,24 @@ function altered(answer: AlterAnswer): AlteredConfigs {
       answer.errorMessage,
     ),
   };
+}
+
+/** What has configuration of its own, of some kinds or of all the broker knows (KIP-1142). */
+export async function listConfigResources(
+  cluster: Cluster,
+  types: readonly ConfigResourceType[],
+  options: CallOptions,
+): Promise<readonly ConfigResource[]> {
+  const { configResources } = await cluster.callAny(
+    listConfigResourcesApi,
+    types.length === 0 ? {} : { resourceTypes: types.map((type) => RESOURCE_TYPES[type]) },
+    ({ errorCode }) => throwIfError(errorCode, "ListConfigResources"),
+    options,
+  );
+  return configResources.map(({ resourceType, resourceName }) => ({
+    type: typeOf(resourceType),
+    name: resourceName,
+  }));
 }
 
 function typeOf(code: number): ConfigResourceType {

@@ -1,7 +1,9 @@
 import {
+  consumerGroupDescribe as consumerGroupDescribeApi,
   deleteGroups as deleteGroupsApi,
   describeGroups as describeGroupsApi,
   listGroups as listGroupsApi,
+  shareGroupDescribe as shareGroupDescribeApi,
 } from "@ottla/protocol";
 import { throwIfError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
@@ -58,6 +60,8 @@ export async function listGroups(
 export interface GroupDescription extends ItemResult {
   readonly groupId: string;
   readonly state: string;
+  /** Which protocol its members speak. */
+  readonly type: "classic" | "consumer" | "share";
   readonly protocolType: string;
   /** The assignor in use, for consumer groups. */
   readonly protocol: string;
@@ -74,7 +78,10 @@ export interface GroupMemberDescription {
   readonly assignment: PartitionsByTopic | null;
 }
 
-/** State and members of classic groups. An unknown one has state `Dead`, with the error GROUP_ID_NOT_FOUND from newer brokers. */
+/**
+ * State and members of groups of all kinds that are described by their members. An unknown one has state `Dead`, with the error
+ * GROUP_ID_NOT_FOUND from newer brokers.
+ */
 export async function describeGroups(
   cluster: Cluster,
   groupIds: readonly string[],
@@ -82,40 +89,103 @@ export async function describeGroups(
 ): Promise<readonly GroupDescription[]> {
   return await Promise.all(
     groupIds.map(async (groupId) => {
-      const response = await cluster.callCoordinator(
-        "group",
-        groupId,
-        describeGroupsApi,
-        { groups: [groupId] },
-        ({ groups }) => {
-          const error = errorOf(groups[0]?.errorCode ?? -1, `group ${groupId}`);
-          if (error?.retriable === true) throw error;
-        },
-        options,
-      );
-      const group = response.groups[0]!;
-      const isConsumer = group.protocolType === "consumer";
-      return {
-        groupId: group.groupId,
-        state: group.groupState,
-        protocolType: group.protocolType,
-        protocol: group.protocolData,
-        members: group.members.map((member) => ({
-          memberId: member.memberId,
-          groupInstanceId: member.groupInstanceId,
-          clientId: member.clientId,
-          clientHost: member.clientHost,
-          topics: isConsumer
-            ? readable(() => decodeSubscription(member.memberMetadata).topics)
-            : null,
-          assignment: isConsumer
-            ? readable(() => decodeAssignment(member.memberAssignment).partitions)
-            : null,
-        })),
-        error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
-      };
+      const classic = await describeClassic(cluster, groupId, options);
+      if (classic.state !== "Dead" && classic.error === null) return classic;
+      const { versions } = await cluster.coordinator("group", groupId, "admin", options.signal);
+      // A coordinator answers for a group of another kind as if it were unknown.
+      for (const [api, type] of NEW_KINDS) {
+        if (versions.find(api) < 0) continue;
+        const described = await describeNew(cluster, groupId, api, type, options);
+        if (described.error === null) return described;
+      }
+      return classic;
     }),
   );
+}
+
+const NEW_KINDS = [
+  [consumerGroupDescribeApi, "consumer"],
+  [shareGroupDescribeApi, "share"],
+] as const;
+
+async function describeNew(
+  cluster: Cluster,
+  groupId: string,
+  api: (typeof NEW_KINDS)[number][0],
+  type: "consumer" | "share",
+  options: CallOptions,
+): Promise<GroupDescription> {
+  const { groups } = await cluster.callCoordinator(
+    "group",
+    groupId,
+    api,
+    { groupIds: [groupId], includeAuthorizedOperations: false },
+    ({ groups: answers }) => {
+      const error = errorOf(answers[0]?.errorCode ?? -1, `group ${groupId}`);
+      if (error?.retriable === true) throw error;
+    },
+    options,
+  );
+  const group = groups[0]!;
+  return {
+    groupId,
+    state: group.groupState,
+    type,
+    protocolType: type,
+    protocol: group.assignorName,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: "instanceId" in member ? member.instanceId : null,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      topics: member.subscribedTopicNames,
+      assignment: new Map(
+        member.assignment.topicPartitions.map(({ topicName, partitions }) => [
+          topicName,
+          partitions,
+        ]),
+      ),
+    })),
+    error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
+  };
+}
+
+async function describeClassic(
+  cluster: Cluster,
+  groupId: string,
+  options: CallOptions,
+): Promise<GroupDescription> {
+  const response = await cluster.callCoordinator(
+    "group",
+    groupId,
+    describeGroupsApi,
+    { groups: [groupId] },
+    ({ groups }) => {
+      const error = errorOf(groups[0]?.errorCode ?? -1, `group ${groupId}`);
+      if (error?.retriable === true) throw error;
+    },
+    options,
+  );
+  const group = response.groups[0]!;
+  const isConsumer = group.protocolType === "consumer";
+  return {
+    groupId: group.groupId,
+    state: group.groupState,
+    type: "classic",
+    protocolType: group.protocolType,
+    protocol: group.protocolData,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      topics: isConsumer ? readable(() => decodeSubscription(member.memberMetadata).topics) : null,
+      assignment: isConsumer
+        ? readable(() => decodeAssignment(member.memberAssignment).partitions)
+        : null,
+    })),
+    error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
+  };
 }
 
 /** Members may put what they like into these fields; a group is described all the same. */

@@ -41,7 +41,10 @@ export interface ChangeOptions extends CallOptions {
 const NOT_CONTROLLER = 41;
 
 /** The whole request goes again when the broker turns out not to be the controller. */
-function throwIfNotController(codes: readonly { readonly errorCode: number }[], api: string): void {
+export function throwIfNotController(
+  codes: readonly { readonly errorCode: number }[],
+  api: string,
+): void {
   if (codes.some(({ errorCode }) => errorCode === NOT_CONTROLLER)) {
     throw brokerError(NOT_CONTROLLER, api);
   }

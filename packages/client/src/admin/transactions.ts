@@ -3,6 +3,7 @@ import {
   describeProducers as describeProducersApi,
   describeTransactions as describeTransactionsApi,
   listTransactions as listTransactionsApi,
+  writeTxnMarkers as writeTxnMarkersApi,
 } from "@ottla/protocol";
 import { throwIfError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
@@ -181,4 +182,53 @@ export async function describeTransactions(
       };
     }),
   );
+}
+
+/** What {@link describeProducers} shows of a transaction that hangs. */
+export interface HangingTransaction extends TopicPartition {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** −1, as for a producer that never ended a transaction, counts as 0. */
+  readonly coordinatorEpoch: number;
+}
+
+/**
+ * Aborts a transaction in one partition without asking its coordinator (KIP-664): for one that the coordinator does not know of, which would
+ * hold the last stable offset back for ever. @throws {BrokerError}
+ */
+export async function abortTransaction(
+  cluster: Cluster,
+  transaction: HangingTransaction,
+  options: CallOptions,
+): Promise<void> {
+  const { topic, partition, producerId, producerEpoch } = transaction;
+  const markers = [
+    {
+      producerId,
+      producerEpoch,
+      transactionResult: false,
+      topics: [{ name: topic, partitionIndexes: [partition] }],
+      coordinatorEpoch: Math.max(0, transaction.coordinatorEpoch),
+    },
+  ];
+  const [result] = await perLeader(
+    cluster,
+    "WriteTxnMarkers",
+    [{ topic, partition }],
+    options,
+    async (connection, _own, request) => {
+      const response = await connection.request(writeTxnMarkersApi, { markers }, request);
+      return response.markers.flatMap(({ topics }) =>
+        topics.flatMap(({ name, partitions }) =>
+          partitions.map(({ partitionIndex, errorCode }) => ({
+            topic: name,
+            partition: partitionIndex,
+            errorCode,
+            value: null,
+          })),
+        ),
+      );
+    },
+  );
+  if (result!.error !== null) throw result!.error;
 }

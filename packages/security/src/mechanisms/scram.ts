@@ -52,6 +52,17 @@ const CHANNEL_BINDING = Buffer.from(GS2_HEADER).toString("base64");
 
 const derive = promisify(pbkdf2);
 
+/** What a broker keeps of a password: derived from it, so that it need not know it. `iterations` make it slow to guess. */
+export function saltedPassword(
+  hash: ScramHash,
+  password: string,
+  salt: Buffer,
+  iterations: number,
+): Promise<Buffer> {
+  const { algorithm, bytes } = HASHES[hash];
+  return derive(password, salt, iterations, bytes, algorithm);
+}
+
 /** @throws {InvalidCredentialsError} for an empty user or password, or one that SASLprep refuses where it is asked for */
 export function scram(
   hash: ScramHash,
@@ -88,8 +99,10 @@ class SaltedPasswords {
   get(salt: Buffer, iterations: number): Promise<Buffer> {
     const key = `${iterations},${salt.toString("base64")}`;
     if (this.#last?.key !== key) {
-      const { algorithm, bytes } = HASHES[this.#hash];
-      this.#last = { key, derived: derive(this.#password, salt, iterations, bytes, algorithm) };
+      this.#last = {
+        key,
+        derived: saltedPassword(this.#hash, this.#password, salt, iterations),
+      };
     }
     return this.#last.derived;
   }
