@@ -79,7 +79,7 @@ function transactionCell(commitEveryMs: number): Cell {
 const cleanerSettings = { "log.cleaner.backoff.ms": "100" };
 const segmentBytes = 64 * 1_048_576;
 const recordsPerKey = 20;
-const lookEveryMs = 20;
+const lookEveryMs = 50;
 /** The cleaner has ended when the log has not changed for so long; it swaps its segments in one by one. */
 const settledMs = 3_000;
 const cleanTimeoutMs = 600_000;
