@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBroker } from "@ottla/broker";
-import { createTopic, TestProducer, TOPIC } from "../src/test-producer.ts";
+import { createTopic, fetchFrom, TestProducer, TOPIC } from "../src/test-producer.ts";
 import { append, batch, Peer } from "./peer.ts";
 
 /** Names of section D1 that dashboards and alerts look for, with the labels they filter by. */
@@ -9,6 +9,8 @@ const NAMES = [
   `kafka_server_brokertopicmetrics_bytesin_total{topic="${TOPIC}"}`,
   "kafka_server_brokertopicmetrics_bytesrejected_total",
   "kafka_server_brokertopicmetrics_totalproducerequests_total",
+  `kafka_server_brokertopicmetrics_totalproducerequests_total{topic="${TOPIC}"}`,
+  "kafka_server_brokertopicmetrics_failedfetchrequests_total",
   "kafka_network_requestchannel_requestqueuesize",
   "kafka_network_requestchannel_responsequeuesize",
   'kafka_server_delayedoperationpurgatory_purgatorysize{delayedOperation="Fetch"}',
@@ -36,6 +38,24 @@ test("D1: the names that dashboards look for are there, each once, with a number
   await append(peer, TOPIC, batch(["a"]));
   const samples = await scrape(broker.metricsPort!);
   for (const name of NAMES) assert.ok(Number.isFinite(samples.get(name)), name);
+});
+
+test("requests are counted by topic, and so is what they were refused", async () => {
+  await using broker = await startBroker({ storage: "memory", metricsPort: 0 });
+  await using peer = await Peer.connect(broker.port);
+  await createTopic(peer);
+  await append(peer, TOPIC, batch(["a"]));
+  await append(peer, TOPIC, batch(["x".repeat(2_000_000)]));
+  await fetchFrom(peer, 0, 0);
+  await fetchFrom(peer, 0, 0, 99);
+  const samples = await scrape(broker.metricsPort!);
+  const count = (name: string) =>
+    samples.get(`kafka_server_brokertopicmetrics_${name}_total{topic="${TOPIC}"}`);
+  assert.equal(count("totalproducerequests"), 2);
+  assert.equal(count("failedproducerequests"), 1);
+  assert.ok(count("bytesrejected")! > 2_000_000);
+  assert.equal(count("totalfetchrequests"), 2);
+  assert.equal(count("failedfetchrequests"), 1);
 });
 
 test("transactions are counted, by how they ended", async () => {

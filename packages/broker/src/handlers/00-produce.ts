@@ -116,6 +116,7 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
   for (const { name, topicId, partitionData } of topicData) {
     const topic = topicOf(context, name, topicId);
     topics.push(topic);
+    if (topic !== null) context.services.probe.topicProduced(topic.name);
     for (const { index, records } of partitionData) {
       const refusal = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
       const words = refusal === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
@@ -270,7 +271,7 @@ function tellRefusals(
   let answered = 0;
   for (const { topic, refusal, records } of partitions) {
     const error = refusal === 0 ? results[answered++]!.error : null;
-    if (topic === null || (refusal === 0 && error === null)) continue;
+    if (topic === null || (refusal === 0 && error === null) || error === "unknownTopic") continue;
     const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
     services.probe.produceRefused(topic.name, 1, isTooLarge ? (records?.length ?? 0) : 0);
   }

@@ -59,7 +59,10 @@ export const fetchHandler = handler({
     if (typeof opened === "string") return { errorCode: errorCode(opened), responses: [] };
     const reads = opened.partitions.map((entry) => resolve(context, request, entry));
     const served: ReadPartition[] = [];
+    let counted: Topic | null = null;
     for (const { request: asked, topic, refusal } of reads) {
+      if (topic !== null && topic !== counted) context.services.probe.topicFetched(topic.name);
+      counted = topic;
       if (refusal === 0) served.push(readPartition(asked, topic!));
     }
     const isRefused = served.length < reads.length;
@@ -74,6 +77,7 @@ export const fetchHandler = handler({
     });
     const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
     const responses = respond(context.version, reads, results, hints, opened);
+    tellRefusals(context, reads, results);
     return {
       errorCode: 0,
       sessionId: opened.session?.id ?? 0,
@@ -142,6 +146,21 @@ function readPartition(request: FetchPartition, topic: Topic): ReadPartition {
     currentLeaderEpoch: request.currentLeaderEpoch,
     lastFetchedEpoch: request.lastFetchedEpoch,
   };
+}
+
+/** Tells metrics what could not be read, as seldom as that is. */
+function tellRefusals(
+  { services }: RequestContext,
+  reads: readonly Read[],
+  results: readonly ReadResult[],
+): void {
+  let answered = 0;
+  for (const { topic, refusal } of reads) {
+    const error = refusal === 0 ? results[answered++]!.error : null;
+    if (topic === null || (refusal === 0 && error === null)) continue;
+    // Of a topic that went meanwhile nothing is counted any more.
+    if (error !== "unknownTopic") services.probe.fetchRefused(topic.name, 1);
+  }
 }
 
 function respond(

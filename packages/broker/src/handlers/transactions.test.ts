@@ -7,6 +7,7 @@ import {
   type ErrorName,
   errorName,
   findCoordinator,
+  incrementalAlterConfigs,
   initProducerId,
   listOffsets,
   metadata,
@@ -167,9 +168,18 @@ test("TX6: before Produce v12 a partition must have been added, and clients are 
   );
 });
 
-test("TX6: a broker that is told not to verify appends all the same", async () => {
-  await using broker = await withTopic({ "transaction.partition.verification.enable": "false" });
+test("TX6, AD5: a broker that is told not to verify appends all the same", async () => {
+  await using broker = await withTopic();
   const producer = await TestProducer.start(broker, "id", "old");
+  assert.equal(await producer.send(0, ["a"]), "INVALID_TXN_STATE");
+  const name = "transaction.partition.verification.enable";
+  const configs = [{ name, configOperation: 0, value: "false" }];
+  const resources = [{ resourceType: 4, resourceName: "", configs }];
+  const { responses } = await broker.ask(incrementalAlterConfigs, 1, {
+    resources,
+    validateOnly: false,
+  });
+  assert.equal(responses[0]!.errorCode, 0);
   assert.equal(await producer.send(0, ["a"]), "NONE");
   assert.equal(await endOffset(broker, COMMITTED), 0);
 });

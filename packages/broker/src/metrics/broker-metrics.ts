@@ -37,8 +37,11 @@ export interface TopicCounts {
   bytesOut: number;
   /** Bytes of batches that were too large. */
   bytesRejected: number;
-  /** Partitions of Produce requests that were refused. */
+  produces: number;
+  fetches: number;
+  /** Partitions of such requests that were refused. */
   failedProduces: number;
+  failedFetches: number;
 }
 
 export interface BrokerMetricsOptions {
@@ -93,6 +96,18 @@ export class BrokerMetrics {
       },
       requestsWaiting: (apiKey, change) => {
         this.apis[apiKey]!.waiting += change;
+      },
+      topicProduced: (topic) => {
+        this.#topic(topic).produces++;
+        this.allTopics.produces++;
+      },
+      topicFetched: (topic) => {
+        this.#topic(topic).fetches++;
+        this.allTopics.fetches++;
+      },
+      fetchRefused: (topic, partitions) => {
+        this.#topic(topic).failedFetches += partitions;
+        this.allTopics.failedFetches += partitions;
       },
       produceRefused: (topic, partitions, rejectedBytes) => {
         for (const counts of [this.#topic(topic), this.allTopics]) {
@@ -208,7 +223,16 @@ export class BrokerMetrics {
 }
 
 function noTraffic(): TopicCounts {
-  return { bytesIn: 0, messagesIn: 0, bytesOut: 0, bytesRejected: 0, failedProduces: 0 };
+  return {
+    bytesIn: 0,
+    messagesIn: 0,
+    bytesOut: 0,
+    bytesRejected: 0,
+    produces: 0,
+    fetches: 0,
+    failedProduces: 0,
+    failedFetches: 0,
+  };
 }
 
 /** Whether a connection was closed because of what it sent, which its owner wants to know. */

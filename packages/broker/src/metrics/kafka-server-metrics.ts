@@ -32,12 +32,7 @@ export function kafkaServerMetrics(
 function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
   for (const [topic, counts] of metrics.topics) traffic(text, counts, { topic });
   traffic(text, metrics.allTopics, {});
-  const produce = metrics.apis[0];
-  const fetch = metrics.apis[1];
   const prefix = "kafka_server_brokertopicmetrics";
-  text.counter(`${prefix}_totalproducerequests_total`, produce?.totalMs.count ?? 0);
-  text.counter(`${prefix}_totalfetchrequests_total`, fetch?.totalMs.count ?? 0);
-  text.counter(`${prefix}_failedfetchrequests_total`, fetch?.failures ?? 0);
   for (const name of [
     "replicationbytesin",
     "replicationbytesout",
@@ -54,7 +49,10 @@ function traffic(text: PrometheusText, counts: TopicCounts, labels: Labels): voi
   text.counter(`${prefix}_messagesin_total`, counts.messagesIn, labels);
   text.counter(`${prefix}_bytesout_total`, counts.bytesOut, labels);
   text.counter(`${prefix}_bytesrejected_total`, counts.bytesRejected, labels);
+  text.counter(`${prefix}_totalproducerequests_total`, counts.produces, labels);
+  text.counter(`${prefix}_totalfetchrequests_total`, counts.fetches, labels);
   text.counter(`${prefix}_failedproducerequests_total`, counts.failedProduces, labels);
+  text.counter(`${prefix}_failedfetchrequests_total`, counts.failedFetches, labels);
 }
 
 function requests(text: PrometheusText, metrics: BrokerMetrics): void {
