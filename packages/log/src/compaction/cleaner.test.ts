@@ -481,6 +481,54 @@ test("LG13: readers go on while segments are replaced under them", async () => {
   await setup.engine.close();
 });
 
+/** The same files, but whoever opens one that `isSlow` matches gets it only when `release` was called. */
+function slowToOpen(
+  fileSystem: MemoryFileSystem,
+  isSlow: (path: string, access: string) => boolean,
+): { readonly fileSystem: MemoryFileSystem; waiting: number; release(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const slow = {
+    waiting: 0,
+    release: resolve,
+    fileSystem: new Proxy(fileSystem, {
+      get(target, key) {
+        if (key !== "open") {
+          const value: unknown = Reflect.get(target, key);
+          return typeof value === "function" ? value.bind(target) : value;
+        }
+        return async (...[path, options]: Parameters<MemoryFileSystem["open"]>) => {
+          if (isSlow(path, options.access)) {
+            slow.waiting++;
+            await promise;
+          }
+          return target.open(path, options);
+        };
+      },
+    }),
+  };
+  return slow;
+}
+
+test("LG13: a reader that opens the file of a segment just when it is replaced starts again", async () => {
+  let isReading = false;
+  const slow = slowToOpen(new MemoryFileSystem(), (path, access) => {
+    if (!isReading || access !== "read" || !path.endsWith("00000000000000000000.log")) return false;
+    isReading = false;
+    return true;
+  });
+  const options = { tailBytes: 0, segmentWriteBytes: 1 };
+  const setup = await new Setup(slow.fileSystem, options).open({ ...compacted, segmentBytes: 900 });
+  for (let i = 0; i < 30; i++) await setup.put(i === 8 ? "only" : "k", `v${i}`);
+  isReading = true;
+  const reading = setup.read(7);
+  while (slow.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await setup.engine.maintain();
+  slow.release();
+  assert.deepEqual((await reading)[0], "8:only=v8");
+  assert.deepEqual(await setup.read(), await setup.read(7));
+  await setup.engine.close();
+});
+
 test("LG17: when the disk is full the log stays as it was, and is cleaned when there is room", async () => {
   const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
   const setup = await new Setup(disk).open();
