@@ -6,12 +6,12 @@ export interface CompressionCodec {
   /** Smallest, default and largest level, or null when the codec has none. */
   readonly levels: { readonly min: number; readonly default: number; readonly max: number } | null;
   /** The result starts with `roomBytes` that are left for the caller to fill. */
-  compress(input: Uint8Array, level: number, roomBytes: number): Buffer;
+  compress(input: Buffer, level: number, roomBytes: number): Buffer;
   /**
    * @throws ProtocolError `corrupt` for bytes that are not the codec's, `tooLarge` when the result would exceed `maxBytes`; never
    * allocates much more than that
    */
-  decompress(input: Uint8Array, maxBytes: number): Buffer;
+  decompress(input: Buffer, maxBytes: number): Buffer;
 }
 
 /** The bytes after so many that are left for the caller to fill: a copy, unless there are none. */

@@ -4,6 +4,7 @@ import {
   add,
   and,
   atLeast,
+  atMost,
   below,
   equal,
   isZero,
@@ -11,6 +12,7 @@ import {
   load8,
   load16,
   load32,
+  loadVector,
   notEqual,
   or,
   shiftLeft,
@@ -18,6 +20,7 @@ import {
   store8,
   store16,
   store32,
+  storeVector,
   subtract,
   WasmFunction,
 } from "../../wasm/assembler.ts";
@@ -138,25 +141,51 @@ function writeCopies(f: WasmFunction, { out, position, end, distance }: MatchPla
   );
 }
 
+/** The longest literal that is copied at once. */
+const QUICK_LITERAL = 16;
+/** What a literal of that length and the copy after it take, of which the least is needed to read them without a look at the end. */
+const QUICK_INPUT_BYTES = QUICK_LITERAL + 3;
+
 /**
  * `decompressSnappy(from, end, start, limit)` decompresses the elements `[from, end)` into exactly `[start, limit)`; returns `limit`, or a
- * failure. Before anything is written or read its length is held against what is left on both sides.
+ * failure. Before anything is written or read its length is held against what is left on both sides. After a short literal comes a
+ * copy as a rule, which is read without another turn.
  */
 export function snappyDecompressor(): WasmFunction {
   const f = new WasmFunction("decompressSnappy", 4);
   const [at, end, start, limit] = f.parameters as [Local, Local, Local, Local];
   const [out, tag, length, bytes] = [f.local(), f.local(), f.local(), f.local()];
   const [distance, stop] = [f.local(), f.local()];
+  const [quickEnd, quickLimit] = [f.local(), f.local()];
   const copy = new CopyCode(f);
+  const readTag = () => {
+    f.set(tag, load8(at));
+    f.set(at, add(at, 1));
+    f.set(length, shiftRight(tag, 2));
+  };
 
   f.set(out, start);
+  f.set(quickEnd, subtract(end, QUICK_INPUT_BYTES));
+  f.set(quickLimit, subtract(limit, QUICK_LITERAL));
   f.block((finished) => {
     f.loop((next) => {
       f.branchIf(finished, atLeast(at, end));
-      f.set(tag, load8(at));
-      f.set(at, add(at, 1));
-      f.set(length, shiftRight(tag, 2));
-      f.if(isZero(and(tag, 3)), () => {
+      readTag();
+      f.block((isCopy) => {
+        f.branchIf(isCopy, and(tag, 3));
+        const isQuick = and(
+          below(length, QUICK_LITERAL),
+          and(atMost(at, quickEnd), atMost(out, quickLimit)),
+        );
+        f.if(isQuick, () => {
+          f.do(storeVector(out, loadVector(at)));
+          f.set(at, add(add(at, length), 1));
+          f.set(out, add(add(out, length), 1));
+          readTag();
+          f.branchIf(isCopy, and(tag, 3));
+          f.set(at, subtract(at, 1));
+          f.branch(next);
+        });
         f.if(atLeast(length, SHORT_LITERAL), () => {
           f.set(bytes, subtract(length, SHORT_LITERAL - 1));
           f.returnIf(above(bytes, subtract(end, at)), LITERAL_CUT_OFF);

@@ -67,7 +67,7 @@ function frameHeader(): Buffer {
   return header;
 }
 
-function compressFrame(machine: BlockMachine, input: Uint8Array, roomBytes: number): Buffer {
+function compressFrame(machine: BlockMachine, input: Buffer, roomBytes: number): Buffer {
   const { memory } = machine;
   const output = new BlockOutput(machine);
   let at = output.reserve(FRAME_HEADER.length);
@@ -75,7 +75,7 @@ function compressFrame(machine: BlockMachine, input: Uint8Array, roomBytes: numb
   output.advance(at + FRAME_HEADER.length);
   for (let from = 0; from < input.length; from += BLOCK_BYTES) {
     const size = Math.min(BLOCK_BYTES, input.length - from);
-    memory.set(size === input.length ? input : input.subarray(from, from + size), INPUT);
+    input.copy(memory, INPUT, from, from + size);
     at = output.reserve(BLOCK_BYTES + BLOCK_OVERHEAD_BYTES);
     let end = machine.compressLz4(INPUT, INPUT + size, at + 4, hashBitsFor(size));
     if (end - at - 4 < size) {
@@ -144,7 +144,7 @@ function readFrameHeader(input: Uint8Array): FrameHeader {
   };
 }
 
-function decompressFrame(machine: BlockMachine, input: Uint8Array, maxBytes: number): Buffer {
+function decompressFrame(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
   const { hasBlockChecksums, maxBlockBytes, size: headerSize } = readFrameHeader(input);
   const output = new BlockOutput(machine);
   let at = headerSize;
@@ -172,12 +172,11 @@ function decompressFrame(machine: BlockMachine, input: Uint8Array, maxBytes: num
       throw tooLarge("lz4", maxBytes);
     }
     const to = output.reserve(room);
-    const block = input.subarray(at, end);
     if (isStored) {
-      machine.memory.set(block, to);
+      input.copy(machine.memory, to, at, end);
       output.advance(to + size);
     } else {
-      machine.memory.set(block, INPUT);
+      input.copy(machine.memory, INPUT, at, end);
       const filled = machine.decompressLz4(INPUT, INPUT + size, to, to + room);
       if (filled < 0) {
         throw filled === LZ4_TOO_LONG && allowed <= maxBlockBytes

@@ -49,7 +49,7 @@ export const snappy: CompressionCodec = {
   },
 };
 
-function compressFramed(machine: BlockMachine, input: Uint8Array, roomBytes: number): Buffer {
+function compressFramed(machine: BlockMachine, input: Buffer, roomBytes: number): Buffer {
   const { memory } = machine;
   const output = new BlockOutput(machine);
   let at = output.reserve(XERIAL_HEADER.length);
@@ -57,7 +57,7 @@ function compressFramed(machine: BlockMachine, input: Uint8Array, roomBytes: num
   output.advance(at + XERIAL_HEADER.length);
   for (let from = 0; from < input.length; from += BLOCK_BYTES) {
     const size = Math.min(BLOCK_BYTES, input.length - from);
-    memory.set(size === input.length ? input : input.subarray(from, from + size), INPUT);
+    input.copy(memory, INPUT, from, from + size);
     at = output.reserve(BLOCK_BYTES + BLOCK_OVERHEAD_BYTES);
     const end = machine.compressSnappy(INPUT, INPUT + size, at + 4, hashBitsFor(size));
     writeInt32(memory, at, end - at - 4);
@@ -85,18 +85,18 @@ function isXerial(input: Uint8Array): boolean {
   return true;
 }
 
-function decompressBare(machine: BlockMachine, input: Uint8Array, maxBytes: number): Buffer {
+function decompressBare(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
   const size = contentSize(input, 0, input.length);
   if (size > maxBytes) {
     throw tooLarge("snappy", maxBytes);
   }
   const output = Buffer.allocUnsafe(size);
-  decompressBlock(machine, input.subarray(sizeEnd), output, 0, size);
+  decompressBlock(machine, input, sizeEnd, input.length, output, 0, size);
   return output;
 }
 
 /** Two passes: the first adds up what the blocks claim, so that the output is allocated once and within bounds. */
-function decompressFramed(machine: BlockMachine, input: Uint8Array, maxBytes: number): Buffer {
+function decompressFramed(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
   let total = 0;
   for (let at = XERIAL_HEADER.length; at < input.length; ) {
     const end = blockEnd(input, at);
@@ -111,7 +111,7 @@ function decompressFramed(machine: BlockMachine, input: Uint8Array, maxBytes: nu
   for (let at = XERIAL_HEADER.length; at < input.length; ) {
     const end = blockEnd(input, at);
     const size = contentSize(input, at + 4, end);
-    decompressBlock(machine, input.subarray(sizeEnd, end), output, to, size);
+    decompressBlock(machine, input, sizeEnd, end, output, to, size);
     to += size;
     at = end;
   }
@@ -154,21 +154,27 @@ function contentSize(input: Uint8Array, start: number, end: number): number {
   throw notCodec("snappy", "the content size does not end");
 }
 
-/** Decompresses a block to `output` at `to`. One that is larger than the machine's memory is decompressed where it is. */
+/**
+ * Decompresses the elements `[start, end)` to `size` bytes of `output` at `to`. What is larger than the machine's memory is
+ * decompressed where it is.
+ */
 function decompressBlock(
   machine: BlockMachine,
-  block: Uint8Array,
+  input: Buffer,
+  start: number,
+  end: number,
   output: Buffer,
   to: number,
   size: number,
 ): void {
   const { memory } = machine;
-  if (block.length > REGION_BYTES || size > REGION_BYTES) {
-    check(decompressSnappyBlock(block, 0, block.length, output, to, to + size));
+  const bytes = end - start;
+  if (bytes > REGION_BYTES || size > REGION_BYTES) {
+    check(decompressSnappyBlock(input, start, end, output, to, to + size));
     return;
   }
-  memory.set(block, INPUT);
-  check(machine.decompressSnappy(INPUT, INPUT + block.length, OUTPUT, OUTPUT + size));
+  input.copy(memory, INPUT, start, end);
+  check(machine.decompressSnappy(INPUT, INPUT + bytes, OUTPUT, OUTPUT + size));
   output.set(memory.subarray(OUTPUT, OUTPUT + size), to);
 }
 
