@@ -27,9 +27,12 @@ export class CommandFailure extends Error {
 export class ClusterUnreachable extends Error {
   override readonly name = "ClusterUnreachable";
   readonly servers: string;
+  /** Whether it was tried with TLS. */
+  readonly isEncrypted: boolean;
 
-  constructor(servers: string, cause: unknown) {
-    super(`no broker answers at ${servers}`, { cause });
+  constructor(servers: string, options: { isEncrypted: boolean; cause: unknown }) {
+    super(`no broker answers at ${servers}`, { cause: options.cause });
     this.servers = servers;
+    this.isEncrypted = options.isEncrypted;
   }
 }

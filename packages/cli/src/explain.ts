@@ -61,9 +61,15 @@ function unreachable(
     message: `${error.message} (${rootReason(error.cause)})`,
     hints: [
       ...(local === null ? [] : [`Start a broker with: ${start}`]),
+      ...(error.isEncrypted || isRefusal(error.cause) ? [] : ["If it wants TLS, add --tls."]),
       "Name another one with --bootstrap-server HOST:PORT or OTTLA_BOOTSTRAP_SERVER.",
     ],
   };
+}
+
+/** Nobody is there, which is not a matter of how one speaks to it. */
+function isRefusal(error: unknown): boolean {
+  return /refused|ENOTFOUND|EHOSTUNREACH|ENETUNREACH/i.test(rootReason(error));
 }
 
 /** What to do about answers whose own words do not say. */
@@ -71,6 +77,9 @@ const HINTS: Readonly<Record<string, string>> = {
   TOPIC_ALREADY_EXISTS: "Use --if-not-exists to let an existing topic be.",
   UNKNOWN_TOPIC_OR_PARTITION: '"topic list" shows the topics there are.',
   GROUP_ID_NOT_FOUND: '"group list" shows the groups there are.',
+  TRANSACTIONAL_ID_NOT_FOUND: '"transaction list" shows the ids there are.',
+  SASL_AUTHENTICATION_FAILED: "See --sasl-username and --sasl-password, or the file of settings.",
+  UNSUPPORTED_SASL_MECHANISM: "See --sasl-mechanism.",
   NON_EMPTY_GROUP: "Stop its members first.",
   UNKNOWN_MEMBER_ID: "The group has members; stop them first.",
   INVALID_REPLICATION_FACTOR: "The replication factor cannot exceed the number of brokers.",

@@ -103,13 +103,18 @@ test("a command line that makes no sense ends with 2 and does nothing", async ()
 
 test("a broker that does not answer is told with how to start one", async () => {
   const refused = new ConnectionError("127.0.0.1", 19092, "cannot connect", new Error("refused"));
-  const { code, err } = await failingWith(new ClusterUnreachable("127.0.0.1:19092", refused));
+  const unreachable = (servers: string, cause: unknown, isEncrypted = false) =>
+    failingWith(new ClusterUnreachable(servers, { isEncrypted, cause }));
+  const { code, err } = await unreachable("127.0.0.1:19092", refused);
   assert.equal(code, EXIT.failure);
   assert.match(err, /^ottla fail: no broker answers at 127\.0\.0\.1:19092 \(refused\)\n/);
   assert.match(err, /Start a broker with: ottla start --port 19092\n/);
   assert.match(err, /--bootstrap-server/);
-  const far = await failingWith(new ClusterUnreachable("kafka.example:9092", refused));
-  assert.doesNotMatch(far.err, /Start a broker/);
+  const far = await unreachable("kafka.example:9092", refused);
+  assert.doesNotMatch(far.err, /Start a broker|TLS/);
+  const closed = new ConnectionError("127.0.0.1", 19092, "the broker closed the connection");
+  assert.match((await unreachable("k:1", closed)).err, /If it wants TLS, add --tls\./);
+  assert.doesNotMatch((await unreachable("k:1", closed, true)).err, /TLS/);
 });
 
 test("Kafka's errors come in words, with their name and what to do", async () => {

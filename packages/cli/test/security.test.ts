@@ -93,6 +93,9 @@ test("a wrong password and a certificate that is not trusted fail at once and sa
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /SASL_AUTHENTICATION_FAILED/);
   assert.doesNotMatch(refused.stderr, /wrong|\n {2}at /);
+  const plain = await ottla(["topic", "list", "-b", secure, "--timeout", "5"]);
+  assert.equal(plain.code, 1);
+  assert.match(plain.stderr, /If it wants TLS, add --tls\./);
   const untrusted = await ottla(["topic", "list", "-b", secure, "--tls"]);
   assert.equal(untrusted.code, 1);
   assert.match(untrusted.stderr, /self.signed certificate/);

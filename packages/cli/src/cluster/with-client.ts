@@ -25,7 +25,9 @@ export async function withClient<T>(
     try {
       await client.request(metadata, { topics: [] });
     } catch (error) {
-      throw isRetriable(error) ? new ClusterUnreachable(connection.bootstrapServers, error) : error;
+      if (!isRetriable(error)) throw error;
+      const isEncrypted = connection.tls !== undefined;
+      throw new ClusterUnreachable(connection.bootstrapServers, { isEncrypted, cause: error });
     }
     return await use(client);
   } finally {
