@@ -20,6 +20,8 @@ const KEYS = 12;
 const FEED_MS = 25;
 const PARTITIONS = { a: 3, b: 4, c: 2 } as const;
 const MEMBERS = 2;
+/** The share of runs with the transaction protocol before KIP-890's second part. */
+const OLD_TRANSACTIONS = 0.3;
 const STEPS = 8;
 const RATES: FaultRates = {
   lostRequest: 0.004,
@@ -64,6 +66,8 @@ forEachBroker((target) => {
     await createTopic(steady, { name: a, partitions: PARTITIONS.a });
     await createTopic(steady, { name: b, partitions: PARTITIONS.b });
     await createTopic(steady, { name: c, partitions: PARTITIONS.c });
+    const version = random() < OLD_TRANSACTIONS ? 1 : 2;
+    await finalize(version);
     const isClassic = target.skipNewGroups !== false || random() < 0.6;
     const groupProtocol = isClassic ? "classic" : "consumer";
     const jobs: CopyJob[] = [
@@ -100,7 +104,7 @@ forEachBroker((target) => {
         await settled(topic, partitions);
         check(topic, await committed(topic, partitions), perKey);
       }
-      return `${groupProtocol}, ${perKey * KEYS} records, ${crew.summary()}, ${broken}`;
+      return `${groupProtocol}, transaction.version ${version}, ${perKey * KEYS} records, ${crew.summary()}, ${broken}`;
     } finally {
       feeding.abort();
       await fed;
@@ -222,6 +226,18 @@ forEachBroker((target) => {
       await delay(FEED_MS);
     }
     return round;
+  }
+
+  /** Sets the cluster's transaction.version and waits until the broker says so. */
+  async function finalize(level: number): Promise<void> {
+    const name = "transaction.version";
+    const current = async () =>
+      (await steady.admin.describeFeatures()).find((feature) => feature.name === name)?.level;
+    const now = (await current()) ?? 0;
+    if (now === level) return;
+    const type = level > now ? "upgrade" : "unsafe-downgrade";
+    orThrow(await steady.admin.updateFeatures([{ name, level, type }]));
+    await eventually(async () => (await current()) === level);
   }
 
   async function shortenSession(groupId: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** Authentication and encryption against Apache Kafka: four SASL mechanisms, TLS, both, and sessions that end. */
 import assert from "node:assert/strict";
-import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,10 +11,10 @@ import {
   Client,
   type ClientOptions,
   isBrokerError,
+  orThrow,
   type SaslOptions,
   UnsupportedError,
 } from "@ottla/client";
-import { alterUserScramCredentials } from "@ottla/protocol";
 import { freePorts, type ReferenceKafka, startReferenceKafka } from "@ottla/testing";
 import { createTopic, eventually } from "./broker.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
@@ -92,23 +92,11 @@ function serverProperties(controller: number): Record<string, string> {
 }
 
 /** Adds the user and waits until the broker lets it in: Kafka spreads the news after it answered. */
-async function createScramUser(client: Client): Promise<void> {
-  const iterations = 4096;
-  for (const [mechanism, hash, bytes] of [
-    [1, "sha256", 32],
-    [2, "sha512", 64],
-  ] as const) {
-    const salt = randomBytes(16);
-    const saltedPassword = pbkdf2Sync(PASSWORD, salt, iterations, bytes, hash);
-    const upsertions = [{ name: "alice", mechanism, iterations, salt, saltedPassword }];
-    const { results } = await client.request(alterUserScramCredentials, {
-      deletions: [],
-      upsertions,
-    });
-    assert.equal(results[0]!.errorCode, 0, String(results[0]!.errorMessage));
-    const sasl = good[mechanism === 1 ? "SCRAM-SHA-256" : "SCRAM-SHA-512"];
+async function createScramUser({ admin }: Client): Promise<void> {
+  for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"] as const) {
+    orThrow(await admin.alterScramUsers([{ user: "alice", mechanism, password: PASSWORD }]));
     await eventually(async () => {
-      await using user = new Client({ bootstrapServers: at("SASL"), sasl });
+      await using user = new Client({ bootstrapServers: at("SASL"), sasl: good[mechanism] });
       return await user.admin.listTopics().then(
         () => true,
         () => false,

@@ -1,12 +1,6 @@
-import { offsetCommit } from "@ottla/protocol";
-import {
-  commitTopics,
-  fetchGroupOffsets,
-  type OffsetToCommit,
-  throwIfPassing,
-} from "../admin/offsets.ts";
+import { fetchGroupOffsets, type OffsetToCommit } from "../admin/offsets.ts";
 import type { TopicPartition } from "../admin/per-leader.ts";
-import { brokerError, isBrokerError } from "../broker-error.ts";
+import { isBrokerError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
 import { ClosedError, UsageError } from "../errors.ts";
 import { cooperativeStickyAssignor } from "../group/assignors/cooperative-sticky.ts";
@@ -15,6 +9,7 @@ import { ClassicMember } from "../group/classic-member.ts";
 import { ConsumerMember } from "../group/consumer-member.ts";
 import type { GroupMetadata, Membership, ServerPattern } from "../group/membership.ts";
 import type { PartitionsByTopic } from "../group/subscription.ts";
+import { commitOffsets } from "./commit.ts";
 import { Fetcher } from "./fetcher.ts";
 import { News } from "./news.ts";
 import {
@@ -244,41 +239,13 @@ export class Consumer {
     for (;;) {
       const metadata = this.groupMetadata;
       try {
-        await this.#commitAs(metadata, toCommit, options);
+        await commitOffsets(this.#cluster, metadata, toCommit, options);
         return;
       } catch (error) {
         // KIP-848: the epoch is another one already, and the answer to the next heartbeat says which.
         if (!isBrokerError(error, "STALE_MEMBER_EPOCH") || this.#member === null) throw error;
         await this.#member.changed(metadata.generation, options.signal);
         if (this.groupMetadata.generation === metadata.generation) throw error;
-      }
-    }
-  }
-
-  async #commitAs(
-    { groupId, generation, memberId, groupInstanceId }: GroupMetadata,
-    offsets: readonly OffsetToCommit[],
-    options: CallOptions,
-  ): Promise<void> {
-    const subject = `commit of group ${groupId}`;
-    const response = await this.#cluster.callCoordinator(
-      "group",
-      groupId,
-      offsetCommit,
-      {
-        groupId,
-        generationIdOrMemberEpoch: generation,
-        memberId,
-        ...(groupInstanceId === null ? {} : { groupInstanceId }),
-        topics: commitTopics(offsets),
-      },
-      ({ topics }) => throwIfPassing(topics, subject),
-      { ...options, max: 9 },
-    );
-    for (const { name, partitions } of response.topics) {
-      for (const { partitionIndex, errorCode } of partitions) {
-        if (errorCode === 0) continue;
-        throw brokerError(errorCode, `${subject}: ${name}[${partitionIndex}]`);
       }
     }
   }
