@@ -164,6 +164,8 @@ test("a cluster tells its brokers and features, and what partitions take", async
   const text = await succeed("cluster describe");
   assert.match(text, /^Brokers: +1\n/m);
   assert.match(text, /^transaction\.version +2 +\d–\d$/m);
+  assert.equal(cluster.quorum.leaderId, cluster.quorum.voters[0].replicaId);
+  assert.match(text, /^ +1 +leader +0$/m);
 
   const [dir] = (await json("log-dirs cargo")).logDirs;
   assert.equal(dir.brokerId, 1);

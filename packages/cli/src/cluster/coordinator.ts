@@ -13,15 +13,13 @@ import {
 const GROUP = 0;
 const BATCHED_VERSION = 4;
 
-/** Sends one request to the broker that has the group. */
+/** Sends one request to the broker that has the group, which a call of the admin has found ready before. */
 export async function askCoordinator<A extends Api>(
   client: Client,
   groupId: string,
   api: A,
   body: RequestInput<A>,
 ): Promise<ResponseOf<A>> {
-  // Finds the coordinator too, and waits until it is ready.
-  await client.admin.describeGroups([groupId]);
   const { coordinators } = await client.request(
     findCoordinator,
     { keyType: GROUP, coordinatorKeys: [groupId] },

@@ -1,13 +1,11 @@
 /**
- * Groups of every type in one shape: classic ones, those of KIP-848 (`consumer`), share groups (KIP-932) and streams groups (KIP-1071).
- * Loaded by commands that look at groups, together with the protocol's messages for the newer types.
+ * Groups of every type in one shape: classic ones, those of KIP-848 (`consumer`), share groups (KIP-932) and streams groups (KIP-1071), with
+ * the epochs and target assignments of the newer types, for which the client's admin has no place. Loaded by commands that look at groups.
  */
 import type { Client, GroupDescription, TopicPartition } from "@ottla/client";
 import {
-  alterShareGroupOffsets,
   type ConsumerGroupDescribeResponse,
   consumerGroupDescribe,
-  describeShareGroupOffsets,
   type ShareGroupDescribeResponse,
   type StreamsGroupDescribeResponse,
   shareGroupDescribe,
@@ -47,13 +45,9 @@ export interface AnyMember {
 
 /** Any group by its id; one that is not there is a classic one that is `Dead`. */
 export async function describeAnyGroup(client: Client, groupId: string): Promise<AnyGroup> {
-  const [classic] = await client.admin.describeGroups([groupId]);
-  const error = classic!.error;
-  if (error === null) return fromClassic(classic!);
-  if (error.error !== "GROUP_ID_NOT_FOUND") throw error;
-  const listed = (await client.admin.listGroups()).find((each) => each.groupId === groupId);
+  const [found] = await client.admin.describeGroups([groupId]);
   const body = { groupIds: [groupId], includeAuthorizedOperations: false };
-  switch (listed?.type) {
+  switch (await typeOf(client, found!)) {
     case "consumer": {
       const { groups } = await askCoordinator(client, groupId, consumerGroupDescribe, body);
       return fromConsumer(only(groups));
@@ -67,8 +61,16 @@ export async function describeAnyGroup(client: Client, groupId: string): Promise
       return fromStreams(only(groups));
     }
     default:
-      return fromClassic(classic!);
+      return fromClassic(found!);
   }
+}
+
+/** Streams groups answer to nobody who asks about other types: to the client they are not there. */
+async function typeOf(client: Client, { groupId, type, error }: GroupDescription) {
+  if (error === null) return type;
+  if (error.error !== "GROUP_ID_NOT_FOUND") throw error;
+  const listed = (await client.admin.listGroups()).find((each) => each.groupId === groupId);
+  return listed?.type ?? type;
 }
 
 /** The answer about one group. @throws {BrokerError} when it is an error */
@@ -230,15 +232,11 @@ export async function groupOffsets(
   if (type !== "share") {
     return (await committedOffsets(client, groupId)).map((each) => ({ ...each, lag: null }));
   }
-  const { groups } = await askCoordinator(client, groupId, describeShareGroupOffsets, {
-    groups: [{ groupId, topics: null }],
-  });
-  return only(groups).topics.flatMap(({ topicName: topic, partitions }) =>
-    partitions.flatMap(({ partitionIndex: partition, startOffset: offset, lag, errorCode }) =>
-      errorCode !== 0 || offset < 0
-        ? []
-        : [{ topic, partition, offset, lag: lag < 0 ? null : lag }],
-    ),
+  const found = await client.admin.describeShareGroupOffsets(groupId);
+  return found.flatMap(({ topic, partition, startOffset, lag, error }) =>
+    error !== null || startOffset < 0
+      ? []
+      : [{ topic, partition, offset: startOffset, lag: lag < 0 ? null : lag }],
   );
 }
 
@@ -249,24 +247,7 @@ export async function moveGroup(
   offsets: readonly (TopicPartition & { readonly offset: number })[],
 ): Promise<void> {
   const { orThrow } = await import("@ottla/client");
-  if (type !== "share") {
-    orThrow(await client.admin.alterGroupOffsets(groupId, offsets));
-    return;
-  }
-  const response = await askCoordinator(client, groupId, alterShareGroupOffsets, {
-    groupId,
-    topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([topicName, own]) => ({
-      topicName,
-      partitions: own.map(({ partition, offset }) => ({
-        partitionIndex: partition,
-        startOffset: offset,
-      })),
-    })),
-  });
-  throwIfError(response.errorCode, `offsets of group ${groupId}`, response.errorMessage);
-  for (const { topicName, partitions } of response.responses) {
-    for (const { partitionIndex, errorCode, errorMessage } of partitions) {
-      throwIfError(errorCode, `offset of ${topicName}[${partitionIndex}]`, errorMessage);
-    }
-  }
+  const { admin } = client;
+  if (type === "share") orThrow(await admin.alterShareGroupOffsets(groupId, offsets));
+  else orThrow(await admin.alterGroupOffsets(groupId, offsets));
 }

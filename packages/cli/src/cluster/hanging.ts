@@ -3,9 +3,7 @@
  * those may be ended by a marker of one's own: in the middle of a living transaction it would break it.
  */
 import type { ActiveProducer, Client, TopicPartition } from "@ottla/client";
-import { writeTxnMarkers } from "@ottla/protocol";
 import { CommandFailure } from "../errors.ts";
-import { throwIfError } from "./coordinator.ts";
 
 /** The producer whose transaction starts at this offset of the partition. @throws {CommandFailure} when there is none */
 export async function openTransaction(
@@ -48,38 +46,4 @@ export async function owningTransaction(
       ),
   );
   return owner?.transactionalId ?? null;
-}
-
-/** Writes an abort marker to the partition. */
-export async function writeAbort(
-  client: Client,
-  { topic, partition }: TopicPartition,
-  producer: ActiveProducer,
-): Promise<void> {
-  const subject = `abort in ${topic}[${partition}]`;
-  const [described] = await client.admin.describeTopics([topic]);
-  if (described!.error !== null) throw described!.error;
-  const leader = described!.partitions.find((each) => each.partition === partition)?.leader ?? -1;
-  if (leader < 0) throw new CommandFailure(`${subject}: the partition has no leader`);
-  const { markers } = await client.request(
-    writeTxnMarkers,
-    {
-      markers: [
-        {
-          producerId: producer.producerId,
-          producerEpoch: producer.producerEpoch,
-          transactionResult: false,
-          topics: [{ name: topic, partitionIndexes: [partition] }],
-          // No coordinator has written to the partition yet, or the last one that did.
-          coordinatorEpoch: Math.max(0, producer.coordinatorEpoch),
-        },
-      ],
-    },
-    { broker: leader },
-  );
-  for (const { topics } of markers) {
-    for (const { partitions } of topics) {
-      for (const { errorCode } of partitions) throwIfError(errorCode, subject, null);
-    }
-  }
 }

@@ -1,39 +1,35 @@
+import type { QuorumDescription } from "@ottla/client";
 import { clusterOptions } from "../../cluster/options.ts";
 import { withClient } from "../../cluster/with-client.ts";
 import { defineCommand } from "../../command-line/command.ts";
 import { print } from "../../output/document.ts";
 import { fields, table } from "../../output/table.ts";
+import { count } from "../../output/units.ts";
 
 export const describeCluster = defineCommand({
-  description: "The brokers of a cluster and the features they agreed on.",
+  description:
+    "The brokers of a cluster, the features they agreed on, and the quorum that keeps its metadata.",
   arguments: [],
   options: clusterOptions,
   examples: [{ about: "Who is there", line: "cluster describe -b broker.example:9092" }],
   async run({ options }, context) {
     return await withClient(options, context, async (client) => {
-      const { apiVersions } = await import("@ottla/protocol");
-      const [{ clusterId, controllerId, brokers }, versions] = await Promise.all([
-        client.admin.describeCluster(),
-        client.request(apiVersions, {
-          clientSoftwareName: "ottla-cli",
-          clientSoftwareVersion: "0",
+      const { admin } = client;
+      const [{ clusterId, controllerId, brokers }, features, quorum] = await Promise.all([
+        admin.describeCluster(),
+        admin.describeFeatures(),
+        admin.describeMetadataQuorum().catch((error: Error) => {
+          // Older clusters have none, and some users may not see it.
+          if (error.name === "UnsupportedError" || error.name === "BrokerError") return null;
+          throw error;
         }),
       ]);
-      const finalized = new Map(
-        versions.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]),
-      );
       const cluster = {
         clusterId,
         controllerId: controllerId < 0 ? null : controllerId,
         brokers: [...brokers].sort((a, b) => a.nodeId - b.nodeId),
-        features: versions.supportedFeatures
-          .map(({ name, minVersion, maxVersion }) => ({
-            name,
-            supported: { min: minVersion, max: maxVersion },
-            /** Null where the cluster has agreed on nothing. */
-            level: finalized.get(name) ?? null,
-          }))
-          .sort((a, b) => (a.name < b.name ? -1 : 1)),
+        features,
+        quorum,
       };
       await print(context, options.output, cluster, () => {
         const parts = [
@@ -52,19 +48,37 @@ export const describeCluster = defineCommand({
             cluster.brokers,
           ),
         ];
-        if (cluster.features.length > 0) {
+        if (features.length > 0) {
           parts.push(
             table(
               [
                 { title: "feature", cell: (row) => row.name },
                 { title: "level", align: "right", cell: (row) => row.level },
                 {
-                  title: "supported",
+                  title: "possible",
                   align: "right",
-                  cell: ({ supported: { min, max } }) => `${min}–${max}`,
+                  cell: ({ minLevel, maxLevel }) => `${minLevel}–${maxLevel}`,
                 },
               ],
-              cluster.features,
+              features,
+            ),
+          );
+        }
+        if (quorum !== null) {
+          const ends = [...quorum.voters, ...quorum.observers].map((each) => each.logEndOffset);
+          const furthest = Math.max(...ends);
+          parts.push(
+            table(
+              [
+                { title: "quorum", align: "right", cell: (row) => row.replicaId },
+                { title: "role", cell: (row) => row.role },
+                {
+                  title: "lag",
+                  align: "right",
+                  cell: (row) => count(Math.max(0, furthest - row.logEndOffset)),
+                },
+              ],
+              rolesOf(quorum),
             ),
           );
         }
@@ -74,3 +88,10 @@ export const describeCluster = defineCommand({
     });
   },
 });
+
+function rolesOf({ leaderId, voters, observers }: QuorumDescription) {
+  return [
+    ...voters.map((each) => ({ ...each, role: each.replicaId === leaderId ? "leader" : "voter" })),
+    ...observers.map((each) => ({ ...each, role: "observer" })),
+  ];
+}

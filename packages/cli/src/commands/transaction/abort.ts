@@ -1,4 +1,5 @@
 import type { TopicPartition } from "@ottla/client";
+import { openTransaction, owningTransaction } from "../../cluster/hanging.ts";
 import { clusterOptions } from "../../cluster/options.ts";
 import { partitionNumber } from "../../cluster/partitions.ts";
 import { withClient } from "../../cluster/with-client.ts";
@@ -72,9 +73,6 @@ export const abortTransactions = defineCommand({
       });
     }
     return await withClient(options, context, async (client) => {
-      const { openTransaction, owningTransaction, writeAbort } = await import(
-        "../../cluster/hanging.ts"
-      );
       const producer = await openTransaction(client, partition, startOffset);
       const owner = await owningTransaction(client, partition, producer);
       if (owner !== null && !options.force) {
@@ -82,8 +80,11 @@ export const abortTransactions = defineCommand({
           hints: [`"transaction abort ${owner}" aborts it in all of its partitions.`],
         });
       }
-      await writeAbort(client, partition, producer);
-      const { producerId, producerEpoch } = producer;
+      const { producerId, producerEpoch, coordinatorEpoch } = producer;
+      await client.admin.abortTransaction({
+        ...partition,
+        ...{ producerId, producerEpoch, coordinatorEpoch },
+      });
       const result = { ...partition, startOffset, producerId, producerEpoch, aborted: true };
       await print(
         context,
