@@ -9,6 +9,7 @@ import { ClassicMember } from "../group/classic-member.ts";
 import { ConsumerMember } from "../group/consumer-member.ts";
 import type { GroupMetadata, Membership, ServerPattern } from "../group/membership.ts";
 import type { PartitionsByTopic } from "../group/subscription.ts";
+import { sleep } from "../transport/backoff.ts";
 import { commitOffsets } from "./commit.ts";
 import { Fetcher } from "./fetcher.ts";
 import { News } from "./news.ts";
@@ -236,18 +237,34 @@ export class Consumer {
   async commit(offsets?: readonly OffsetToCommit[], options: CallOptions = {}): Promise<void> {
     const toCommit = offsets ?? this.#positions(this.#order);
     if (toCommit.length === 0) return;
+    const deadlineMs =
+      this.#cluster.now() + (options.timeoutMs ?? this.#cluster.options.callTimeoutMs);
     for (;;) {
       const metadata = this.groupMetadata;
       try {
         await commitOffsets(this.#cluster, metadata, toCommit, options);
         return;
       } catch (error) {
-        // KIP-848: the epoch is another one already, and the answer to the next heartbeat says which.
         if (!isBrokerError(error, "STALE_MEMBER_EPOCH") || this.#member === null) throw error;
-        await this.#member.changed(metadata.generation, options.signal);
-        if (this.groupMetadata.generation === metadata.generation) throw error;
+        if (this.#cluster.now() >= deadlineMs) throw error;
+        await this.#newEpoch(this.#member, metadata.generation, options.signal, error);
       }
     }
+  }
+
+  /** KIP-848: the epoch is another one already, and the answer to the next heartbeat says which. @throws `error` when it is lost */
+  async #newEpoch(
+    member: Membership,
+    old: number,
+    signal: AbortSignal | undefined,
+    error: unknown,
+  ) {
+    const { clock, retryBackoffMaxMs } = this.#cluster.options;
+    const isChanged = await Promise.race([
+      member.changed(old, signal).then(() => true),
+      sleep(clock, retryBackoffMaxMs, signal).then(() => false),
+    ]);
+    if (isChanged && member.metadata.generation === old) throw error;
   }
 
   /** Committed offsets of the group; −1 for partitions without one. */
