@@ -92,6 +92,36 @@ for (const type of CODECS) {
   });
 }
 
+test("lz4 and snappy: more than the memory of the blocks holds comes back", () => {
+  const bytes = Buffer.alloc(9 * 1024 * 1024);
+  for (let at = 0; at < bytes.length; at += 100)
+    bytes.writeUInt32LE(Math.imul(at, 0x9e3779b1) >>> 0, at);
+  for (const type of ["lz4", "snappy"] as const) {
+    const packed = compress(type, bytes);
+    assert.ok(packed.length < bytes.length / 2);
+    assert.ok(decompress(compressionIdOf(type), packed, bytes.length).equals(bytes));
+    assert.throws(() => decompress(compressionIdOf(type), packed, bytes.length - 1), {
+      kind: "tooLarge",
+    });
+  }
+});
+
+test("snappy: a bare block beyond the memory of the blocks is decompressed", () => {
+  const copies = 80_000;
+  const literal = Buffer.from([0, 0x61]);
+  const copy = Buffer.from([2 | (63 << 2), 1, 0]);
+  const size = 1 + copies * 64;
+  const claim = Buffer.from([
+    (size & 127) | 128,
+    ((size >> 7) & 127) | 128,
+    ((size >> 14) & 127) | 128,
+    size >> 21,
+  ]);
+  const bare = Buffer.concat([claim, literal, Buffer.alloc(copies * 3, copy)]);
+  assert.ok(decompress(2, bare, LIMIT).equals(Buffer.alloc(size, 0x61)));
+  assert.throws(() => decompress(2, bare.subarray(0, bare.length - 1), LIMIT), { kind: "corrupt" });
+});
+
 test("LG4: snappy is accepted bare, as librdkafka writes it", () => {
   const bare = Buffer.concat([Buffer.from([11, 10 << 2]), Buffer.from("hello world")]);
   assert.equal(decompress(2, bare, LIMIT).toString(), "hello world");
