@@ -143,6 +143,12 @@ export class JournalFiles {
     this.#onFree?.();
   }
 
+  /** Everything written so far is on stable storage when this resolves; with synchronous writes it is already. */
+  async flush(): Promise<void> {
+    if (this.#options.synchronous) return;
+    for (const file of [...this.#files]) if (file.lastLsn !== 0) await file.handle.sync();
+  }
+
   /** Frees every file whose groups all precede `lsn`, except `current`. */
   release(lsn: number, current: JournalFile | null): void {
     for (const file of this.#files) {

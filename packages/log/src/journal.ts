@@ -323,6 +323,11 @@ export class Journal {
     return Math.floor(this.#options.maxBytes / 2);
   }
 
+  /** Before files are removed or replaced for which an entry speaks: also with relaxed acks it must be on stable storage first. */
+  flush(): Promise<void> {
+    return this.#files.flush();
+  }
+
   /** A checkpoint could free nothing: what waits for a file fails. */
   refuseWaiting(): void {
     this.#files.refuseWaiting();

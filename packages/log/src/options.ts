@@ -40,7 +40,10 @@ export interface LocalLogOptions {
   readonly relaxedAcks?: boolean;
 }
 
-/** The cleaner (compaction/cleaner.ts), by Kafka's names of its settings. */
+/**
+ * The cleaner (compaction/cleaner.ts), by Kafka's names of its settings. Each is read whenever it matters, so these may be getters over
+ * settings that change.
+ */
 export interface CleanerOptions {
   /** log.cleaner.enable */
   readonly isEnabled: boolean;

@@ -124,6 +124,7 @@ export class Retention {
   }
 
   async #removeFiles(log: PartitionLog, segment: Segment): Promise<void> {
+    await this.#state.journal.flush();
     await this.#writer.forgetSegment(log, segment);
     await this.#reader.forgetSegment(log, segment);
     await this.#files.removeSegment(log, segment.baseOffset);

@@ -53,7 +53,11 @@ export class LogCleaner {
     this.#files = files;
     this.#checkpointer = checkpointer;
     this.#rounds = new Rounds(state, files, aborted, swap, this.#closing.signal);
-    this.#schedule = new Schedule(state.clock, cleaner.backoffMs, () => void this.run());
+    this.#schedule = new Schedule(
+      state.clock,
+      () => cleaner.backoffMs,
+      () => void this.run(),
+    );
   }
 
   /** Something was appended to a compacted log: a run follows. */

@@ -69,7 +69,8 @@ export class Rounds {
     this.#files = files;
     this.#aborted = aborted;
     this.#swap = swap;
-    this.#throttle = new Throttle(state.clock, state.options.cleaner.ioMaxBytesPerSecond);
+    const { cleaner } = state.options;
+    this.#throttle = new Throttle(state.clock, () => cleaner.ioMaxBytesPerSecond);
     this.#closing = closing;
   }
 

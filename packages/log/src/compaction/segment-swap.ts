@@ -156,6 +156,7 @@ export class SegmentSwap {
 
   async #move({ log, segment, replaced, cleaning }: Replacement): Promise<void> {
     const { fileSystem } = this.#state.options;
+    await this.#state.journal.flush();
     const base = segment.baseOffset;
     // Retention or another cleaning may have been there since.
     const isCurrent = log.segments.includes(segment);

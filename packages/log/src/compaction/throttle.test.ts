@@ -5,7 +5,7 @@ import { Throttle } from "./throttle.ts";
 
 test("the cleaner's bytes are paid for at the rate it was given", async () => {
   const clock = new SimulatedClock();
-  const throttle = new Throttle(clock, 1_000_000);
+  const throttle = new Throttle(clock, () => 1_000_000);
   const { signal } = new AbortController();
   let paid = 0;
   const work = (async () => {
@@ -24,9 +24,9 @@ test("the cleaner's bytes are paid for at the rate it was given", async () => {
 test("without a limit nothing waits, and an abort ends a wait", async () => {
   const clock = new SimulatedClock();
   const { signal } = new AbortController();
-  await new Throttle(clock, Number.POSITIVE_INFINITY).take(1e12, signal);
+  await new Throttle(clock, () => Number.POSITIVE_INFINITY).take(1e12, signal);
   const controller = new AbortController();
-  const wait = new Throttle(clock, 1).take(1_000, controller.signal);
+  const wait = new Throttle(clock, () => 1).take(1_000, controller.signal);
   controller.abort();
   await wait;
 });

@@ -6,21 +6,22 @@ const SHORTEST_WAIT_MS = 5;
 
 export class Throttle {
   readonly #clock: Clock;
-  readonly #bytesPerSecond: number;
+  readonly #bytesPerSecond: () => number;
   /** When the bytes so far are paid for. */
   #paidUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** Infinity never waits. */
-  constructor(clock: Clock, bytesPerSecond: number) {
+  /** `bytesPerSecond` is asked each time; Infinity never waits. */
+  constructor(clock: Clock, bytesPerSecond: () => number) {
     this.#clock = clock;
     this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** Counts bytes; resolves once they are paid for, or when `signal` aborts. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
-    if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return;
+    const bytesPerSecond = this.#bytesPerSecond();
+    if (bytesPerSecond === Number.POSITIVE_INFINITY) return;
     const now = this.#clock.monotonic();
-    this.#paidUntilMs = Math.max(this.#paidUntilMs, now) + (bytes * 1000) / this.#bytesPerSecond;
+    this.#paidUntilMs = Math.max(this.#paidUntilMs, now) + (bytes * 1000) / bytesPerSecond;
     const waitMs = Math.ceil(this.#paidUntilMs - now);
     if (waitMs >= SHORTEST_WAIT_MS && !signal.aborted) await sleep(this.#clock, waitMs, signal);
   }
