@@ -277,7 +277,8 @@ export class GroupCoordinator {
     const records = commit.records();
     if (records.length === 0) return commit.result;
     try {
-      await shard.append(records, request);
+      const { producerId, producerEpoch } = request;
+      await shard.append(records, { producerId, producerEpoch });
     } catch (cause) {
       this.#warn(`transactional offsets of group ${request.groupId} were not stored`, cause);
       return commit.refuse(errorOf(rejectionOf(cause)));
@@ -295,7 +296,8 @@ export class GroupCoordinator {
     end: CompletedTransaction,
     stored: Promise<boolean>,
   ): Promise<void> {
-    return this.#shards[shard]!.completeTransaction(end, stored);
+    // A partition that the topic has got since the start holds no group before the next one.
+    return this.#shards[shard]?.completeTransaction(end, stored) ?? Promise.resolve();
   }
 
   async fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult> {

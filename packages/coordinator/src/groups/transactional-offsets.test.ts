@@ -275,4 +275,13 @@ describe("offsets in transactions", () => {
     await harness.coordinator.commitOffsets(commitRequest(9));
     assert.equal(await visible(harness), 9);
   });
+
+  test("a marker in a partition that the topic has got since the start ends nothing", async () => {
+    const harness = await CoordinatorHarness.start();
+    await commitIn(harness, PRODUCER, 5);
+    const { coordinator, log } = harness;
+    const end = { producerId: PRODUCER.producerId, commit: true };
+    await coordinator.completeTransaction(log.shards, end, Promise.resolve(true));
+    assert.equal(await visible(harness), -1);
+  });
 });

@@ -4,8 +4,8 @@
  *
  * Why ending is safe. Three things are written in this order, each when the one before is durable: the decision (Prepare), the marker in every
  * partition, the end (Complete), for which nobody waits. A crash leaves a prefix: without the decision the transaction is still open, and its timeout aborts it; with it,
- * `load` writes the markers again and then the end. A marker that is there already is refused by its partition and counts as done. So no
- * transaction ends one way in one partition and the other way in another.
+ * `load` writes the markers again and then the end. A second marker of the same transaction ends nothing. So no transaction ends one way in
+ * one partition and the other way in another.
  *
  * Why nothing slips behind a marker. What a producer may append is decided here, by `verifyPartitions` or `addPartitions`, and appended in the
  * same turn of the event loop. From the turn that queues the decision on, both refuse: so all of the producer's data is queued before the
