@@ -68,11 +68,12 @@ interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
-function withoutAborted(
+/** What a client delivers of these batches, given the aborted transactions of the answer in the order of their first offsets. */
+export function withoutAborted(
   batches: readonly ReadBatch[],
   aborted: readonly AbortedTransaction[],
 ): PlacedValue[] {
-  const coming = [...aborted]; // In the order of their first offsets, as the broker sends them.
+  const coming = [...aborted];
   const open = new Set<number>();
   const kept: PlacedValue[] = [];
   for (const batch of batches) {
