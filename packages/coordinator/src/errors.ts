@@ -65,3 +65,17 @@ export class CorruptCoordinatorRecord extends Error {
 export function rejectionOf(error: unknown): AppendRejection {
   return error instanceof CoordinatorAppendRejected ? error.rejection : "unavailable";
 }
+
+/** What a group's request is answered with when its append was rejected. */
+export function groupErrorOf(rejection: AppendRejection): GroupErrorName {
+  switch (rejection) {
+    case "tooLarge":
+      return "UNKNOWN_SERVER_ERROR";
+    case "notOwner":
+      return "NOT_COORDINATOR";
+    case "fenced":
+      return "INVALID_PRODUCER_EPOCH";
+    case "unavailable":
+      return "COORDINATOR_NOT_AVAILABLE";
+  }
+}

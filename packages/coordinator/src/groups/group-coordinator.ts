@@ -1,16 +1,16 @@
 /**
  * The group coordinator: routes requests to shards and groups, keeps them waiting while a shard loads or is being cleaned, turns
- * outcomes into records and answers. What a group does is in classic-group.ts, what is stored and when in group-shard.ts.
+ * outcomes into records and answers. What a group does is in classic-group.ts, what becomes of offsets in offset-coordinator.ts, what is
+ * stored and when in group-shard.ts.
  *
  * Nothing here blocks: a request that waits is a promise that its group holds. Time costs two timers whatever the number of
  * groups: the next deadline of any group, and the next scan for expired offsets.
  */
-import type { Cancel, Clock, Random } from "@ottla/platform";
+import type { Clock, Random } from "@ottla/platform";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { DeadlineQueue } from "../deadline-queue.ts";
-import { type AppendRejection, type GroupErrorName, rejectionOf } from "../errors.ts";
+import { type GroupErrorName, groupErrorOf, rejectionOf } from "../errors.ts";
 import type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "../probe.ts";
-import { shardOf } from "../shard.ts";
 import { joinError, syncError } from "./classic-answers.ts";
 import type {
   ClassicGroupEvent,
@@ -18,7 +18,8 @@ import type {
   ClassicGroupOutput,
 } from "./classic-events.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
-import { type Group, GroupShard } from "./group-shard.ts";
+import type { Group, GroupShard } from "./group-shard.ts";
+import { GroupShards } from "./group-shards.ts";
 import type {
   DeletedGroup,
   DescribedGroup,
@@ -33,7 +34,7 @@ import type {
   SyncGroupRequest,
   SyncGroupResult,
 } from "./group-types.ts";
-import { OffsetOperations, type UnstablePartitions } from "./offset-operations.ts";
+import { OffsetCoordinator } from "./offset-coordinator.ts";
 import type {
   CompletedTransaction,
   DeletedTopic,
@@ -74,11 +75,9 @@ export class GroupCoordinator {
   readonly #random: Random;
   readonly #config: GroupCoordinatorConfig;
   readonly #probe: GroupCoordinatorProbe | null;
-  readonly #shards: readonly GroupShard[];
+  readonly #shards: GroupShards;
   readonly #deadlines: DeadlineQueue<Group>;
-  readonly #offsets: OffsetOperations;
-  #cancelScan: Cancel | null = null;
-  #isClosed = false;
+  readonly #offsets: OffsetCoordinator;
 
   constructor(options: GroupCoordinatorOptions) {
     const { clock, config, log, topics } = options;
@@ -91,13 +90,16 @@ export class GroupCoordinator {
       initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
       maxSize: config.groupMaxSize,
     };
-    const shards: GroupShard[] = [];
-    for (let index = 0; index < log.shards; index++) {
-      shards.push(new GroupShard(index, log, settings));
-    }
-    this.#shards = shards;
+    this.#shards = new GroupShards(log, settings);
     this.#deadlines = new DeadlineQueue(clock, (group) => this.#tick(group));
-    this.#offsets = new OffsetOperations({ clock, config, topics, probe: this.#probe });
+    this.#offsets = new OffsetCoordinator({
+      clock,
+      config,
+      topics,
+      shards: this.#shards,
+      mayCommit: (group, event, credentials) => this.#run(group, event, credentials).response,
+      probe: this.#probe,
+    });
   }
 
   /**
@@ -105,8 +107,8 @@ export class GroupCoordinator {
    * @throws AggregateError when shards cannot be read; they answer COORDINATOR_NOT_AVAILABLE, the others work.
    */
   async load(): Promise<void> {
-    this.#scanLater();
-    const waiting = this.#shards.values();
+    this.#offsets.start();
+    const waiting = this.#shards[Symbol.iterator]();
     const errors: unknown[] = [];
     const loadNext = async () => {
       for (const shard of waiting) {
@@ -119,15 +121,15 @@ export class GroupCoordinator {
 
   /** The partition of `__consumer_offsets` that holds the group (CG14). */
   shardFor(groupId: string): number {
-    return shardOf(groupId, this.#shards.length);
+    return this.#shards.indexOf(groupId);
   }
 
   /** Resolves when the join phase completes, or the request is refused. */
   async joinGroup(request: JoinGroupRequest): Promise<JoinGroupResult> {
     const { groupId, memberId, sessionTimeoutMs } = request;
-    const shard = this.#shard(groupId);
+    const shard = this.#shards.of(groupId);
     if (shard.gate !== null) await shard.opened();
-    const refusal = this.#refusal(shard, groupId);
+    const refusal = this.#shards.refusal(shard, groupId);
     if (refusal !== "NONE") return joinError(refusal, memberId);
     const { groupMinSessionTimeoutMs, groupMaxSessionTimeoutMs } = this.#config;
     if (
@@ -151,9 +153,9 @@ export class GroupCoordinator {
 
   /** Resolves when the leader's assignment is durable, or the request is refused. */
   async syncGroup(request: SyncGroupRequest): Promise<SyncGroupResult> {
-    const shard = this.#shard(request.groupId);
+    const shard = this.#shards.of(request.groupId);
     if (shard.gate !== null) await shard.opened();
-    const refusal = this.#refusal(shard, request.groupId);
+    const refusal = this.#shards.refusal(shard, request.groupId);
     if (refusal !== "NONE") {
       // Clients do not expect to hear of loading here; looking for the coordinator again is what they should do (ER).
       const isLoading = refusal === "COORDINATOR_LOAD_IN_PROGRESS";
@@ -168,8 +170,8 @@ export class GroupCoordinator {
 
   /** Answers from memory, at once. While the shard loads all is well, so that nobody rejoins for that. */
   heartbeat(request: HeartbeatRequest): GroupErrorName {
-    const shard = this.#shard(request.groupId);
-    const refusal = this.#refusal(shard, request.groupId);
+    const shard = this.#shards.of(request.groupId);
+    const refusal = this.#shards.refusal(shard, request.groupId);
     if (refusal === "COORDINATOR_LOAD_IN_PROGRESS") return "NONE";
     if (refusal !== "NONE") return refusal;
     const group = shard.group(request.groupId);
@@ -178,9 +180,9 @@ export class GroupCoordinator {
   }
 
   async leaveGroup(request: LeaveGroupRequest): Promise<LeaveGroupResult> {
-    const shard = this.#shard(request.groupId);
+    const shard = this.#shards.of(request.groupId);
     if (shard.gate !== null) await shard.opened();
-    const refusal = this.#refusal(shard, request.groupId);
+    const refusal = this.#shards.refusal(shard, request.groupId);
     if (refusal !== "NONE") return { error: refusal, members: [] };
     const group = shard.group(request.groupId);
     if (group === undefined) {
@@ -198,8 +200,8 @@ export class GroupCoordinator {
 
   describeGroups(groupIds: readonly string[]): readonly DescribedGroup[] {
     return groupIds.map((groupId) => {
-      const shard = this.#shard(groupId);
-      const refusal = this.#unavailability(shard);
+      const shard = this.#shards.of(groupId);
+      const refusal = this.#shards.unavailability(shard);
       const group = shard.group(groupId);
       if (refusal === "NONE" && group !== undefined) return group.classic.describe();
       const isUnknown = refusal === "NONE";
@@ -221,7 +223,7 @@ export class GroupCoordinator {
     const isTypeWanted = types.size === 0 || types.has("classic");
     const groups: ListedGroup[] = [];
     for (const shard of this.#shards) {
-      const error = this.#unavailability(shard);
+      const error = this.#shards.unavailability(shard);
       if (error !== "NONE") return { error, groups: [] };
       if (!isTypeWanted) continue;
       for (const { groupId, classic } of shard.groups.values()) {
@@ -241,50 +243,15 @@ export class GroupCoordinator {
   }
 
   /** Resolves when the offsets are durable. */
-  async commitOffsets(request: OffsetCommitRequest): Promise<OffsetCommitResult> {
-    const commit = this.#offsets.prepareCommit(request);
-    if (!commit.hasWork) return commit.result;
-    const shard = this.#shard(request.groupId);
-    if (shard.gate !== null) await shard.opened();
-    let error = this.#unavailability(shard);
-    if (error === "NONE") error = this.#mayCommit(shard, request);
-    if (error !== "NONE") return commit.refuse(error);
-    const records = commit.records();
-    if (records.length === 0) return commit.result;
-    try {
-      await shard.append(records);
-    } catch (cause) {
-      this.#warn(`offsets of group ${request.groupId} were not stored`, cause);
-      return commit.refuse(commitErrorOf(rejectionOf(cause)));
-    }
-    this.#probe?.offsetsCommitted(records.length);
-    return commit.result;
+  commitOffsets(request: OffsetCommitRequest): Promise<OffsetCommitResult> {
+    return this.#offsets.commit(request);
   }
 
-  /**
-   * Stores offsets that count when the producer's transaction commits (TX13). Resolves when they are durable.
-   */
-  async commitTransactionalOffsets(
+  /** Stores offsets that count when the producer's transaction commits (TX13). Resolves when they are durable. */
+  commitTransactionalOffsets(
     request: TransactionalOffsetCommitRequest,
   ): Promise<OffsetCommitResult> {
-    const commit = this.#offsets.prepareTransactionalCommit(request);
-    const shard = this.#shard(request.groupId);
-    if (shard.gate !== null) await shard.opened();
-    let error = this.#refusal(shard, request.groupId);
-    if (error === "NONE") error = this.#mayCommitInTransaction(shard, request);
-    if (error === "NONE") error = request.admit();
-    if (error !== "NONE") return commit.refuse(error);
-    const records = commit.records();
-    if (records.length === 0) return commit.result;
-    try {
-      const { producerId, producerEpoch } = request;
-      await shard.append(records, { producerId, producerEpoch });
-    } catch (cause) {
-      this.#warn(`transactional offsets of group ${request.groupId} were not stored`, cause);
-      return commit.refuse(errorOf(rejectionOf(cause)));
-    }
-    this.#probe?.offsetsCommitted(records.length);
-    return commit.result;
+    return this.#offsets.commitInTransaction(request);
   }
 
   /**
@@ -297,57 +264,21 @@ export class GroupCoordinator {
     stored: Promise<boolean>,
   ): Promise<void> {
     // A partition that the topic has got since the start holds no group before the next one.
-    return this.#shards[shard]?.completeTransaction(end, stored) ?? Promise.resolve();
+    return this.#shards.at(shard)?.completeTransaction(end, stored) ?? Promise.resolve();
   }
 
-  async fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult> {
-    const groups = request.groups.map(async (wanted) => {
-      const shard = this.#shard(wanted.groupId);
-      if (request.requireStable) await shard.settled();
-      const error = this.#unavailability(shard);
-      if (error !== "NONE") return { groupId: wanted.groupId, error, topics: [] };
-      const { pending } = shard;
-      const isUnstable: UnstablePartitions | null =
-        request.requireStable && pending.hasGroup(wanted.groupId)
-          ? (topic, partition) => pending.has(wanted.groupId, topic, partition)
-          : null;
-      return this.#offsets.fetch(shard.group(wanted.groupId), wanted, isUnstable);
-    });
-    return { groups: await Promise.all(groups) };
+  fetchOffsets(request: OffsetFetchRequest): Promise<OffsetFetchResult> {
+    return this.#offsets.fetch(request);
   }
 
   /** Deletes offsets of topics that the group does not subscribe to (CG13). */
-  async deleteOffsets(request: OffsetDeleteRequest): Promise<OffsetDeleteResult> {
-    const shard = this.#shard(request.groupId);
-    return shard.exclusively(async () => {
-      const refusal = this.#refusal(shard, request.groupId);
-      if (refusal !== "NONE") return { error: refusal, topics: [] };
-      const { result, records } = this.#offsets.prepareDelete(
-        shard.group(request.groupId),
-        request,
-      );
-      if (records.length === 0) return result;
-      try {
-        await shard.append(records);
-      } catch (cause) {
-        this.#warn(`offsets of group ${request.groupId} were not deleted`, cause);
-        return { error: errorOf(rejectionOf(cause)), topics: [] };
-      }
-      this.#probe?.offsetsDeleted(records.length);
-      return result;
-    });
+  deleteOffsets(request: OffsetDeleteRequest): Promise<OffsetDeleteResult> {
+    return this.#offsets.delete(request);
   }
 
   /** Drops the offsets of deleted topics (CG13). To be called after the catalog has forgotten them. */
-  async onTopicsDeleted(topics: readonly DeletedTopic[]): Promise<void> {
-    await Promise.all(
-      this.#shards.map(async (shard) => {
-        await shard.ready;
-        if (this.#unavailability(shard) !== "NONE") return;
-        if (!this.#offsets.anyOf(shard, topics) && shard.settled() === null) return;
-        await this.#clean(shard, () => this.#offsets.ofTopics(shard, topics));
-      }),
-    );
+  onTopicsDeleted(topics: readonly DeletedTopic[]): Promise<void> {
+    return this.#offsets.dropTopics(topics);
   }
 
   gauges(): GroupCoordinatorGauges {
@@ -380,9 +311,9 @@ export class GroupCoordinator {
 
   /** Answers what waits with NOT_COORDINATOR and what comes after with COORDINATOR_NOT_AVAILABLE. Idempotent. */
   async close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      this.#cancelScan?.();
+    if (!this.#shards.isClosed) {
+      this.#shards.isClosed = true;
+      this.#offsets.close();
       this.#deadlines.close();
       for (const shard of this.#shards) {
         shard.becomeReady();
@@ -398,12 +329,12 @@ export class GroupCoordinator {
   }
 
   async #loadShard(shard: GroupShard): Promise<void> {
-    if (shard.status !== "COORDINATOR_LOAD_IN_PROGRESS" || this.#isClosed) return;
+    if (shard.status !== "COORDINATOR_LOAD_IN_PROGRESS" || this.#shards.isClosed) return;
     const startMs = this.#clock.monotonic();
     try {
       const records = await shard.load();
       shard.status = "NONE";
-      if (!this.#isClosed) for (const group of shard.groups.values()) this.#revive(group);
+      if (!this.#shards.isClosed) for (const group of shard.groups.values()) this.#revive(group);
       const durationMs = this.#clock.monotonic() - startMs;
       this.#probe?.shardLoaded({ shard: shard.index, records, durationMs });
     } catch (error) {
@@ -449,12 +380,12 @@ export class GroupCoordinator {
     try {
       await group.shard.append([{ type: "metadata", groupId, value: metadata }]);
     } catch (cause) {
-      const error = errorOf(rejectionOf(cause));
+      const error = groupErrorOf(rejectionOf(cause));
       this.#warn(`generation ${metadata.generation} of group ${groupId} was not stored`, cause);
-      if (!this.#isClosed) this.#run(group, "storeFailed", { metadata, error });
+      if (!this.#shards.isClosed) this.#run(group, "storeFailed", { metadata, error });
       return error;
     }
-    if (this.#isClosed) return "NONE";
+    if (this.#shards.isClosed) return "NONE";
     this.#watch(group);
     if (stateBefore === "CompletingRebalance" && classic.state === "Stable") {
       this.#probe?.rebalanceCompleted();
@@ -462,94 +393,26 @@ export class GroupCoordinator {
     return "NONE";
   }
 
-  #mayCommit(shard: GroupShard, request: OffsetCommitRequest): GroupErrorName {
-    const generation = request.generationIdOrMemberEpoch;
-    const group = shard.group(request.groupId);
-    if (group !== undefined) {
-      const { memberId, groupInstanceId } = request;
-      return this.#run(group, "commit", { memberId, groupInstanceId, generation }).response;
-    }
-    // Without a generation it is a consumer that only keeps its offsets here; replay makes it a group.
-    if (generation < 0) return "NONE";
-    return request.knowsGroupIdNotFound ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
-  }
-
-  #mayCommitInTransaction(
-    shard: GroupShard,
-    request: TransactionalOffsetCommitRequest,
-  ): GroupErrorName {
-    const { groupId, memberId, groupInstanceId, generationId: generation } = request;
-    const group = shard.group(groupId);
-    if (group === undefined) return generation < 0 ? "NONE" : "ILLEGAL_GENERATION";
-    const credentials = { memberId, groupInstanceId, generation };
-    return this.#run(group, "transactionalCommit", credentials).response;
-  }
-
   async #deleteGroup(groupId: string): Promise<GroupErrorName> {
-    const shard = this.#shard(groupId);
+    const shard = this.#shards.of(groupId);
     return shard.exclusively(async () => {
-      const refusal = this.#unavailability(shard);
+      const refusal = this.#shards.unavailability(shard);
       if (refusal !== "NONE") return refusal;
       const group = shard.group(groupId);
       if (group === undefined || group.classic.state === "Dead") return "GROUP_ID_NOT_FOUND";
       if (group.classic.state !== "Empty") return "NON_EMPTY_GROUP";
-      const records = this.#offsets.ofGroup(group);
+      const records = this.#offsets.tombstonesOf(group);
       const offsets = records.length;
       records.push({ type: "metadata", groupId, value: null });
       try {
         await shard.appendInBatches(records);
       } catch (cause) {
         this.#warn(`group ${groupId} was not deleted`, cause);
-        return errorOf(rejectionOf(cause));
+        return groupErrorOf(rejectionOf(cause));
       }
       this.#probe?.offsetsDeleted(offsets);
       return "NONE";
     });
-  }
-
-  #scanLater(): void {
-    this.#cancelScan?.();
-    this.#cancelScan = this.#clock.schedule(this.#config.offsetsRetentionCheckIntervalMs, () => {
-      this.#scanLater();
-      for (const shard of this.#shards) {
-        if (this.#unavailability(shard) === "NONE") void this.#expire(shard);
-      }
-    });
-  }
-
-  /** Deletes offsets past their retention, and groups that nothing is left of (CG13). */
-  async #expire(shard: GroupShard): Promise<void> {
-    if (!this.#offsets.anythingExpired(shard)) return;
-    const count = await this.#clean(shard, () => this.#offsets.expired(shard));
-    this.#probe?.offsetsExpired(count);
-  }
-
-  /** Appends the tombstones that `find` comes up with; resolves to the number of offsets among them. A failure is tried again by the next scan. */
-  #clean(shard: GroupShard, find: () => ReturnType<OffsetOperations["expired"]>): Promise<number> {
-    return shard.exclusively(async () => {
-      if (this.#unavailability(shard) !== "NONE") return 0;
-      const records = find();
-      try {
-        await shard.appendInBatches(records);
-      } catch (cause) {
-        this.#warn(`${records.length} tombstones of shard ${shard.index} were not stored`, cause);
-        return 0;
-      }
-      return records.filter((record) => record.type === "offset").length;
-    });
-  }
-
-  #shard(groupId: string): GroupShard {
-    return this.#shards[shardOf(groupId, this.#shards.length)]!;
-  }
-
-  #refusal(shard: GroupShard, groupId: string): GroupErrorName {
-    if (this.#isClosed) return "COORDINATOR_NOT_AVAILABLE";
-    return groupId === "" ? "INVALID_GROUP_ID" : shard.status;
-  }
-
-  #unavailability(shard: GroupShard): GroupErrorName {
-    return this.#isClosed ? "COORDINATOR_NOT_AVAILABLE" : shard.status;
   }
 
   #newMemberId({ clientId, groupInstanceId }: JoinGroupRequest): string {
@@ -582,21 +445,4 @@ function keepSync(request: SyncGroupRequest): SyncGroupRequest {
 
 function copy(bytes: Buffer): Buffer {
   return bytes.length === 0 ? EMPTY : Buffer.from(bytes);
-}
-
-function errorOf(rejection: AppendRejection): GroupErrorName {
-  switch (rejection) {
-    case "tooLarge":
-      return "UNKNOWN_SERVER_ERROR";
-    case "notOwner":
-      return "NOT_COORDINATOR";
-    case "fenced":
-      return "INVALID_PRODUCER_EPOCH";
-    case "unavailable":
-      return "COORDINATOR_NOT_AVAILABLE";
-  }
-}
-
-function commitErrorOf(rejection: AppendRejection): GroupErrorName {
-  return rejection === "tooLarge" ? "INVALID_COMMIT_OFFSET_SIZE" : errorOf(rejection);
 }

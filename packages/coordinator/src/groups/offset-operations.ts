@@ -7,7 +7,6 @@
  */
 import type { Clock } from "@ottla/platform";
 import type { GroupErrorName } from "../errors.ts";
-import type { GroupCoordinatorProbe } from "../probe.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
 import type { Group, GroupShard } from "./group-shard.ts";
 import type {
@@ -33,7 +32,6 @@ export interface OffsetOperationsOptions {
   readonly clock: Clock;
   readonly config: GroupCoordinatorConfig;
   readonly topics: TopicCatalog;
-  readonly probe: GroupCoordinatorProbe | null;
 }
 
 /** Whether an open transaction has an offset of this partition. */
