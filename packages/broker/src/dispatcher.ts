@@ -12,7 +12,7 @@ import { checkErrors } from "./allowed-errors.ts";
 import type { LogicalBroker } from "./cluster.ts";
 import { CloseConnection, type Handler, type RequestContext } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
-import type { Connection, FrameServer, Served } from "./network/connection.ts";
+import type { Connection, Exchange, FrameServer, Served } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
 export class Dispatcher implements Omit<FrameServer, "closed"> {
@@ -46,7 +46,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
    * @throws for what Kafka answers by closing the connection: an API or version we do not serve (gotcha 5), a header or body that
    * does not parse.
    */
-  serve(connection: Connection, frame: Buffer): Served {
+  serve(connection: Connection, frame: Buffer, exchange: Exchange): Served {
     const { clock } = this.#services;
     const startedMs = clock.monotonic();
     const header = decodeRequestHeader(frame, this.#apiOf);
@@ -63,6 +63,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
       correlationId: header.correlationId,
       clientId: header.clientId,
       connection,
+      exchange,
       broker: this.#broker,
       services: this.#services,
     };

@@ -1,7 +1,7 @@
 /** One API as the broker serves it. */
 import type { Api, RequestOf, ResponseInput, VersionRange } from "@ottla/protocol";
 import type { LogicalBroker } from "./cluster.ts";
-import type { Connection } from "./network/connection.ts";
+import type { Connection, Exchange } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
 /** What a handler knows besides the request. */
@@ -10,6 +10,7 @@ export interface RequestContext {
   readonly correlationId: number;
   readonly clientId: string | null;
   readonly connection: Connection;
+  readonly exchange: Exchange;
   /** The broker that was asked. */
   readonly broker: LogicalBroker;
   readonly services: Services;

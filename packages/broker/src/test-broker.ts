@@ -164,7 +164,9 @@ export class TestBroker implements AsyncDisposable {
   /** What a frame is answered with, its size in front; null for no answer. @throws what closes the connection. */
   async serve(frame: Buffer, brokerId = 1): Promise<Buffer | null> {
     const dispatcher = this.#dispatchers[brokerId - 1]!;
-    const response = await dispatcher.serve(this.connection as unknown as Connection, frame);
+    const response = await dispatcher.serve(this.connection as unknown as Connection, frame, {
+      onWritten: null,
+    });
     return response === null ? null : Buffer.concat(response);
   }
 

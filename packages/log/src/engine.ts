@@ -175,10 +175,15 @@ export interface ReadResult {
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
-  /** Whole batches in offset order, lent until the caller has written them to the socket; never changed by the engine. */
+  /** Whole batches in offset order, never changed by the engine before they are released. */
   readonly records: readonly Buffer[];
   /** Sum of the sizes in `records`. */
   readonly sizeBytes: number;
+  /**
+   * Gives the memory of `records` back, to be used for others at once. Called at most once, when nobody looks at them any more: written to the
+   * socket, say. A caller may keep them and never call it; then the garbage collector takes them. null when there is nothing to give.
+   */
+  readonly release: (() => void) | null;
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null;
   /** null for uncommitted reads (gotcha 13); in offset order otherwise. */
   readonly abortedTransactions:

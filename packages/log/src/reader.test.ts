@@ -47,6 +47,25 @@ test("LG7: limits hold over partitions in request order; only the first with dat
   assert.equal(own.length, 3);
 });
 
+test("what was read from files stays as it is until it is released, and its memory is then used again", async () => {
+  const fileSystem = new MemoryFileSystem();
+  {
+    await using engine = await openEngine({ fileSystem });
+    await three(engine);
+  }
+  await using engine = await openEngine({ fileSystem });
+  engine.openTopic(topic);
+  const read = async (partition: number) => (await engine.read(readRequest(id, partition, 0)))[0]!;
+  const first = await read(0);
+  const copy = Buffer.concat(first.records);
+  const second = await read(1);
+  assert.notEqual(second.records[0]!.buffer, first.records[0]!.buffer);
+  assert.deepEqual(Buffer.concat(first.records), copy);
+  const { buffer } = first.records[0]!;
+  first.release!();
+  assert.equal((await read(2)).records[0]!.buffer, buffer);
+});
+
 test("LG8: below the log start or above the end is out of range, with high watermark −1", async () => {
   await using engine = await openEngine();
   await three(engine);

@@ -26,13 +26,14 @@ export interface ReaderContext {
   findLog(topic: Topic, partition: number): PartitionLog | null;
 }
 
-/** Batches that were found, and their size. */
+/** Batches that were found, their size, and what gives their memory back, if anything does. */
 export interface FoundRecords {
   readonly records: readonly Buffer[];
   readonly sizeBytes: number;
+  readonly release: (() => void) | null;
 }
 
-const NOTHING: FoundRecords = { records: [], sizeBytes: 0 };
+const NOTHING: FoundRecords = { records: [], sizeBytes: 0, release: null };
 const NONE_ABORTED: readonly [] = [];
 
 /** From more batches than this, below this average size, a result is copied into one buffer. */
@@ -77,6 +78,7 @@ export class Reader {
         return this.#finish(pass);
       }
       // While files were read, something may have changed that nobody could tell this read of.
+      releaseAll(pass.results);
       if (version !== waiters.version) continue;
       const reason = await this.#park(request, request.minBytes - pass.sizeBytes, remainingMs);
       if (reason === "data") continue;
@@ -150,11 +152,13 @@ export class Reader {
         aborted = await this.#aborted.load(log, asked.offset, endOf(found));
         // Records from before a cleaning may need to be told about transactions that are unknown behind it.
         if (log.cleanings === cleanings) break;
+        found.release?.();
         found = null;
       }
-      if (log.isDeleted) this.#addError(pass, "unknownTopic");
-      else if (asked.offset < log.logStart) this.#addError(pass, "offsetOutOfRange");
-      else this.#add(pass, log, found, aborted);
+      if (log.isDeleted || asked.offset < log.logStart) {
+        found.release?.();
+        this.#addError(pass, log.isDeleted ? "unknownTopic" : "offsetOutOfRange");
+      } else this.#add(pass, log, found, aborted);
     } catch (error) {
       this.#context.probe.storageFailed(error as Error);
       this.#addError(pass, "storage");
@@ -248,6 +252,7 @@ export class Reader {
       logStartOffset: log.logStart,
       records: found.records,
       sizeBytes: found.sizeBytes,
+      release: found.release,
       divergingEpoch,
       abortedTransactions: pass.request.isolation === "committed" ? abortedTransactions : null,
     });
@@ -262,10 +267,16 @@ export class Reader {
       logStartOffset: -1,
       records: [],
       sizeBytes: 0,
+      release: null,
       divergingEpoch: null,
       abortedTransactions: null,
     });
   }
+}
+
+/** Gives back what was read and will be read again. */
+function releaseAll(results: readonly ReadResult[]): void {
+  for (const { release } of results) release?.();
 }
 
 interface ColdRead {
@@ -317,7 +328,7 @@ function readTail(
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
   if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {
-    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes };
+    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes, release: null };
   }
-  return { records, sizeBytes };
+  return { records, sizeBytes, release: null };
 }

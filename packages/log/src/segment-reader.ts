@@ -1,6 +1,6 @@
 /**
- * Reads of what has left memory, from segment files through the page cache: index lookup, one positioned read into a fresh buffer, and a walk
- * over batch headers. A reader that goes on where it stopped finds its place without the index.
+ * Reads of what has left memory, from segment files through the page cache: index lookup, one positioned read into a buffer that the reader may
+ * give back (read-buffers.ts), and a walk over batch headers. A reader that goes on where it stopped finds its place without the index.
  *
  * An index is trusted only as far as the log agrees: the batch at the place it names must be whole and start at or below the offset asked
  * for. If not, or when the index file is missing or short, it is made again by a scan of the segment. A batch in the log that cannot be one
@@ -22,6 +22,7 @@ import { CorruptLog, SegmentReplaced } from "./errors.ts";
 import { FileCache } from "./file-cache.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog } from "./partition-log.ts";
+import { ReadBuffers } from "./read-buffers.ts";
 import type { FoundRecords } from "./reader.ts";
 import type { Segment } from "./segment.ts";
 
@@ -29,12 +30,13 @@ const SCAN_BYTES = 1_048_576;
 const MAX_READ_BYTES = 4_194_304;
 /** Loaded indexes, for the whole engine. */
 const INDEX_MEMORY_BYTES = 16_777_216;
-const NOTHING: FoundRecords = { records: [], sizeBytes: 0 };
+const NOTHING: FoundRecords = { records: [], sizeBytes: 0, release: null };
 
 export class SegmentReader {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #handles: FileCache;
+  readonly #buffers = new ReadBuffers();
   /** Segments with loaded indexes, least recently loaded first. */
   readonly #loaded = new Set<Segment>();
   #loadedBytes = 0;
@@ -142,31 +144,44 @@ export class SegmentReader {
     mustReturn: boolean,
   ): Promise<FoundRecords | null> {
     let position = await this.#positionOf(log, segment, offset);
-    const slack = log.topic.config.indexIntervalBytes + RECORD_BATCH_OVERHEAD;
-    let wanted = Math.min(Math.max(maxBytes, 0) + slack, MAX_READ_BYTES);
+    // What the index names is up to an interval before the offset.
+    const isExact = position === hintedPosition(log, segment, offset);
+    const slack = RECORD_BATCH_OVERHEAD + (isExact ? 0 : log.topic.config.indexIntervalBytes);
+    let wanted = Math.min(
+      isExact ? Math.max(maxBytes, slack) : Math.max(maxBytes, 0) + slack,
+      MAX_READ_BYTES,
+    );
     for (;;) {
       const end = segment.writtenBytes;
       if (position >= end) return null;
-      const buffer = await this.#readAt(log, segment, position, Math.min(wanted, end - position));
-      let at = 0;
-      // Batches before the offset are passed over.
-      while (at + RECORD_BATCH_OVERHEAD <= buffer.length && lastOffset(buffer, at) < offset) {
-        at += this.#sizeAt(log, segment, buffer, at, position);
+      const lent = this.#buffers.take(Math.min(wanted, end - position));
+      let found: FoundRecords | null = null;
+      try {
+        const buffer = lent.subarray(0, Math.min(wanted, end - position));
+        await this.#fill(log, segment, position, buffer);
+        let at = 0;
+        // Batches before the offset are passed over.
+        while (at + RECORD_BATCH_OVERHEAD <= buffer.length && lastOffset(buffer, at) < offset) {
+          at += this.#sizeAt(log, segment, buffer, at, position);
+        }
+        if (at + RECORD_BATCH_OVERHEAD > buffer.length) {
+          position += at;
+          if (at === 0) wanted = Math.max(wanted, slack);
+          continue;
+        }
+        const first = this.#sizeAt(log, segment, buffer, at, position);
+        if (baseOffset(buffer, at) >= limitOffset) return NOTHING;
+        if (first > maxBytes && !mustReturn) return NOTHING;
+        if (at + first > buffer.length) {
+          position += at;
+          wanted = Math.max(first, Math.min(maxBytes, MAX_READ_BYTES));
+          continue;
+        }
+        found = this.#take(log, segment, buffer, at, position, limitOffset, maxBytes, lent);
+        return found;
+      } finally {
+        if (found === null) this.#buffers.give(lent);
       }
-      if (at + RECORD_BATCH_OVERHEAD > buffer.length) {
-        position += at;
-        if (at === 0) wanted = Math.max(wanted, slack);
-        continue;
-      }
-      const first = this.#sizeAt(log, segment, buffer, at, position);
-      if (baseOffset(buffer, at) >= limitOffset) return NOTHING;
-      if (first > maxBytes && !mustReturn) return NOTHING;
-      if (at + first > buffer.length) {
-        position += at;
-        wanted = Math.max(first, Math.min(maxBytes, MAX_READ_BYTES));
-        continue;
-      }
-      return this.#take(log, segment, buffer, at, position, limitOffset, maxBytes);
     }
   }
 
@@ -179,6 +194,7 @@ export class SegmentReader {
     position: number,
     limitOffset: number,
     maxBytes: number,
+    lent: Buffer,
   ): FoundRecords {
     let end = at + this.#sizeAt(log, segment, buffer, at, position);
     let nextOffset = lastOffset(buffer, at) + 1;
@@ -189,12 +205,13 @@ export class SegmentReader {
       end += size;
     }
     log.readHint = { segment, offset: nextOffset, position: position + end };
-    return { records: [buffer.subarray(at, end)], sizeBytes: end - at };
+    const release = () => this.#buffers.give(lent);
+    return { records: [buffer.subarray(at, end)], sizeBytes: end - at, release };
   }
 
   async #positionOf(log: PartitionLog, segment: Segment, offset: number): Promise<number> {
-    const hint = log.readHint;
-    if (hint !== null && hint.segment === segment && hint.offset === offset) return hint.position;
+    const hinted = hintedPosition(log, segment, offset);
+    if (hinted >= 0) return hinted;
     const relative = offset - segment.baseOffset;
     if (relative <= 0) return 0;
     if (!segment.index.covers(relative)) await this.loadIndexes(log, segment);
@@ -313,21 +330,38 @@ export class SegmentReader {
     position: number,
     size: number,
   ): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(size);
+    await this.#fill(log, segment, position, buffer);
+    return buffer;
+  }
+
+  async #fill(
+    log: PartitionLog,
+    segment: Segment,
+    position: number,
+    target: Buffer,
+  ): Promise<void> {
     if (segment.moving !== null) await segment.moving;
     if (segment.isReplaced) throw new SegmentReplaced();
     const path = this.#files.segmentPath(log, segment.baseOffset, "log");
-    const buffer = Buffer.allocUnsafeSlow(size);
     let read = 0;
     try {
-      read = await this.#handles.use(path, (handle: FileHandle) => handle.read(buffer, position));
+      read = await this.#handles.use(path, (handle: FileHandle) => handle.read(target, position));
     } catch (error) {
       throw segment.isReplaced ? new SegmentReplaced() : error;
     }
     // The bytes may be those of the segment that has the name now.
     if (segment.isReplaced) throw new SegmentReplaced();
-    if (read < size) throw this.#corrupt(log, segment, position + read, "the file is too short");
-    return buffer;
+    if (read < target.length) {
+      throw this.#corrupt(log, segment, position + read, "the file is too short");
+    }
   }
+}
+
+/** Where the batch at `offset` starts if the last read of the partition ended there; −1 otherwise. */
+function hintedPosition(log: PartitionLog, segment: Segment, offset: number): number {
+  const hint = log.readHint;
+  return hint !== null && hint.segment === segment && hint.offset === offset ? hint.position : -1;
 }
 
 /** The segment that holds `offset`, or the first one behind it. */

@@ -234,5 +234,6 @@ export async function readAll(
         offset = lastOffset(batch, 0) + 1;
       }
     }
+    result!.release?.();
   }
 }

@@ -75,6 +75,11 @@ export const fetchHandler = handler({
       allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
       signal: context.connection.signal,
     });
+    if (results.some(({ release }) => release !== null)) {
+      context.exchange.onWritten = () => {
+        for (const { release } of results) release?.();
+      };
+    }
     const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
     const responses = respond(context.version, reads, results, hints, opened);
     tellRefusals(context, reads, results);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { Connection, type FrameServer, type Served } from "./connection.ts";
+import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
@@ -49,6 +49,29 @@ test("nothing is started and nothing read while the peer does not read its answe
   peer.socket.drain();
   assert.equal(peer.socket.isPaused, false);
   assert.deepEqual(peer.started, ["P1", "P2"]);
+});
+
+test("who answered learns that the operating system has the response, and not before", async () => {
+  const peer = new Peer();
+  peer.socket.isFull = true;
+  peer.send("P1", "P2");
+  await peer.answer("P2", "two");
+  await peer.answer("P1", "one");
+  assert.deepEqual(peer.written, []);
+  peer.socket.drain();
+  await turn();
+  assert.deepEqual(peer.written, ["P1", "P2"]);
+});
+
+test("nobody is told of responses that a closed connection has not written", async () => {
+  const peer = new Peer();
+  peer.socket.isFull = true;
+  peer.send("P1");
+  await peer.answer("P1", "one");
+  peer.connection.close();
+  peer.socket.drain();
+  await turn();
+  assert.deepEqual(peer.written, []);
 });
 
 test("reading stops at a bound of requests that wait, and goes on below it", async () => {
@@ -218,6 +241,7 @@ class Peer implements FrameServer {
   readonly budget: MemoryBudget;
   readonly connection: Connection;
   readonly started: string[] = [];
+  readonly written: string[] = [];
   nowMs = 0;
   readonly closedWith: unknown[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
@@ -259,8 +283,9 @@ class Peer implements FrameServer {
     await turn();
   }
 
-  serve(_connection: Connection, frame: Buffer): Served {
+  serve(_connection: Connection, frame: Buffer, exchange: Exchange): Served {
     const text = frame.toString();
+    exchange.onWritten = () => this.written.push(text);
     this.started.push(text);
     const pending = Promise.withResolvers<readonly Buffer[] | null>();
     this.#pending.set(text, pending);

@@ -21,9 +21,18 @@ import type { MemoryBudget } from "./memory-budget.ts";
 /** What a frame is turned into: the response's buffers, null for no response (acks=0), or a promise of either. */
 export type Served = readonly Buffer[] | null | Promise<readonly Buffer[] | null>;
 
+/** A request and its response, as its connection keeps them. */
+export interface Exchange {
+  /**
+   * Set by who serves the request, to learn that the operating system has the response and its buffers may be used for something else. Not
+   * called when the connection closes before that.
+   */
+  onWritten: (() => void) | null;
+}
+
 export interface FrameServer {
   /** Serves a request. A throw or a rejection closes the connection, which is Kafka's answer to what it cannot parse. */
-  serve(connection: Connection, frame: Buffer): Served;
+  serve(connection: Connection, frame: Buffer, exchange: Exchange): Served;
   /** Whether this request may start while earlier ones that also may are still unanswered. */
   mayOverlap(frame: Buffer): boolean;
   closed(connection: Connection, cause: unknown): void;
@@ -41,7 +50,7 @@ const MAX_QUEUED_FRAMES = 16;
 const MAX_OVERLAPPING = 64;
 
 /** A request's place in the order of responses. */
-interface Slot {
+interface Slot extends Exchange {
   readonly shareBytes: number;
   isReady: boolean;
   response: readonly Buffer[] | null;
@@ -69,6 +78,8 @@ export class Connection {
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
   #outShareBytes = 0;
+  /** Who wants to know that the responses in `#out` are written. */
+  #outWritten: (() => void)[] = [];
   /** Shares of responses handed to the socket that it has not written yet. */
   #unwrittenShareBytes = 0;
   #isFlushScheduled = false;
@@ -213,7 +224,13 @@ export class Connection {
   }
 
   #newSlot(shareBytes: number): Slot {
-    const slot = { shareBytes, isReady: false, response: null, failure: null };
+    const slot: Slot = {
+      onWritten: null,
+      shareBytes,
+      isReady: false,
+      response: null,
+      failure: null,
+    };
     this.#slots.push(slot);
     return slot;
   }
@@ -229,7 +246,7 @@ export class Connection {
     let served: Served;
     const mayOverlap = this.#server.mayOverlap(frame);
     try {
-      served = this.#server.serve(this, frame);
+      served = this.#server.serve(this, frame, slot);
     } catch (cause) {
       this.#fail(slot, cause);
       return;
@@ -283,6 +300,7 @@ export class Connection {
       this.#slots.shift();
       this.#outShareBytes += first.shareBytes;
       if (first.response !== null) for (const part of first.response) this.#out.push(part);
+      if (first.onWritten !== null) this.#outWritten.push(first.onWritten);
     }
     if (!this.#isFlushScheduled && this.#outShareBytes > 0) {
       this.#isFlushScheduled = true;
@@ -295,8 +313,10 @@ export class Connection {
     if (this.#isClosed) return;
     const parts = this.#out;
     const shareBytes = this.#outShareBytes;
+    const written = this.#outWritten;
     this.#out = [];
     this.#outShareBytes = 0;
+    if (written.length > 0) this.#outWritten = [];
     this.lastActiveMs = this.#monotonic();
     if (parts.length === 0) {
       this.#budget.give(shareBytes);
@@ -309,6 +329,7 @@ export class Connection {
         if (this.#isClosed) return;
         this.#unwrittenShareBytes -= shareBytes;
         this.#budget.give(shareBytes);
+        for (const tell of written) tell();
       });
       this.#socket.uncork();
       if (this.#socket.writableNeedDrain) {
@@ -347,6 +368,7 @@ export class Connection {
     this.#slots.length = 0;
     this.#queued.length = 0;
     this.#out = [];
+    this.#outWritten = [];
     this.#abort.abort();
     this.#budget.give(held);
     this.#server.closed(this, cause);

@@ -141,7 +141,7 @@ export class Listener {
     }
     this.#perHost.set(host, sameHost + 1);
     const frames: FrameServer = {
-      serve: (connection, frame) => server.serve(connection, frame),
+      serve: (connection, frame, exchange) => server.serve(connection, frame, exchange),
       mayOverlap: (frame) => server.mayOverlap(frame),
       closed: (connection, cause) => this.#closed(connection, host, cause),
     };
