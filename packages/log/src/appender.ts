@@ -47,6 +47,7 @@ import { encodeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
 import { Segment } from "./segment.ts";
+import type { Slab } from "./slabs.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { applyMarker, type Marker } from "./transaction-markers.ts";
 
@@ -269,12 +270,11 @@ export class Appender {
     const { journal, leaderEpoch } = this.#context;
     this.#announce(log.topic);
     const baseOffset = log.logEnd;
-    stampBaseOffset(bytes, 0, baseOffset);
-    stampPartitionLeaderEpoch(bytes, 0, leaderEpoch);
     journal.stampCopied(baseOffset, leaderEpoch);
     const segment = this.#segmentFor(log, bytes.length, nowMs);
     const position = segment.sizeBytes;
-    journal.addBatch(
+    const { slab } = journal.gathering;
+    const at = journal.addBatch(
       log,
       segment.baseOffset,
       position,
@@ -283,7 +283,7 @@ export class Appender {
       bytes.length,
       bytes.readUInt32BE(17),
     );
-    this.#keep(append, log, segment, position, bytes, nowMs);
+    this.#keep(append, log, segment, position, bytes.length, slab, at, nowMs);
     return "done";
   }
 
@@ -293,7 +293,9 @@ export class Appender {
     log: PartitionLog,
     segment: Segment,
     position: number,
-    bytes: Buffer,
+    sizeBytes: number,
+    place: Buffer | Slab,
+    at: number,
     nowMs: number,
   ): void {
     const { journal, leaderEpoch, tail } = this.#context;
@@ -301,16 +303,18 @@ export class Appender {
     const { config } = log.topic;
     const baseOffset = log.logEnd;
     const lastOffset = baseOffset + info.lastOffsetDelta;
-    segment.append(lastOffset, bytes.length, info.maxTimestamp, config.indexIntervalBytes);
+    segment.append(lastOffset, sizeBytes, info.maxTimestamp, config.indexIntervalBytes);
     log.epochs.assign(leaderEpoch, baseOffset);
     const batch = new TailBatch(
       log,
       segment,
       position,
+      sizeBytes,
       baseOffset,
       lastOffset,
       info.maxTimestamp,
-      bytes,
+      place,
+      at,
     );
     log.push(batch);
     tail.add(batch);
@@ -351,7 +355,8 @@ export class Appender {
     );
   }
 
-  #beginLarge(append: Append, log: PartitionLog, bytes: Buffer, nowMs: number): Staged {
+  #beginLarge(append: Append, log: PartitionLog, lent: Buffer, nowMs: number): Staged {
+    const bytes = Buffer.from(lent);
     stampBaseOffset(bytes, 0, log.logEnd);
     stampPartitionLeaderEpoch(bytes, 0, this.#context.leaderEpoch);
     this.#announce(log.topic);
@@ -393,7 +398,7 @@ export class Appender {
     const info = this.#info;
     inspectBatch(bytes, { ...append.request, origin: "coordinator" }, log.topic.config, info);
     inspectHeader(bytes, append.request, log.topic.config, info);
-    this.#keep(append, log, segment!, segment!.sizeBytes, bytes, clock.now());
+    this.#keep(append, log, segment!, segment!.sizeBytes, bytes.length, bytes, 0, clock.now());
     return "done";
   }
 

@@ -3,10 +3,12 @@ import type { Clock, Random } from "@ottla/platform";
 import { type AppendContext, drawJitter } from "./appender.ts";
 import type { TopicLog } from "./engine.ts";
 import type { Journal } from "./journal.ts";
+import { alignUp } from "./journal-format.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
 import { RecoveredTopics } from "./recovered-topics.ts";
+import { Slabs } from "./slabs.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { ReadWaiters } from "./waiters.ts";
 
@@ -17,6 +19,7 @@ export class EngineState implements AppendContext {
   readonly probe: LogProbe;
   readonly replicas: number;
   readonly waiters = new ReadWaiters();
+  readonly slabs: Slabs;
   readonly topics = new Map<string, Topic>();
   /** Topics known from the last run that nobody has opened yet. */
   readonly recoveredTopics = new Map<string, Topic>();
@@ -38,6 +41,7 @@ export class EngineState implements AppendContext {
 
   constructor(options: ResolvedOptions) {
     this.options = options;
+    this.slabs = new Slabs(alignUp(options.journalBufferBytes));
     this.clock = options.clock;
     this.random = options.random;
     this.probe = options.probe;

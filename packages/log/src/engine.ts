@@ -99,8 +99,7 @@ export interface AppendPartition {
   readonly topicId: string;
   readonly partition: number;
   /**
-   * One record batch, magic 2. Ownership passes to the engine for good: it stamps base offset, leader epoch and append time in
-   * place and may keep the buffer to serve reads. It must not be a view of a pooled buffer that will be reused.
+   * One record batch, magic 2. Lent until the append is answered; the engine may stamp it in place, and copies what it keeps.
    */
   readonly records: Buffer | null;
 }

@@ -3,16 +3,15 @@
  *
  * ```
  *   stage → gathering group ──seal──▶ group being written ──▶ durable: answers go out, high watermarks move
- *              (memory A)                 (memory B)
  * ```
  *
- * Group commit: while one group is being written the next gathers in the other half of the memory; it is sealed as soon as the write
+ * Group commit: while one group is being written the next gathers behind it; it is sealed as soon as the write
  * returns, or at the end of the event-loop turn when the journal is idle. One write is in flight at a time, so a group on disk implies
- * all groups before it, and replay stops at the first one that is missing or torn. When the gathering half is full,
+ * all groups before it, and replay stops at the first one that is missing or torn. When the gathering group is full,
  * {@link Journal.hasRoom} says no and the engine keeps further appends waiting, in order, until `room` is called.
  *
- * Memory is that of a `WebAssembly.Memory`: page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
- * copied once and checked where it lies.
+ * Memory is that of slabs (slabs.ts): page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
+ * copied once, checked where it lies, and read from there until it leaves memory.
  *
  * Files: journal-files.ts. Bytes: journal-format.ts. A checkpoint names the LSN and place from which replay starts ({@link Journal.cut}); files
  * that end before it are reused.
@@ -27,8 +26,7 @@
  * most one version of a group can ever be found.
  */
 import assert from "node:assert/strict";
-import { allocateAligned, type Clock } from "@ottla/platform";
-import { createCrc32c } from "@ottla/protocol";
+import type { Clock } from "@ottla/platform";
 import { JournalFailed } from "./errors.ts";
 import { type JournalFile, type JournalFileOptions, JournalFiles } from "./journal-files.ts";
 import {
@@ -46,10 +44,11 @@ import {
 } from "./journal-format.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
+import type { Slab, Slabs } from "./slabs.ts";
 
 export interface JournalOptions extends JournalFileOptions {
-  /** Size of each half of the journal's memory, and so the limit of a group. */
-  readonly bufferBytes: number;
+  /** A slab is the limit of a group. */
+  readonly slabs: Slabs;
   readonly retryDelayMs: number;
   readonly run: number;
   readonly clock: Clock;
@@ -82,6 +81,9 @@ export interface GroupWaiter {
 
 /** What is written by one call. */
 export class Group {
+  /** Where it gathers, and from where on. */
+  slab: Slab;
+  base: number;
   /** 0 until sealed. */
   lsn = 0;
   payloadBytes = 0;
@@ -97,8 +99,15 @@ export class Group {
   /** Whether a batch staged in parts ends here, and whether one that begins here ends later. */
   endsLarge = false;
   opensLarge = false;
+
+  constructor(slab: Slab, base: number) {
+    this.slab = slab;
+    this.base = base;
+  }
 }
 
+/** A group gathers in what is left of a slab when that is at least this share of a slab, and twice the last group. */
+const SMALLEST_SHARE = 1 / 8;
 /** Room kept for entries of partitions and topics that come with a batch. */
 const ENTRY_RESERVE = 2 * ENTRY_BYTES + 256;
 
@@ -106,16 +115,11 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #handler: JournalHandler;
   readonly #files: JournalFiles;
-  readonly #memory: WebAssembly.Memory;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #crc: (start: number, end: number) => number;
+  readonly #slabs: Slabs;
   readonly #capacity: number;
   #directory = Buffer.alloc(16_384);
   #directoryView = new DataView(this.#directory.buffer);
-  /** Start of the half that gathers. */
-  #base = 0;
-  #group = new Group();
+  #group: Group;
   #inFlight: Group | null = null;
   #current: JournalFile | null = null;
   #position = 0;
@@ -137,12 +141,9 @@ export class Journal {
     this.#options = options;
     this.#handler = handler;
     this.#files = new JournalFiles(options);
-    this.#capacity = alignUp(options.bufferBytes);
-    this.#memory = allocateAligned(2 * this.#capacity);
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-    this.#view = new DataView(this.#memory.buffer);
-    const crc32c = createCrc32c(this.#memory);
-    this.#crc = (start, end) => crc32c(start, end - start);
+    this.#slabs = options.slabs;
+    this.#capacity = options.slabs.sizeBytes;
+    this.#group = this.#newGroup(this.#slabs.take(), 0);
     this.#durableLsn = lastLsn;
   }
 
@@ -184,31 +185,40 @@ export class Journal {
     const group = this.#group;
     const needed =
       directoryStart(group.payloadBytes + payloadBytes) + group.directoryBytes + ENTRY_RESERVE;
-    if (needed <= this.#capacity) return true;
+    if (needed <= this.#capacity - group.base) return true;
+    if (group.entries === 0 && group.base > 0 && needed <= this.#capacity) {
+      this.#moveGroup(group);
+      return true;
+    }
     this.#wasFull = true;
     return false;
   }
 
   /** Copies bytes behind the payload without making them part of it; the address is for {@link crc}. */
   copyIn(bytes: Uint8Array): number {
-    const at = this.#base + GROUP_HEADER_BYTES + this.#group.payloadBytes;
-    this.#bytes.set(bytes, at);
+    const at = this.#payloadEnd();
+    this.#group.slab.bytes.set(bytes, at);
     return at;
   }
 
   /** Gives the batch last copied in its base offset and leader epoch, which its CRC does not cover. */
   stampCopied(baseOffset: number, leaderEpoch: number): void {
-    const at = this.#base + GROUP_HEADER_BYTES + this.#group.payloadBytes;
-    setInt64(this.#view, at, baseOffset);
-    this.#view.setInt32(at + 12, leaderEpoch);
+    const at = this.#payloadEnd();
+    const { view } = this.#group.slab;
+    setInt64(view, at, baseOffset);
+    view.setInt32(at + 12, leaderEpoch);
+  }
+
+  #payloadEnd(): number {
+    return this.#group.base + GROUP_HEADER_BYTES + this.#group.payloadBytes;
   }
 
   /** CRC-32C of bytes that were copied in, as an unsigned number. */
   crc(start: number, end: number): number {
-    return this.#crc(start, end);
+    return this.#group.slab.crc(start, end);
   }
 
-  /** Makes the `sizeBytes` last copied in part of the group. */
+  /** Makes the `sizeBytes` last copied in part of the group. @returns where in the group's slab they are. */
   addBatch(
     log: PartitionLog,
     segmentBase: number,
@@ -217,8 +227,9 @@ export class Journal {
     leaderEpoch: number,
     sizeBytes: number,
     crc: number,
-  ): void {
+  ): number {
     const { topic, partition } = log;
+    const at = this.#payloadEnd();
     this.#addBytes(
       EntryType.batch,
       0,
@@ -232,6 +243,7 @@ export class Journal {
       crc,
     );
     this.#group.batches++;
+    return at;
   }
 
   /** The same for a part of a batch that is larger than a group. */
@@ -273,7 +285,7 @@ export class Journal {
   addEntry(entry: Buffer, effect: (() => void) | null = null): void {
     const group = this.#group;
     const end = directoryStart(group.payloadBytes) + group.directoryBytes + entry.length;
-    assert(end <= this.#capacity, "the group has no room for an entry");
+    assert(end <= this.#capacity - group.base, "the group has no room for an entry");
     this.#reserveDirectory(entry.length);
     entry.copy(this.#directory, group.directoryBytes);
     group.directoryBytes += entry.length;
@@ -417,12 +429,11 @@ export class Journal {
   async #writeGroups(): Promise<void> {
     while (this.#group.entries > 0) {
       const group = this.#group;
-      const base = this.#base;
-      const sizeBytes = this.#seal(group, base);
+      const sizeBytes = this.#seal(group);
       this.#inFlight = group;
       try {
         const startMs = this.#options.clock.monotonic();
-        await this.#write(base, sizeBytes);
+        await this.#write(group, sizeBytes);
         this.#failedUntil = 0;
         this.#options.probe.journalWritten(
           sizeBytes,
@@ -435,47 +446,74 @@ export class Journal {
         continue;
       }
       this.#complete(group, sizeBytes);
+      this.#slabs.letGo(group.slab);
       for (const waiter of group.waiters) waiter.settle(null);
       this.#offerRoom();
     }
   }
 
-  /** Completes the group's bytes and lets the next gather in the other half. */
-  #seal(group: Group, base: number): number {
+  #newGroup(slab: Slab, base: number): Group {
+    this.#slabs.hold(slab);
+    return new Group(slab, base);
+  }
+
+  /** Where the next group gathers: behind this one, or in a new slab when little is left. */
+  #groupBehind({ slab, base }: Group, sizeBytes: number): Group {
+    const next = base + sizeBytes;
+    const wanted = Math.min(
+      this.#capacity,
+      Math.max(this.#capacity * SMALLEST_SHARE, 2 * sizeBytes),
+    );
+    if (this.#capacity - next >= wanted) return this.#newGroup(slab, next);
+    this.#slabs.retire(slab);
+    return this.#newGroup(this.#slabs.take(), 0);
+  }
+
+  /** Gives an empty group a slab of its own. */
+  #moveGroup(group: Group): void {
+    this.#slabs.retire(group.slab);
+    this.#slabs.letGo(group.slab);
+    group.slab = this.#slabs.take();
+    this.#slabs.hold(group.slab);
+    group.base = 0;
+  }
+
+  /** Completes the group's bytes and lets the next gather. */
+  #seal(group: Group): number {
+    const { slab, base } = group;
     const directoryAt = base + directoryStart(group.payloadBytes);
-    this.#bytes.set(this.#directory.subarray(0, group.directoryBytes), directoryAt);
+    slab.bytes.set(this.#directory.subarray(0, group.directoryBytes), directoryAt);
     const end = directoryAt + group.directoryBytes;
     const sizeBytes = alignUp(end - base);
-    this.#bytes.fill(0, end, base + sizeBytes);
+    slab.bytes.fill(0, end, base + sizeBytes);
     group.lsn = this.#durableLsn + 1;
-    writeGroupHeader(this.#view, base, {
+    writeGroupHeader(slab.view, base, {
       sizeBytes,
       lsn: group.lsn,
       run: this.#options.run,
       payloadBytes: group.payloadBytes,
       directoryBytes: group.directoryBytes,
       entries: group.entries,
-      directoryCrc: this.crc(directoryAt, end),
+      directoryCrc: slab.crc(directoryAt, end),
     });
-    this.#view.setUint32(base + 60, this.crc(base, base + 60));
+    slab.view.setUint32(base + 60, slab.crc(base, base + 60));
     for (const log of group.touched) {
       log.gatheringGroup = null;
       group.ends.push(log.logEnd);
     }
-    this.#base = base === 0 ? this.#capacity : 0;
-    this.#group = new Group();
+    this.#group = this.#groupBehind(group, sizeBytes);
     this.#offerRoom();
     return sizeBytes;
   }
 
-  async #write(base: number, sizeBytes: number): Promise<void> {
+  async #write({ slab, base }: Group, sizeBytes: number): Promise<void> {
     if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
       if (this.#hasFailed) await this.#blankFailed();
       this.#current = await this.#nextFile(sizeBytes);
       this.#position = 0;
     }
     const file = this.#current;
-    await file.handle.write([this.#bytes.subarray(base, base + sizeBytes)], this.#position);
+    await file.handle.write([slab.bytes.subarray(base, base + sizeBytes)], this.#position);
   }
 
   /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
@@ -527,8 +565,10 @@ export class Journal {
     const gathered = this.#group;
     this.#largeCut = null;
     for (const log of gathered.touched) log.gatheringGroup = null;
-    this.#group = new Group();
+    this.#group = this.#newGroup(gathered.slab, gathered.base);
     this.#handler.failed([group, gathered], error);
+    this.#slabs.letGo(group.slab);
+    this.#slabs.letGo(gathered.slab);
     for (const waiter of group.waiters) waiter.settle(error);
     for (const waiter of gathered.waiters) waiter.settle(error);
     // Also those who waited for memory, which what failed has left.

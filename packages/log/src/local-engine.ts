@@ -88,7 +88,7 @@ export class LocalLogEngine implements LogEngine {
     this.#maintenance = new Schedule(options.clock, options.retentionCheckMs, () => {
       this.maintain().catch((error: Error) => state.probe.storageFailed(error));
     });
-    state.tail = new TailMemory(options.tailBytes, (log) => this.#writer.enqueue(log));
+    state.tail = new TailMemory(options.tailBytes, state.slabs, (log) => this.#writer.enqueue(log));
     state.onSegmentsWritten = () => {
       state.tail.trim();
       if (!state.tail.isFull) this.#appender.resume();
@@ -156,7 +156,7 @@ export class LocalLogEngine implements LogEngine {
         fileBytes: options.journalFileBytes,
         maxBytes: options.journalMaxBytes,
         synchronous: !options.relaxedAcks,
-        bufferBytes: options.journalBufferBytes,
+        slabs: state.slabs,
         retryDelayMs: options.retryDelayMs,
         run,
         clock: options.clock,

@@ -156,7 +156,7 @@ export class OffsetLookup {
       if (batch.lastOffset < from || batch.segment.baseOffset < segment.baseOffset) continue;
       if (batch.segment !== segment) return null;
       if (!matches(batch.maxTimestamp)) continue;
-      found = firstRecord(batch.buffer!, 0, start, timestampMs);
+      found = firstRecord(batch.bytes, 0, start, timestampMs);
       if (found !== null) return found;
     }
   }

@@ -11,7 +11,7 @@ export interface LocalLogOptions {
   readonly probe?: LogProbe;
   /** Batches kept in memory to serve readers, in bytes for the whole engine. Beyond twice of it appends wait for segment writes. */
   readonly tailBytes?: number;
-  /** Size of each of the two halves of the journal's memory: the most that one group commit can carry. */
+  /** Size of the pieces of memory that the journal and the tail share: the most that one group commit can carry. */
   readonly journalBufferBytes?: number;
   /** Size of the first journal file; must hold a group. */
   readonly journalFirstFileBytes?: number;

@@ -16,6 +16,7 @@ import type { Group } from "./journal.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { ProducerStates } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";
+import type { Slab } from "./slabs.ts";
 import type { ReadWaiter } from "./waiters.ts";
 
 /** A topic that is open. */
@@ -41,7 +42,7 @@ export class Topic {
   }
 }
 
-/** A batch in memory. */
+/** A batch in memory: in a slab, or in a buffer of its own when it was large or found at start-up. */
 export class TailBatch {
   readonly log: PartitionLog;
   readonly segment: Segment;
@@ -50,30 +51,46 @@ export class TailBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly maxTimestamp: number;
-  /** null once it left memory. */
-  buffer: Buffer | null;
+  /** One of them holds its bytes; both are null once it left memory. */
+  slab: Slab | null;
+  own: Buffer | null;
+  /** Where in the slab. */
+  readonly at: number;
 
   constructor(
     log: PartitionLog,
     segment: Segment,
     position: number,
+    sizeBytes: number,
     baseOffset: number,
     lastOffset: number,
     maxTimestamp: number,
-    buffer: Buffer,
+    place: Buffer | Slab,
+    at: number,
   ) {
     this.log = log;
     this.segment = segment;
     this.position = position;
-    this.sizeBytes = buffer.length;
+    this.sizeBytes = sizeBytes;
     this.baseOffset = baseOffset;
     this.lastOffset = lastOffset;
     this.maxTimestamp = maxTimestamp;
-    this.buffer = buffer;
+    this.slab = Buffer.isBuffer(place) ? null : place;
+    this.own = Buffer.isBuffer(place) ? place : null;
+    this.at = at;
+  }
+
+  get isInMemory(): boolean {
+    return this.slab !== null || this.own !== null;
+  }
+
+  /** Its bytes, while it is in memory: a view that holds until then, or for as long as a reader holds the slab. */
+  get bytes(): Buffer {
+    return this.own ?? this.slab!.bytes.subarray(this.at, this.at + this.sizeBytes);
   }
 }
 
-/** What memory a batch costs beside its bytes: the view, its entry, its places in two queues. */
+/** What memory a batch costs beside its bytes: its entry, its places in two queues, its share of a group's directory. */
 export const TAIL_BATCH_OVERHEAD = 256;
 
 export class PartitionLog {
@@ -269,7 +286,7 @@ export class PartitionLog {
     for (let index = this.indexOf(batch.baseOffset) - 1; end > 0; index--) {
       const before = this.at(index);
       if (before === null || before.segment !== batch.segment) return false;
-      const bytes = before.buffer!;
+      const { bytes } = before;
       const size = Math.min(end, bytes.length);
       target.set(bytes.subarray(bytes.length - size), end - size);
       end -= size;
@@ -277,7 +294,7 @@ export class PartitionLog {
     return true;
   }
 
-  /** Takes back everything above the high watermark. Returns the batches, which are out of memory then. */
+  /** Takes back everything above the high watermark. Returns the batches, for {@link TailMemory.drop}. */
   rollBack(): TailBatch[] {
     const dropped: TailBatch[] = [];
     const end = this.highWatermark;
@@ -288,7 +305,6 @@ export class PartitionLog {
     while (this.segments.length > 1 && this.active.baseOffset > end) this.segments.pop();
     let sizeBytes = this.segments.length === 0 ? 0 : this.active.sizeBytes;
     for (const batch of dropped) {
-      batch.buffer = null;
       if (batch.segment === this.active) sizeBytes = Math.min(sizeBytes, batch.position);
     }
     if (this.segments.length > 0) this.active.truncateTo(sizeBytes, end);

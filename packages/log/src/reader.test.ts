@@ -51,7 +51,9 @@ test("what was read from files stays as it is until it is released, and its memo
   const fileSystem = new MemoryFileSystem();
   {
     await using engine = await openEngine({ fileSystem });
-    await three(engine);
+    engine.openTopic(topic);
+    for (const partition of [0, 1, 2])
+      await appendOne(engine, id, partition, makeBatch({ values: ["v".repeat(5000 + partition)] }));
   }
   await using engine = await openEngine({ fileSystem });
   engine.openTopic(topic);
@@ -64,6 +66,27 @@ test("what was read from files stays as it is until it is released, and its memo
   const { buffer } = first.records[0]!;
   first.release!();
   assert.equal((await read(2)).records[0]!.buffer, buffer);
+});
+
+test("a reader keeps the bytes it was given while memory is used again for others", async () => {
+  await using engine = await openEngine({ tailBytes: 65_536, journalBufferBytes: 65_536 });
+  engine.openTopic(topic);
+  const held: { records: readonly Buffer[]; copy: Buffer; release: (() => void) | null }[] = [];
+  let released = 0;
+  for (let i = 0; i < 300; i++) {
+    const values = [String(i).repeat(1000)];
+    const { baseOffset } = await appendOne(engine, id, i % 3, makeBatch({ values }));
+    const [result] = await engine.read(readRequest(id, i % 3, baseOffset));
+    const { records, release } = result!;
+    if (i % 2 === 0) release?.();
+    else held.push({ records, copy: Buffer.concat(records), release });
+    for (const one of held) assert.deepEqual(Buffer.concat(one.records), one.copy);
+    if (i % 10 === 9) {
+      held.shift()!.release?.();
+      released++;
+    }
+  }
+  assert.equal(released, 30);
 });
 
 test("LG8: below the log start or above the end is out of range, with high watermark −1", async () => {

@@ -1,6 +1,6 @@
 /**
  * Reads of many partitions (LG7–LG9): whole batches, starting with the one that holds the offset asked for. What memory holds is served
- * from there, as the very buffers that were appended; older bytes come from segment files.
+ * from there, as views of slabs; older bytes come from segment files.
  *
  * Sizes, as in Kafka: no partition gets more than its own limit, all together no more than the request's, except that the first partition
  * with data always gets one whole batch.
@@ -12,6 +12,7 @@ import type { LogErrorKind, ReadPartition, ReadRequest, ReadResult } from "./eng
 import type { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
 import type { SegmentReader } from "./segment-reader.ts";
+import type { Slab, Slabs } from "./slabs.ts";
 import { ReadWaiter, type ReadWaiters } from "./waiters.ts";
 
 /** What a reader needs of the engine. */
@@ -19,6 +20,7 @@ export interface ReaderContext {
   readonly clock: Clock;
   readonly probe: LogProbe;
   readonly waiters: ReadWaiters;
+  readonly slabs: Slabs;
   readonly leaderEpoch: number;
   readonly isClosed: boolean;
   findTopic(topicId: string): Topic | null;
@@ -226,7 +228,8 @@ export class Reader {
     }
     const index = log.indexOf(asked.offset);
     if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn, found: null };
-    const found = readTail(log, index, asked.offset, limitOffset, maxBytes, mustReturn);
+    const { slabs } = context;
+    const found = readTail(slabs, log, index, asked.offset, limitOffset, maxBytes, mustReturn);
     let aborted: ReadResult["abortedTransactions"] = NONE_ABORTED;
     if (log.hasAborted && request.isolation === "committed") {
       aborted = this.#aborted.find(log, asked.offset, endOf(found));
@@ -308,6 +311,7 @@ export function epochError(asked: number, current: number): LogErrorKind | null 
 
 /** Batches in memory from `index` on, below `limitOffset`. */
 function readTail(
+  slabs: Slabs,
   log: PartitionLog,
   index: number,
   offset: number,
@@ -316,6 +320,8 @@ function readTail(
   mustReturn: boolean,
 ): FoundRecords {
   const records: Buffer[] = [];
+  const held: Slab[] = [];
+  let last: Slab | null = null;
   let sizeBytes = 0;
   for (let i = index; ; i++) {
     const batch = log.at(i);
@@ -323,12 +329,15 @@ function readTail(
     if (batch.lastOffset < offset) continue;
     const isFirst = records.length === 0;
     if (sizeBytes + batch.sizeBytes > maxBytes && !(isFirst && mustReturn)) break;
-    records.push(batch.buffer!);
+    records.push(batch.bytes);
+    const { slab } = batch;
+    if (slab !== null && slab !== last) held.push(slab);
+    last = slab;
     sizeBytes += batch.sizeBytes;
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
   if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {
     return { records: [Buffer.concat(records, sizeBytes)], sizeBytes, release: null };
   }
-  return { records, sizeBytes, release: null };
+  return { records, sizeBytes, release: held.length === 0 ? null : slabs.lend(held) };
 }

@@ -262,7 +262,17 @@ export class Recovery {
     const at = segment.sizeBytes;
     segment.append(lastOffset, bytes.length, timestamp, log.topic.config.indexIntervalBytes);
     log.epochs.assign(bytes.readInt32BE(12), base);
-    const batch = new TailBatch(log, segment, at, base, lastOffset, timestamp, bytes);
+    const batch = new TailBatch(
+      log,
+      segment,
+      at,
+      bytes.length,
+      base,
+      lastOffset,
+      timestamp,
+      bytes,
+      0,
+    );
     log.push(batch);
     log.highWatermark = log.logEnd;
     log.unwrittenBytes += bytes.length;

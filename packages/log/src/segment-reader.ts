@@ -1,6 +1,6 @@
 /**
  * Reads of what has left memory, from segment files through the page cache: index lookup, one positioned read into a buffer that the reader may
- * give back (read-buffers.ts), and a walk over batch headers. A reader that goes on where it stopped finds its place without the index.
+ * give back (`BufferPool`), and a walk over batch headers. A reader that goes on where it stopped finds its place without the index.
  *
  * An index is trusted only as far as the log agrees: the batch at the place it names must be whole and start at or below the offset asked
  * for. If not, or when the index file is missing or short, it is made again by a scan of the segment. A batch in the log that cannot be one
@@ -9,7 +9,7 @@
  * The cleaner may replace a segment while it is being read (compaction/segment-swap.ts): files then have other bytes under the same names. Whoever
  * waited for a file looks at {@link Segment.isReplaced} before it believes what it got, and starts again with {@link SegmentReplaced}.
  */
-import type { FileHandle } from "@ottla/platform";
+import { BufferPool, type FileHandle } from "@ottla/platform";
 import {
   baseOffset,
   batchSize,
@@ -22,12 +22,13 @@ import { CorruptLog, SegmentReplaced } from "./errors.ts";
 import { FileCache } from "./file-cache.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog } from "./partition-log.ts";
-import { ReadBuffers } from "./read-buffers.ts";
 import type { FoundRecords } from "./reader.ts";
 import type { Segment } from "./segment.ts";
 
 const SCAN_BYTES = 1_048_576;
 const MAX_READ_BYTES = 4_194_304;
+/** Memory kept for the next reads. */
+const KEPT_BUFFER_BYTES = 33_554_432;
 /** Loaded indexes, for the whole engine. */
 const INDEX_MEMORY_BYTES = 16_777_216;
 const NOTHING: FoundRecords = { records: [], sizeBytes: 0, release: null };
@@ -36,7 +37,7 @@ export class SegmentReader {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #handles: FileCache;
-  readonly #buffers = new ReadBuffers();
+  readonly #buffers = new BufferPool(KEPT_BUFFER_BYTES);
   /** Segments with loaded indexes, least recently loaded first. */
   readonly #loaded = new Set<Segment>();
   #loadedBytes = 0;
@@ -154,10 +155,9 @@ export class SegmentReader {
     for (;;) {
       const end = segment.writtenBytes;
       if (position >= end) return null;
-      const lent = this.#buffers.take(Math.min(wanted, end - position));
+      const buffer = this.#buffers.take(Math.min(wanted, end - position));
       let found: FoundRecords | null = null;
       try {
-        const buffer = lent.subarray(0, Math.min(wanted, end - position));
         await this.#fill(log, segment, position, buffer);
         let at = 0;
         // Batches before the offset are passed over.
@@ -177,10 +177,10 @@ export class SegmentReader {
           wanted = Math.max(first, Math.min(maxBytes, MAX_READ_BYTES));
           continue;
         }
-        found = this.#take(log, segment, buffer, at, position, limitOffset, maxBytes, lent);
+        found = this.#take(log, segment, buffer, at, position, limitOffset, maxBytes);
         return found;
       } finally {
-        if (found === null) this.#buffers.give(lent);
+        if (found === null) this.#buffers.give(buffer);
       }
     }
   }
@@ -194,7 +194,6 @@ export class SegmentReader {
     position: number,
     limitOffset: number,
     maxBytes: number,
-    lent: Buffer,
   ): FoundRecords {
     let end = at + this.#sizeAt(log, segment, buffer, at, position);
     let nextOffset = lastOffset(buffer, at) + 1;
@@ -205,7 +204,7 @@ export class SegmentReader {
       end += size;
     }
     log.readHint = { segment, offset: nextOffset, position: position + end };
-    const release = () => this.#buffers.give(lent);
+    const release = () => this.#buffers.give(buffer);
     return { records: [buffer.subarray(at, end)], sizeBytes: end - at, release };
   }
 

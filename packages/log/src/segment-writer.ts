@@ -221,7 +221,7 @@ export class SegmentWriter {
         paddedBytes <= memory.length ? memory : new Uint8Array(allocateAligned(paddedBytes).buffer);
       let at = headBytes;
       for (const batch of run.batches) {
-        target.set(batch.buffer!, at);
+        target.set(batch.bytes, at);
         at += batch.sizeBytes;
       }
       target.fill(0, sizeBytes, paddedBytes);

@@ -2,47 +2,54 @@
  * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. A batch leaves when the budget
  * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. At twice the budget
  * {@link TailMemory.isFull} says so and appends wait.
+ *
+ * Most batches lie in slabs, and what counts is how many of these are retired: their memory is free when the last batch in them has left.
  */
 import { type PartitionLog, TAIL_BATCH_OVERHEAD, type TailBatch } from "./partition-log.ts";
+import type { Slabs } from "./slabs.ts";
 
 const MINIMUM_SLOTS = 1024;
 
 export class TailMemory {
   readonly #budgetBytes: number;
+  readonly #slabs: Slabs;
   readonly #write: (log: PartitionLog) => void;
   /** A ring; batches that left early have no buffer any more. */
   #slots: (TailBatch | null)[] = new Array(MINIMUM_SLOTS).fill(null);
   #first = 0;
   #count = 0;
-  #bytes = 0;
+  /** Of buffers of their own, and the overhead of all batches. */
+  #ownBytes = 0;
 
   /** `write` is called with a partition whose oldest batch must go to its segment. */
-  constructor(budgetBytes: number, write: (log: PartitionLog) => void) {
+  constructor(budgetBytes: number, slabs: Slabs, write: (log: PartitionLog) => void) {
     this.#budgetBytes = budgetBytes;
+    this.#slabs = slabs;
     this.#write = write;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#ownBytes + this.#slabs.retiredBytes;
   }
 
   get isFull(): boolean {
-    return this.#bytes > 2 * this.#budgetBytes;
+    return this.bytes > 2 * this.#budgetBytes;
   }
 
   add(batch: TailBatch): void {
     if (this.#count === this.#slots.length) this.#grow();
     this.#slots[(this.#first + this.#count) & (this.#slots.length - 1)] = batch;
     this.#count++;
-    this.#bytes += batch.sizeBytes + TAIL_BATCH_OVERHEAD;
+    this.#ownBytes += ownBytes(batch);
+    if (batch.slab !== null) this.#slabs.hold(batch.slab);
   }
 
   /** Drops what exceeds the budget, as far as it is in segments. */
   trim(): void {
     const mask = this.#slots.length - 1;
-    while (this.#count > 0 && this.#bytes > this.#budgetBytes) {
+    while (this.#count > 0 && this.bytes > this.#budgetBytes) {
       const batch = this.#slots[this.#first & mask]!;
-      if (batch.buffer !== null) {
+      if (batch.isInMemory) {
         const { log } = batch;
         // What is not durable yet cannot be written; the group commit that makes it so trims again.
         if (batch.baseOffset >= log.highWatermark) return;
@@ -51,8 +58,7 @@ export class TailMemory {
           return;
         }
         log.shift();
-        batch.buffer = null;
-        this.#bytes -= batch.sizeBytes + TAIL_BATCH_OVERHEAD;
+        this.#letGo(batch);
       }
       this.#slots[this.#first & mask] = null;
       this.#first = (this.#first + 1) & mask;
@@ -62,10 +68,15 @@ export class TailMemory {
 
   /** Batches were taken back or belong to a deleted topic: their memory is free at once. */
   drop(batches: readonly TailBatch[]): void {
-    for (const batch of batches) {
-      batch.buffer = null;
-      this.#bytes -= batch.sizeBytes + TAIL_BATCH_OVERHEAD;
-    }
+    for (const batch of batches) this.#letGo(batch);
+  }
+
+  #letGo(batch: TailBatch): void {
+    const { slab } = batch;
+    this.#ownBytes -= ownBytes(batch);
+    batch.slab = null;
+    batch.own = null;
+    if (slab !== null) this.#slabs.letGo(slab);
   }
 
   #grow(): void {
@@ -77,4 +88,8 @@ export class TailMemory {
     this.#slots = larger;
     this.#first = 0;
   }
+}
+
+function ownBytes({ own }: TailBatch): number {
+  return TAIL_BATCH_OVERHEAD + (own === null ? 0 : own.length);
 }

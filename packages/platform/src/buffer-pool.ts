@@ -1,0 +1,45 @@
+/**
+ * Memory for bytes that come and go, used again and again: fresh pages cost the kernel more than the bytes copied into them, and memory
+ * outside the heap makes V8 mark the whole heap for every few dozen megabytes of it.
+ *
+ * A buffer is lent until it is given back, or for ever: one that never comes back is left to the garbage collector, so forgetting costs
+ * time and nothing else. What exceeds `keptBytesLimit` is left to the garbage collector too.
+ */
+export class BufferPool {
+  readonly #limitBytes: number;
+  /** By the power of two of their size. */
+  readonly #kept: ArrayBuffer[][] = [];
+  readonly #lent = new WeakSet<ArrayBufferLike>();
+  #keptBytes = 0;
+
+  constructor(keptBytesLimit: number) {
+    this.#limitBytes = keptBytesLimit;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** A buffer of `size` bytes of no meaning. Small ones are not worth keeping and are as any other buffer. */
+  take(size: number): Buffer {
+    if (size < SMALLEST_BYTES) return Buffer.allocUnsafe(size);
+    const power = 32 - Math.clz32(size - 1);
+    let memory = this.#kept[power]?.pop();
+    if (memory === undefined) memory = Buffer.allocUnsafeSlow(2 ** power).buffer as ArrayBuffer;
+    else this.#keptBytes -= memory.byteLength;
+    this.#lent.add(memory);
+    return Buffer.from(memory, 0, size);
+  }
+
+  /** Takes back a buffer, or the buffer that this is a view of, which nobody may look at any more. Others than its own are ignored. */
+  give({ buffer: memory }: Buffer): void {
+    const { byteLength } = memory;
+    if (!this.#lent.delete(memory) || this.#keptBytes + byteLength > this.#limitBytes) return;
+    const power = 31 - Math.clz32(byteLength);
+    this.#kept[power] ??= [];
+    this.#kept[power].push(memory as ArrayBuffer);
+    this.#keptBytes += byteLength;
+  }
+}
+
+const SMALLEST_BYTES = 4096;
