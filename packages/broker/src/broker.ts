@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type CleanerOptions, LocalLogEngine } from "@ottla/log";
 import { BrokerConfig, EmbeddedMetadataStore, InvalidConfig, newUuid } from "@ottla/metadata";
 import {
+  BufferPool,
   type Clock,
   type FileSystem,
   MemoryFileSystem,
@@ -33,6 +34,8 @@ import { TopicService } from "./topic-service.ts";
 const DEFAULT_REQUEST_BYTES = 128 * 1_048_576;
 /** What small requests may take on top of that, as a fraction of it. */
 const RESERVE_FRACTION = 8;
+/** Memory of requests that is kept for the next ones. */
+const KEPT_REQUEST_BYTES = 16_777_216;
 const DRAIN_TIMEOUT_MS = 5_000;
 const MEMORY_DIRECTORY = "/ottla";
 const DEFAULT_DATA_DIRECTORY = "./ottla-data";
@@ -229,6 +232,7 @@ class RunningBroker implements Broker {
       smallBytes: EARNEST_BYTES,
       reserveBytes: capacity / RESERVE_FRACTION,
     });
+    const pool = new BufferPool(KEPT_REQUEST_BYTES);
     // Waiting joins and fetches are answered before connections are drained, so that clients learn at once.
     this.#closers.push(() => this.#drain(services));
     for (const [index, broker] of brokers.entries()) {
@@ -237,6 +241,7 @@ class RunningBroker implements Broker {
       const limits: ConnectionLimits = {
         maxFrameBytes: config.number("socket.request.max.bytes"),
         budget,
+        pool,
       };
       const endpoints = broker.endpoints as Map<string, Endpoint>;
       for (const listenerConfig of clientListeners(config)) {

@@ -18,6 +18,7 @@ import type { Services } from "./services.ts";
 export class Dispatcher implements Omit<FrameServer, "closed"> {
   readonly #handlers: readonly (Handler | undefined)[];
   readonly #overlapping: readonly boolean[];
+  readonly #lent: readonly boolean[];
   readonly #broker: LogicalBroker;
   readonly #services: Services;
   /** Whether responses are held against the errors that their APIs may answer with. */
@@ -34,12 +35,17 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     for (const handler of handlers) byKey[handler.api.key] = handler;
     this.#handlers = Array.from(byKey);
     this.#overlapping = Array.from(byKey, (handler) => handler?.mayOverlap === true);
+    this.#lent = Array.from(byKey, (handler) => handler?.keepsNothing === true);
     this.#broker = broker;
     this.#services = services;
   }
 
   mayOverlap(frame: Buffer): boolean {
     return frame.length >= 2 && this.#overlapping[frame.readInt16BE(0)] === true;
+  }
+
+  isLent(frame: Buffer): boolean {
+    return frame.length >= 2 && this.#lent[frame.readInt16BE(0)] === true;
   }
 
   /**

@@ -22,6 +22,8 @@ export interface Handler<A extends Api = Api> {
   readonly advertised?: VersionRange;
   /** Whether the request's effects are ordered when `handle` returns, so that the next may start before it is answered. */
   readonly mayOverlap?: boolean;
+  /** Whether the request's bytes, which its buffers are views of, are of no use to anybody once it is answered. */
+  readonly keepsNothing?: boolean;
   /**
    * null stands for no response at all. A throw is a defect: it is logged and closes the connection. Expected failures are error codes
    * in the response.

@@ -64,6 +64,7 @@ export const produceHandler = handler({
   // v0 to v2 are advertised for librdkafka's sake and refused if sent (KAFKA-18659).
   advertised: { min: 0, max: produce.versions.max },
   mayOverlap: true,
+  keepsNothing: true,
 
   handle(context, request) {
     const { acks } = request;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { BufferPool } from "@ottla/platform";
 import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -248,7 +249,7 @@ class Peer implements FrameServer {
 
   constructor(budget = new MemoryBudget(1000)) {
     this.budget = budget;
-    const limits = { maxFrameBytes: 100_000, budget };
+    const limits = { maxFrameBytes: 100_000, budget, pool: new BufferPool(0) };
     this.connection = new Connection(
       this.socket as unknown as Socket,
       "PLAINTEXT",
@@ -290,6 +291,10 @@ class Peer implements FrameServer {
     const pending = Promise.withResolvers<readonly Buffer[] | null>();
     this.#pending.set(text, pending);
     return pending.promise;
+  }
+
+  isLent(): boolean {
+    return true;
   }
 
   mayOverlap(frame: Buffer): boolean {

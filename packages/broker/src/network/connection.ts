@@ -15,6 +15,7 @@
  * is lost to a reset. Whatever the way, every share of the budget goes back.
  */
 import type { Socket } from "node:net";
+import type { BufferPool } from "@ottla/platform";
 import { FrameReader } from "./frame-reader.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
@@ -35,6 +36,8 @@ export interface FrameServer {
   serve(connection: Connection, frame: Buffer, exchange: Exchange): Served;
   /** Whether this request may start while earlier ones that also may are still unanswered. */
   mayOverlap(frame: Buffer): boolean;
+  /** Whether nobody looks at this request any more once it is answered. */
+  isLent(frame: Buffer): boolean;
   closed(connection: Connection, cause: unknown): void;
 }
 
@@ -42,6 +45,8 @@ export interface ConnectionLimits {
   /** `socket.request.max.bytes` */
   readonly maxFrameBytes: number;
   readonly budget: MemoryBudget;
+  /** Where the memory of requests comes from. */
+  readonly pool: BufferPool;
 }
 
 /** Requests parsed but not started at which reading stops; one chunk from the socket may go past it. */
@@ -71,6 +76,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #server: FrameServer;
   readonly #budget: MemoryBudget;
+  readonly #pool: BufferPool;
   readonly #monotonic: () => number;
   readonly #reader: FrameReader;
   readonly #queued: Buffer[] = [];
@@ -108,17 +114,19 @@ export class Connection {
     this.#socket = socket;
     this.#server = server;
     this.#budget = limits.budget;
+    this.#pool = limits.pool;
     this.#monotonic = monotonic;
     this.listenerName = listenerName;
     this.clientHost = `/${(socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "")}`;
     this.lastActiveMs = monotonic();
     this.#reader = new FrameReader(
       limits.maxFrameBytes,
+      limits.pool,
       (bytes) => this.#admit(bytes),
       (frame) => this.#queued.push(frame),
     );
     socket.setNoDelay(true);
-    socket.on("data", (chunk) => this.#onData(chunk));
+    socket.on("data", (chunk) => this.receive(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("error", (cause) => this.#onClosed(cause));
     socket.on("end", () => this.#onEnd());
@@ -190,7 +198,8 @@ export class Connection {
     return false;
   }
 
-  #onData(chunk: Buffer): void {
+  /** Bytes from the peer, lent for the call. Called here for a socket that emits `data`. */
+  receive(chunk: Buffer): void {
     if (this.#isClosed || this.#isDraining || this.#isFailing) return;
     if (this.#readFailure !== null) return;
     this.lastActiveMs = this.#monotonic();
@@ -252,6 +261,7 @@ export class Connection {
       return;
     }
     if (!(served instanceof Promise)) {
+      this.#takeBack(frame);
       this.#answer(slot, served);
       return;
     }
@@ -261,11 +271,17 @@ export class Connection {
       (response) => {
         if (mayOverlap) this.#overlapping--;
         else this.#exclusive = false;
+        this.#takeBack(frame);
         this.#answer(slot, response);
         this.#startQueued();
       },
       (cause) => this.#fail(slot, cause),
     );
+  }
+
+  /** The request is answered: its memory may be used for another. */
+  #takeBack(frame: Buffer): void {
+    if (this.#server.isLent(frame)) this.#pool.give(frame);
   }
 
   /** Closes the connection in the request's place in the order of responses. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BufferPool } from "@ottla/platform";
 import fc from "fast-check";
 import { EARNEST_BYTES, FrameReader, InvalidFrameSize } from "./frame-reader.ts";
 
+const MIB = 1_048_576;
 const small = fc.uint8Array({ minLength: 1, maxLength: 50 });
 const large = fc
   .integer({ min: 16_000, max: 40_000 })
@@ -25,6 +27,7 @@ test("frames come out whole and in order however the stream is cut", () => {
         let waiting = false;
         const reader = new FrameReader(
           100_000,
+          new BufferPool(MIB),
           () => {
             waiting = admissions[asked++ % admissions.length] === false;
             return !waiting;
@@ -60,6 +63,7 @@ test("NW: a size that is zero, negative or above the limit is refused before any
   for (const size of [0, -1, -0x8000_0000, 101, 0x7fff_ffff]) {
     const reader = new FrameReader(
       100,
+      new BufferPool(MIB),
       () => assert.fail("asked for memory"),
       () => assert.fail("made a frame"),
     );
@@ -72,6 +76,7 @@ test("NW: a promise of a frame takes no share before a good part of it is there"
   const frames: Buffer[] = [];
   const reader = new FrameReader(
     1_000_000,
+    new BufferPool(MIB),
     (bytes) => {
       asked.push(bytes);
       return true;
@@ -100,6 +105,7 @@ test("a frame of exactly the limit waits for its bytes", () => {
   const frames: Buffer[] = [];
   const reader = new FrameReader(
     100,
+    new BufferPool(MIB),
     () => true,
     (frame) => frames.push(frame),
   );

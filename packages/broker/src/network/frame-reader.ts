@@ -1,45 +1,51 @@
 /**
- * Cuts a byte stream into Kafka frames: int32 size, then that many bytes.
+ * Cuts a byte stream into Kafka frames: int32 size, then that many bytes. Each frame is gathered in memory of its own, taken from a pool;
+ * the chunks of the stream are only lent.
  *
- * A frame that lies whole in one chunk is handed out as a view of it; one that spans chunks is gathered in a buffer of its own,
- * allocated only when `admit` says that the memory budget covers it. Until then no more bytes should be pushed; the ones at hand wait.
- *
- * A share is asked for only when {@link EARNEST_BYTES} of the frame are there, or all of a smaller one: four bytes that promise a
- * large frame take nothing away from anybody. What arrives before that is not counted.
+ * A share of the memory budget is asked for only when {@link EARNEST_BYTES} of the frame are there, or all of a smaller one: four bytes
+ * that promise a large frame take nothing away from anybody. What arrives before that is not counted. Until the share is granted no
+ * more bytes should be pushed; the ones at hand wait.
  */
+import type { BufferPool } from "@ottla/platform";
+
 export class FrameReader {
   readonly #maxFrameBytes: number;
+  readonly #pool: BufferPool;
   readonly #admit: (bytes: number) => boolean;
   readonly #onFrame: (frame: Buffer) => void;
-  /** Bytes not consumed yet: what came after a frame that waits for its share, or a started size prefix. */
-  #rest: Buffer | null = null;
-  /** The frame being gathered, or as much of its beginning as comes before its share; and how much of that is there. */
+  /** The size prefix as far as it came. */
+  readonly #prefix = Buffer.alloc(SIZE_PREFIX);
+  #prefixBytes = 0;
+  /** Size of the frame being gathered; 0 between frames. */
+  #size = 0;
+  /** The frame being gathered, or memory for as much of its beginning as comes before its share; and how much of it is there. */
   #frame: Buffer | null = null;
   #filled = 0;
-  /** Size of the whole frame. */
-  #size = 0;
   #isAdmitted = false;
-  /** The frame waits for its share. */
+  /** The frame waits for its share, and these bytes with it. */
   #isPending = false;
+  #rest: Buffer = EMPTY;
 
   /**
    * @param maxFrameBytes `socket.request.max.bytes`
    * @param admit takes the frame's share of the budget; when it answers false, call {@link resume} after the share was taken.
-   * @param onFrame gets each frame without its size prefix and owns it.
+   * @param onFrame gets each frame without its size prefix and owns it, or gives it back to the pool.
    */
   constructor(
     maxFrameBytes: number,
+    pool: BufferPool,
     admit: (bytes: number) => boolean,
     onFrame: (frame: Buffer) => void,
   ) {
     this.#maxFrameBytes = maxFrameBytes;
+    this.#pool = pool;
     this.#admit = admit;
     this.#onFrame = onFrame;
   }
 
   /** Whether bytes or a frame wait for admission or for more bytes. */
   get isMidFrame(): boolean {
-    return this.#frame !== null || this.#rest !== null;
+    return this.#size > 0 || this.#prefixBytes > 0;
   }
 
   /** Share of the budget taken for a frame that is still being gathered. */
@@ -49,19 +55,14 @@ export class FrameReader {
 
   /** @throws {InvalidFrameSize} when the next size prefix is not acceptable; the stream is then beyond repair. */
   push(chunk: Buffer): void {
-    let bytes = chunk;
-    if (this.#rest !== null) {
-      bytes = Buffer.concat([this.#rest, chunk]);
-      this.#rest = null;
-    }
-    if (this.#isPending) this.#rest = bytes;
-    else this.#consume(bytes);
+    if (this.#isPending) this.#rest = Buffer.concat([this.#rest, chunk]);
+    else this.#consume(chunk);
   }
 
   /** Goes on after the waiting frame was admitted. @throws {InvalidFrameSize} */
   resume(): void {
-    const bytes = this.#rest ?? EMPTY;
-    this.#rest = null;
+    const bytes = this.#rest;
+    this.#rest = EMPTY;
     this.#isPending = false;
     this.#isAdmitted = true;
     this.#consume(bytes);
@@ -69,73 +70,80 @@ export class FrameReader {
 
   #consume(bytes: Buffer): void {
     let position = 0;
-    for (;;) {
-      if (this.#frame !== null) {
-        position = this.#gather(this.#frame, bytes, position);
-        if (this.#filled < this.#frame.length) return;
-        if (!this.#isAdmitted && !this.#admit(this.#size)) {
-          this.#wait(bytes, position);
-          return;
-        }
-        this.#isAdmitted = true;
-        if (this.#filled === this.#size) this.#complete(this.#frame);
-        else this.#grow(this.#frame);
-        continue;
-      }
-      const available = bytes.length - position - SIZE_PREFIX;
-      if (available < 0) break;
-      const size = bytes.readInt32BE(position);
-      if (size <= 0 || size > this.#maxFrameBytes) {
-        throw new InvalidFrameSize(size, this.#maxFrameBytes);
-      }
-      position += SIZE_PREFIX;
-      this.#size = size;
-      this.#filled = 0;
-      if (available >= size) {
-        const frame = bytes.subarray(position, position + size);
-        position += size;
-        if (this.#admit(size)) {
-          this.#onFrame(frame);
-          continue;
-        }
-        this.#frame = frame;
-        this.#filled = size;
-        this.#wait(bytes, position);
+    while (position < bytes.length) {
+      if (this.#size === 0) position = this.#readPrefix(bytes, position);
+      else position = this.#gather(bytes, position);
+      if (this.#isPending) {
+        this.#rest = Buffer.from(bytes.subarray(position));
         return;
       }
-      this.#frame = Buffer.allocUnsafeSlow(Math.min(size, EARNEST_BYTES));
     }
-    if (position < bytes.length) this.#rest = bytes.subarray(position);
   }
 
-  #gather(frame: Buffer, bytes: Buffer, position: number): number {
-    const count = Math.min(frame.length - this.#filled, bytes.length - position);
-    bytes.copy(frame, this.#filled, position, position + count);
-    this.#filled += count;
+  #readPrefix(bytes: Buffer, position: number): number {
+    const count = Math.min(SIZE_PREFIX - this.#prefixBytes, bytes.length - position);
+    let size: number;
+    if (count === SIZE_PREFIX) size = bytes.readInt32BE(position);
+    else {
+      bytes.copy(this.#prefix, this.#prefixBytes, position, position + count);
+      this.#prefixBytes += count;
+      if (this.#prefixBytes < SIZE_PREFIX) return position + count;
+      size = this.#prefix.readInt32BE(0);
+    }
+    if (size <= 0 || size > this.#maxFrameBytes) {
+      throw new InvalidFrameSize(size, this.#maxFrameBytes);
+    }
+    this.#prefixBytes = 0;
+    this.#size = size;
     return position + count;
   }
 
-  /** The beginning is there and the share is taken: makes room for the rest. */
-  #grow(beginning: Buffer): void {
-    this.#frame = Buffer.allocUnsafeSlow(this.#size);
-    beginning.copy(this.#frame);
+  #gather(bytes: Buffer, position: number): number {
+    const size = this.#size;
+    const isEarnest =
+      this.#filled + bytes.length - position >= Math.min(size, EARNEST_BYTES) || this.#isAdmitted;
+    if (isEarnest && !this.#isAdmitted) {
+      if (!this.#admit(size)) {
+        this.#isPending = true;
+        return position;
+      }
+      this.#isAdmitted = true;
+    }
+    const frame = this.#memoryFor(isEarnest || size <= UNADMITTED_BYTES ? size : EARNEST_BYTES);
+    const count = Math.min(size - this.#filled, bytes.length - position);
+    bytes.copy(frame, this.#filled, position, position + count);
+    this.#filled += count;
+    if (this.#filled === size) this.#complete(frame);
+    return position + count;
+  }
+
+  /** The frame's memory, of at least this size, with the bytes that are there. */
+  #memoryFor(size: number): Buffer {
+    const frame = this.#frame;
+    if (frame !== null && frame.length >= size) return frame;
+    const larger = this.#pool.take(size);
+    if (frame !== null) {
+      frame.copy(larger, 0, 0, this.#filled);
+      this.#pool.give(frame);
+    }
+    this.#frame = larger;
+    return larger;
   }
 
   #complete(frame: Buffer): void {
     this.#frame = null;
+    this.#filled = 0;
+    this.#size = 0;
     this.#isAdmitted = false;
     this.#onFrame(frame);
-  }
-
-  #wait(bytes: Buffer, position: number): void {
-    this.#isPending = true;
-    if (position < bytes.length) this.#rest = bytes.subarray(position);
   }
 }
 
 const SIZE_PREFIX = 4;
 const EMPTY = Buffer.alloc(0);
 export const EARNEST_BYTES = 16_384;
+/** A frame up to this size is gathered in memory for all of it from the start, of which no more than the earnest part is used. */
+const UNADMITTED_BYTES = 65_536;
 
 /** A size prefix that is not positive or above `socket.request.max.bytes`. */
 export class InvalidFrameSize extends Error {

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Cancel, Clock } from "@ottla/platform";
 import { Connection, type ConnectionLimits, type FrameServer } from "./connection.ts";
+import { withSharedRead } from "./shared-read.ts";
 
 export interface ListenerOptions {
   /** `PLAINTEXT`, or whatever the operator calls it. */
@@ -112,9 +113,8 @@ export class Listener {
   }
 
   #bind(host: string, port: number): Promise<number> {
-    const server = createServer({ highWaterMark: SOCKET_BUFFER_BYTES }, (socket) =>
-      this.#accept(socket),
-    );
+    const options = { highWaterMark: SOCKET_BUFFER_BYTES, pauseOnConnect: true };
+    const server = createServer(options, (socket) => this.#accept(socket));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -128,23 +128,27 @@ export class Listener {
     });
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
     const { name, limits, server, clock, probe } = this.#options;
-    const host = socket.remoteAddress ?? "";
+    const host = accepted.remoteAddress ?? "";
     const sameHost = this.#perHost.get(host) ?? 0;
     if (
       this.#connections.size >= this.#options.maxConnections ||
       sameHost >= this.#options.maxConnectionsPerIp
     ) {
-      socket.destroy();
+      accepted.destroy();
       return;
     }
     this.#perHost.set(host, sameHost + 1);
     const frames: FrameServer = {
       serve: (connection, frame, exchange) => server.serve(connection, frame, exchange),
       mayOverlap: (frame) => server.mayOverlap(frame),
+      isLent: (frame) => server.isLent(frame),
       closed: (connection, cause) => this.#closed(connection, host, cause),
     };
+    const socket = withSharedRead(accepted, SOCKET_BUFFER_BYTES, (chunk) =>
+      connection.receive(chunk),
+    );
     const connection = new Connection(socket, name, frames, limits, () => clock.monotonic());
     this.#connections.add(connection);
     probe.connectionOpened(name);
