@@ -31,6 +31,9 @@ const CONCURRENT_PARTITIONS_AT_STOP = 4;
 /** Shortest time between attempts after one failed. */
 const RETRY_MS = 100;
 
+/** `quick` leaves padding, `tidy` does not, `clean` finishes all files for a stop. */
+type Kind = "quick" | "tidy" | "clean";
+
 export class Checkpointer {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
@@ -38,6 +41,8 @@ export class Checkpointer {
   readonly #aborted: AbortedTransactions;
   #running: Promise<void> | null = null;
   #isRetrying = false;
+  /** One that cuts off padding was asked for while another ran. */
+  #isTidyDue = false;
   /** Where replay starts as of the last checkpoint that succeeded. */
   #lastCutLsn = 0;
 
@@ -53,14 +58,21 @@ export class Checkpointer {
     this.#aborted = aborted;
   }
 
-  /** Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. */
-  request(): void {
+  /**
+   * Starts a checkpoint unless one is running. Never rejects: the probe hears of failures. With `tidy` it also cuts off the padding of
+   * segments, which a partition that is being written would have again at once.
+   */
+  request(tidy = false): void {
+    if (tidy) this.#isTidyDue = true;
     if (this.#running !== null || (this.#isRetrying && !this.#state.isClosed)) return;
-    this.#running = this.#run(false)
+    const isTidy = this.#isTidyDue;
+    this.#isTidyDue = false;
+    this.#running = this.#run(isTidy ? "tidy" : "quick")
       .catch((error: Error) => this.#retryLater(error))
       .finally(() => {
         this.#running = null;
         this.#helpJournal();
+        if (this.#isTidyDue) this.request();
       });
   }
 
@@ -97,7 +109,7 @@ export class Checkpointer {
   /** A checkpoint of everything that is durable now. `isClean` also finishes all files, for a stop. */
   async run(isClean: boolean): Promise<void> {
     while (this.#running !== null) await this.#running.catch(() => {});
-    this.#running = this.#run(isClean).finally(() => {
+    this.#running = this.#run(isClean ? "clean" : "tidy").finally(() => {
       this.#running = null;
     });
     await this.#running;
@@ -111,7 +123,8 @@ export class Checkpointer {
     await options.fileSystem.writeFileAtomic(`${options.directory}/${CHECKPOINT_FILE}`, bytes);
   }
 
-  async #run(isClean: boolean): Promise<void> {
+  async #run(kind: Kind): Promise<void> {
+    const isClean = kind === "clean";
     const state = this.#state;
     const { journal, clock } = state;
     const startMs = clock.monotonic();
@@ -121,8 +134,9 @@ export class Checkpointer {
     const finished: Segment[] = [];
     for (const log of logs) log.isDirty = false;
     state.dirtyLogs.clear();
+    state.busyPartitions = logs.length;
     try {
-      await this.#writeAll(logs, isClean, finished);
+      await this.#writeAll(logs, kind, finished);
       await this.#files.settled();
       if (state.hasUnmovedSegment) throw new Error("a cleaned segment has not got its name yet");
       await this.#files.syncDirectories();
@@ -140,6 +154,9 @@ export class Checkpointer {
       throw error;
     }
     for (const segment of finished) segment.isCheckpointed = true;
+    for (const log of logs) {
+      if (!log.isDeleted && log.segments.length > 0 && log.active.isPadded) state.markDirty(log);
+    }
     this.#lastCutLsn = cut.lsn;
     journal.release(cut, bytesBefore);
     if (isClean) await writeKafkaCheckpoints(state);
@@ -149,7 +166,7 @@ export class Checkpointer {
   /** Adds the segments that are described as finished to `finished`. */
   async #writeAll(
     logs: readonly PartitionLog[],
-    isClean: boolean,
+    kind: Kind,
     finished: Segment[],
   ): Promise<void> {
     let next = 0;
@@ -158,7 +175,7 @@ export class Checkpointer {
         const log = logs[next++]!;
         if (log.isDeleted) continue;
         try {
-          await this.#writeLog(log, isClean, finished);
+          await this.#writeLog(log, kind, finished);
         } catch (error) {
           // Deleted meanwhile: its files went from under the write.
           if (!log.isDeleted) throw error;
@@ -166,13 +183,13 @@ export class Checkpointer {
       }
     };
     const workers: Promise<void>[] = [];
-    const count = isClean ? CONCURRENT_PARTITIONS_AT_STOP : CONCURRENT_PARTITIONS;
+    const count = kind === "clean" ? CONCURRENT_PARTITIONS_AT_STOP : CONCURRENT_PARTITIONS;
     for (let i = 0; i < count; i++) workers.push(work());
     const outcomes = await Promise.allSettled(workers);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  async #writeLog(log: PartitionLog, isClean: boolean, finished: Segment[]): Promise<void> {
+  async #writeLog(log: PartitionLog, kind: Kind, finished: Segment[]): Promise<void> {
     const writer = this.#writer;
     await writer.write(log);
     if (log.isDeleted) return;
@@ -184,12 +201,12 @@ export class Checkpointer {
       await writer.finishRolled(log);
       await this.#aborted.persist(log);
       const { active } = log;
-      if (isClean) {
+      if (kind === "clean") {
         active.addTimeEntry();
         await writer.finish(log, active);
         await this.#writeCleanFiles(log);
       } else {
-        await writer.cutPadding(log, active);
+        if (kind === "tidy") await writer.cutPadding(log, active);
         await writer.writeIndexes(log, active);
       }
       if (

@@ -27,6 +27,8 @@ export class EngineState implements AppendContext {
   readonly recovered: RecoveredTopics;
   /** Partitions that changed since the last checkpoint. */
   readonly dirtyLogs = new Set<PartitionLog>();
+  /** How many of them there were when the last checkpoint began. */
+  busyPartitions = 0;
   leaderEpoch = 0;
   /** Next reference for a topic in the journal; never reused. */
   nextTopicRef = 1;
@@ -86,6 +88,11 @@ export class EngineState implements AppendContext {
     return new Promise((resolve, reject) => {
       this.journal.wait({ settle: (error) => (error === null ? resolve() : reject(error)) });
     });
+  }
+
+  /** About how many partitions are being written. */
+  get partitionsInUse(): number {
+    return Math.max(this.busyPartitions, this.dirtyLogs.size);
   }
 
   markDirty(log: PartitionLog): void {

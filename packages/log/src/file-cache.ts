@@ -1,8 +1,14 @@
 /**
  * Open files, at most so many at once: the least recently used that nobody is using is closed when another is needed. When all are in
- * use more are opened; the number in use is bounded by the callers' concurrency.
+ * use more are opened; the number in use is bounded by the callers' concurrency. When the operating system refuses another, half of them are
+ * closed and the limit is what is left.
  */
-import type { FileHandle, FileSystem, OpenOptions } from "@ottla/platform";
+import {
+  type FileHandle,
+  type FileSystem,
+  FileSystemError,
+  type OpenOptions,
+} from "@ottla/platform";
 
 interface CachedFile {
   readonly handle: Promise<FileHandle>;
@@ -11,7 +17,7 @@ interface CachedFile {
 
 export class FileCache {
   readonly #fileSystem: FileSystem;
-  readonly #limit: number;
+  #limit: number;
   readonly #options: OpenOptions;
   /** In order of last use. */
   readonly #files = new Map<string, CachedFile>();
@@ -30,7 +36,7 @@ export class FileCache {
       file = this.#files.get(path);
     }
     if (file === undefined) {
-      file = { handle: this.#fileSystem.open(path, this.#options), users: 0 };
+      file = { handle: this.#open(path), users: 0 };
     } else {
       this.#files.delete(path);
     }
@@ -63,16 +69,32 @@ export class FileCache {
     }
   }
 
-  async #makeRoom(): Promise<void> {
-    if (this.#files.size < this.#limit) return;
-    for (const [path, file] of this.#files) {
-      if (file.users > 0) continue;
-      this.#files.delete(path);
-      await closeQuietly(file);
-      return;
+  async #open(path: string): Promise<FileHandle> {
+    try {
+      return await this.#fileSystem.open(path, this.#options);
+    } catch (error) {
+      if (!(error instanceof FileSystemError) || error.code !== "too-many-open") throw error;
+      this.#limit = Math.max(SMALLEST_LIMIT, this.#files.size >>> 1);
+      await this.#makeRoom();
+      return await this.#fileSystem.open(path, this.#options);
     }
   }
+
+  async #makeRoom(): Promise<void> {
+    const closing: Promise<void>[] = [];
+    let excess = this.#files.size + 1 - this.#limit;
+    for (const [path, file] of this.#files) {
+      if (excess <= 0) break;
+      if (file.users > 0) continue;
+      this.#files.delete(path);
+      closing.push(closeQuietly(file));
+      excess--;
+    }
+    await Promise.all(closing);
+  }
 }
+
+const SMALLEST_LIMIT = 8;
 
 async function closeQuietly(file: CachedFile): Promise<void> {
   try {

@@ -49,6 +49,8 @@ import type { Slab, Slabs } from "./slabs.ts";
 export interface JournalOptions extends JournalFileOptions {
   /** A slab is the limit of a group. */
   readonly slabs: Slabs;
+  /** A checkpoint is due when this much would be replayed, or half of what the files may hold. */
+  readonly checkpointBytes: () => number;
   readonly retryDelayMs: number;
   readonly run: number;
   readonly clock: Clock;
@@ -540,7 +542,8 @@ export class Journal {
     this.#handler.durable(group);
     // Allocating ahead keeps writers from waiting for it.
     if (this.#position > file.sizeBytes / 2) this.#files.prepare();
-    if (this.#bytesSinceCut > this.#options.maxBytes / 2) this.#handler.full();
+    const { maxBytes, checkpointBytes } = this.#options;
+    if (this.#bytesSinceCut > Math.min(checkpointBytes(), maxBytes / 2)) this.#handler.full();
   }
 
   async #nextFile(sizeBytes: number): Promise<JournalFile> {

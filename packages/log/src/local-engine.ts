@@ -50,6 +50,8 @@ import { TailMemory } from "./tail-memory.ts";
 import { TopicRemover } from "./topic-remover.ts";
 
 const JOURNAL_DIRECTORY = "commit-journal";
+/** A checkpoint flushes every partition that was written, so with many of them it waits until the journal holds this much for each. */
+const CHECKPOINT_BYTES_PER_PARTITION = 524_288;
 
 export class LocalLogEngine implements LogEngine {
   readonly #state: EngineState;
@@ -83,7 +85,7 @@ export class LocalLogEngine implements LogEngine {
     this.#swap = new SegmentSwap(state, files, this.#writer, this.#segments);
     this.#cleaner = new LogCleaner(state, files, aborted, this.#checkpointer, this.#swap);
     this.#checkpoints = new Schedule(options.clock, options.checkpointIntervalMs, () =>
-      this.#checkpointer.request(),
+      this.#checkpointer.request(true),
     );
     this.#maintenance = new Schedule(options.clock, options.retentionCheckMs, () => {
       this.maintain().catch((error: Error) => state.probe.storageFailed(error));
@@ -157,6 +159,8 @@ export class LocalLogEngine implements LogEngine {
         maxBytes: options.journalMaxBytes,
         synchronous: !options.relaxedAcks,
         slabs: state.slabs,
+        checkpointBytes: () =>
+          Math.max(options.checkpointBytes, state.partitionsInUse * CHECKPOINT_BYTES_PER_PARTITION),
         retryDelayMs: options.retryDelayMs,
         run,
         clock: options.clock,
@@ -323,6 +327,7 @@ export class LocalLogEngine implements LogEngine {
       if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
     if (group.touched.length > 0) {
+      tail.fit(state.partitionsInUse);
       tail.trim();
       this.#checkpoints.start();
       this.#maintenance.start();

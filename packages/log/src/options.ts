@@ -9,7 +9,10 @@ export interface LocalLogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly probe?: LogProbe;
-  /** Batches kept in memory to serve readers, in bytes for the whole engine. Beyond twice of it appends wait for segment writes. */
+  /**
+   * Batches kept in memory to serve readers, in bytes for the whole engine; up to two and a half times as much while hundreds of partitions are
+   * written. When that is exceeded by as much as this again, appends wait for segment writes.
+   */
   readonly tailBytes?: number;
   /** Size of the pieces of memory that the journal and the tail share: the most that one group commit can carry. */
   readonly journalBufferBytes?: number;
@@ -17,10 +20,12 @@ export interface LocalLogOptions {
   readonly journalFirstFileBytes?: number;
   readonly journalFileBytes?: number;
   /**
-   * Limit of all journal files together. A checkpoint starts when half of it is in use; when it is full appends wait. Batches of more than
-   * half of it are refused.
+   * Limit of all journal files together. A checkpoint starts when half of it is in use, or sooner; when it is full appends wait. Batches of
+   * more than half of it are refused.
    */
   readonly journalMaxBytes?: number;
+  /** A checkpoint starts when so much is in the journal; later when many partitions are written. */
+  readonly checkpointBytes?: number;
   /** A partition with this many bytes not yet in its segment is written in the background. */
   readonly segmentWriteBytes?: number;
   readonly maxOpenFiles?: number;
@@ -66,9 +71,10 @@ export const defaultOptions = {
   journalBufferBytes: 4 * MIB,
   journalFirstFileBytes: 4 * MIB,
   journalFileBytes: 64 * MIB,
-  journalMaxBytes: 320 * MIB,
+  journalMaxBytes: 1024 * MIB,
+  checkpointBytes: 160 * MIB,
   segmentWriteBytes: 512 * 1024,
-  maxOpenFiles: 512,
+  maxOpenFiles: 4096,
   checkpointIntervalMs: 30_000,
   retentionCheckMs: 300_000,
   producerExpirationMs: 86_400_000,

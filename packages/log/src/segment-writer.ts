@@ -4,13 +4,14 @@
  *
  * Direct I/O wants whole blocks. A write that starts within a block starts at the block instead and repeats its first bytes, taken from
  * memory or, when they have left it, from the file; one that ends within a block is padded with zeros, which the next write replaces, and
- * which are cut off by the next checkpoint. After a crash they are found behind the size that
+ * which are cut off when the partition comes to rest. After a crash they are found behind the size that
  * checkpoint and journal name, and overwritten.
  */
 import { allocateAligned, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
 import { FileCache } from "./file-cache.ts";
+import { LastBlocks } from "./last-blocks.ts";
 import { OFFSET_ENTRY_BYTES } from "./offset-index.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog, TailBatch } from "./partition-log.ts";
@@ -30,6 +31,7 @@ export class SegmentWriter {
   readonly #state: EngineState;
   readonly #files: PartitionFiles;
   readonly #handles: FileCache;
+  readonly #lastBlocks = new LastBlocks();
   readonly #free: Uint8Array[] = [];
   #memories = 0;
   readonly #waiting: ((memory: Uint8Array) => void)[] = [];
@@ -95,7 +97,7 @@ export class SegmentWriter {
     await this.writeIndexes(log, segment, 1);
   }
 
-  /** Zeros behind the last batch look like corruption to other tools, so a checkpoint does not leave them. */
+  /** Zeros behind the last batch look like corruption to other tools, so they do not stay when a partition is at rest. */
   async cutPadding(log: PartitionLog, segment: Segment): Promise<void> {
     if (!segment.isPadded) return;
     await this.#useLog(log, segment, (handle) => handle.truncate(segment.writtenBytes));
@@ -138,6 +140,7 @@ export class SegmentWriter {
   }
 
   async forgetSegment(log: PartitionLog, segment: Segment): Promise<void> {
+    this.#lastBlocks.forget(segment);
     await this.#handles.forget(this.#files.segmentPath(log, segment.baseOffset, "log"));
   }
 
@@ -196,6 +199,7 @@ export class SegmentWriter {
       if (segment.isFinished || segment.writtenBytes < segment.sizeBytes) continue;
       await this.finish(log, segment);
       segment.isFinished = true;
+      this.#lastBlocks.forget(segment);
       this.#state.markDirty(log);
     }
     while (log.snapshots.length > 0 && log.snapshots[0]!.offset <= log.writtenOffset) {
@@ -214,26 +218,31 @@ export class SegmentWriter {
       const blockBytes = handle.direct ? DIRECT_ALIGNMENT : 1;
       const start = first.position - (first.position % blockBytes);
       const headBytes = first.position - start;
+      const head = memory.subarray(0, headBytes);
+      if (
+        headBytes > 0 &&
+        !log.copyBefore(first, head) &&
+        !this.#lastBlocks.copy(segment, start, head)
+      ) {
+        // Bytes of the block have left memory: they are in the file.
+        if ((await handle.read(memory.subarray(0, blockBytes), start)) < headBytes) {
+          const path = this.#files.segmentPath(log, segment.baseOffset, "log");
+          throw new CorruptLog(path, start, "the file is shorter than what was written to it");
+        }
+        if (log.isDeleted || log.firstUnwritten() !== first) return;
+      }
       const run = collectRun(log, segment, memory.length - headBytes - blockBytes);
       const sizeBytes = headBytes + run.sizeBytes;
       const paddedBytes = Math.ceil(sizeBytes / blockBytes) * blockBytes;
       const target =
         paddedBytes <= memory.length ? memory : new Uint8Array(allocateAligned(paddedBytes).buffer);
+      if (target !== memory) target.set(head);
       let at = headBytes;
       for (const batch of run.batches) {
         target.set(batch.bytes, at);
         at += batch.sizeBytes;
       }
       target.fill(0, sizeBytes, paddedBytes);
-      if (headBytes > 0 && !log.copyBefore(first, target.subarray(0, headBytes))) {
-        // Bytes of the block have left memory: they are in the file. The rest of what is read is overwritten at once.
-        const block = new Uint8Array(allocateAligned(blockBytes).buffer).subarray(0, blockBytes);
-        if ((await handle.read(block, start)) < headBytes) {
-          const path = this.#files.segmentPath(log, segment.baseOffset, "log");
-          throw new CorruptLog(path, start, "the file is shorter than what was written to it");
-        }
-        target.set(block.subarray(0, headBytes), 0);
-      }
       const startMs = this.#state.clock.monotonic();
       segment.isUnsynced = true;
       if (paddedBytes > sizeBytes) segment.isPadded = true;
@@ -243,6 +252,10 @@ export class SegmentWriter {
       segment.isUnsynced = true;
       segment.writtenBytes = first.position + run.sizeBytes;
       log.markWritten(run.nextOffset);
+      if (paddedBytes > sizeBytes) {
+        const lastStart = paddedBytes - blockBytes;
+        this.#lastBlocks.keep(segment, start + lastStart, target.subarray(lastStart, sizeBytes));
+      }
     } finally {
       this.#release(memory);
     }

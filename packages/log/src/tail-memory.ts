@@ -1,7 +1,10 @@
 /**
  * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. A batch leaves when the budget
- * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. At twice the budget
- * {@link TailMemory.isFull} says so and appends wait.
+ * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. When the budget is exceeded by as much
+ * again as it is with few partitions, {@link TailMemory.isFull} says so and appends wait.
+ *
+ * What is in memory of a partition when its oldest batch has to leave goes to its segment in one write. With a thousand partitions these
+ * writes would be small and cost more than all the rest, so the budget grows with the partitions that are being written.
  *
  * Most batches lie in slabs, and what counts is how many of these are retired: their memory is free when the last batch in them has left.
  */
@@ -9,9 +12,14 @@ import { type PartitionLog, TAIL_BATCH_OVERHEAD, type TailBatch } from "./partit
 import type { Slabs } from "./slabs.ts";
 
 const MINIMUM_SLOTS = 1024;
+/** What the budget allows each partition, within {@link LARGEST_FACTOR}. */
+const BYTES_PER_PARTITION = 163_840;
+/** How much larger the budget may be with many partitions than with few. */
+const LARGEST_FACTOR = 2.5;
 
 export class TailMemory {
-  readonly #budgetBytes: number;
+  readonly #smallestBytes: number;
+  #budgetBytes: number;
   readonly #slabs: Slabs;
   readonly #write: (log: PartitionLog) => void;
   /** A ring; batches that left early have no buffer any more. */
@@ -23,6 +31,7 @@ export class TailMemory {
 
   /** `write` is called with a partition whose oldest batch must go to its segment. */
   constructor(budgetBytes: number, slabs: Slabs, write: (log: PartitionLog) => void) {
+    this.#smallestBytes = budgetBytes;
     this.#budgetBytes = budgetBytes;
     this.#slabs = slabs;
     this.#write = write;
@@ -33,7 +42,13 @@ export class TailMemory {
   }
 
   get isFull(): boolean {
-    return this.bytes > 2 * this.#budgetBytes;
+    return this.bytes > this.#budgetBytes + this.#smallestBytes;
+  }
+
+  /** Fits the budget to the number of partitions that are being written. */
+  fit(partitions: number): void {
+    const wanted = Math.max(this.#smallestBytes, partitions * BYTES_PER_PARTITION);
+    this.#budgetBytes = Math.min(wanted, this.#smallestBytes * LARGEST_FACTOR);
   }
 
   add(batch: TailBatch): void {
