@@ -68,7 +68,10 @@ export class Checkpointer {
     const isTidy = this.#isTidyDue;
     this.#isTidyDue = false;
     this.#running = this.#run(isTidy ? "tidy" : "quick")
-      .catch((error: Error) => this.#retryLater(error))
+      .catch((error: Error) => {
+        if (isTidy && !this.#state.isClosed) this.#isTidyDue = true;
+        this.#retryLater(error);
+      })
       .finally(() => {
         this.#running = null;
         this.#helpJournal();
@@ -164,11 +167,7 @@ export class Checkpointer {
   }
 
   /** Adds the segments that are described as finished to `finished`. */
-  async #writeAll(
-    logs: readonly PartitionLog[],
-    kind: Kind,
-    finished: Segment[],
-  ): Promise<void> {
+  async #writeAll(logs: readonly PartitionLog[], kind: Kind, finished: Segment[]): Promise<void> {
     let next = 0;
     const work = async () => {
       while (next < logs.length) {

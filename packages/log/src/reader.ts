@@ -176,7 +176,7 @@ export class Reader {
     if (found !== null) return found;
     const index = log.indexOf(Math.max(offset, log.tailOffset));
     if (index < 0) return NOTHING;
-    return readTail(log, index, offset, limitOffset, maxBytes, mustReturn);
+    return readTail(this.#context.slabs, log, index, offset, limitOffset, maxBytes, mustReturn);
   }
 
   /** Adds a result, or returns what must be read from files. */

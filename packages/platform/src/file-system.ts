@@ -63,8 +63,11 @@ export interface FileHandle {
   read(target: Uint8Array, position: number): Promise<number>;
   /** The same, on the calling thread. For small reads that are almost surely cached. */
   readSync(target: Uint8Array, position: number): number;
-  /** Writes all the bytes of all `parts`, one after the other, at `position`. The parts are borrowed until it resolves. */
-  write(parts: readonly Uint8Array[], position: number): Promise<void>;
+  /**
+   * Writes all the bytes of all `parts`, one after the other, at `position`. The parts are borrowed until it resolves. With `inline` the calling
+   * thread may do it, which blocks it but saves two switches of threads: for small writes that are known to be quick.
+   */
+  write(parts: readonly Uint8Array[], position: number, inline?: boolean): Promise<void>;
   /** Flushes data and size (fdatasync). */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;

@@ -91,7 +91,8 @@ export class NodeFileHandle implements FileHandle {
     return filled;
   }
 
-  async write(parts: readonly Uint8Array[], position: number): Promise<void> {
+  async write(parts: readonly Uint8Array[], position: number, inline = false): Promise<void> {
+    const run = inline ? writeSomeInline : writeSome;
     let total = 0;
     for (const part of parts) {
       total += part.length;
@@ -100,7 +101,7 @@ export class NodeFileHandle implements FileHandle {
     let written = 0;
     while (written < total) {
       const at = position + written;
-      const size = await this.#transfer(() => writeSome(this.#fd, rest, at), rest, at);
+      const size = await this.#transfer(() => run(this.#fd, rest, at), rest, at);
       if (size === 0) {
         throw new FileSystemError("io", this.#path, new Error("nothing was written"));
       }
@@ -265,6 +266,14 @@ function writeSome(fd: number, parts: readonly Uint8Array[], position: number): 
       fs.writev(fd, parts, position, done);
     }
   });
+}
+
+async function writeSomeInline(
+  fd: number,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  return fs.writevSync(fd, parts, position);
 }
 
 /** What is left of `parts` after their first `size` bytes. */

@@ -327,7 +327,7 @@ export class Connection {
   #flush(): void {
     this.#isFlushScheduled = false;
     if (this.#isClosed) return;
-    const parts = this.#out;
+    const parts = joinSmall(this.#out);
     const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
     this.#out = [];
@@ -389,6 +389,19 @@ export class Connection {
     this.#budget.give(held);
     this.#server.closed(this, cause);
   }
+}
+
+/** Up to this size, responses are cheaper to copy together than to hand over one by one. */
+const JOINED_BYTES = 8192;
+
+function joinSmall(parts: Buffer[]): Buffer[] {
+  if (parts.length < 2) return parts;
+  let sizeBytes = 0;
+  for (const part of parts) {
+    sizeBytes += part.length;
+    if (sizeBytes > JOINED_BYTES) return parts;
+  }
+  return [Buffer.concat(parts, sizeBytes)];
 }
 
 const UNKNOWN_SOFTWARE = { name: "unknown", version: "unknown" } as const;
