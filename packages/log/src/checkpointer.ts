@@ -160,6 +160,7 @@ export class Checkpointer {
     for (const log of logs) {
       if (!log.isDeleted && log.segments.length > 0 && log.active.isPadded) state.markDirty(log);
     }
+    state.onSegmentsWritten();
     this.#lastCutLsn = cut.lsn;
     journal.release(cut, bytesBefore);
     if (isClean) await writeKafkaCheckpoints(state);

@@ -93,7 +93,8 @@ test("LG17: appends that wait for memory go on when what filled it fails", async
   await using engine = await openEngine({ fileSystem: disk, tailBytes: 1000 });
   engine.openTopic(topic);
   disk.inject({ operation: "write", code: "io", path: isJournal });
-  const value = "x".repeat(400);
+  // Each fills a slab, which is as much as the tail may hold.
+  const value = "x".repeat(60_000);
   const sent = Array.from({ length: 8 }, () =>
     appendOne(engine, id, 0, makeBatch({ values: [value] })),
   );

@@ -458,8 +458,9 @@ export class Journal {
         this.#fail(group, cause);
         continue;
       }
-      this.#complete(group, sizeBytes);
+      // First, so that whoever waits for memory finds what a group without batches leaves.
       this.#slabs.letGo(group.slab);
+      this.#complete(group, sizeBytes);
       for (const waiter of group.waiters) waiter.settle(null);
       this.#offerRoom();
     }

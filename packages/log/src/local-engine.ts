@@ -326,14 +326,15 @@ export class LocalLogEngine implements LogEngine {
       if (log.topic.config.cleanupPolicy.compact) this.#cleaner.notice();
       if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
+    // Also for a group without batches, which may have been the last of its slab.
+    tail.fit(state.partitionsInUse);
+    tail.trim();
     if (group.touched.length > 0) {
-      tail.fit(state.partitionsInUse);
-      tail.trim();
       this.#checkpoints.start();
       this.#maintenance.start();
       waiters.flush();
-      if (this.#appender.waiting > 0 && !tail.isFull) this.#appender.resume();
     }
+    if (this.#appender.waiting > 0 && !tail.isFull) this.#appender.resume();
   }
 
   /** Everything above what is durable is taken back. */
