@@ -10,8 +10,8 @@
  * all groups before it, and replay stops at the first one that is missing or torn. When the gathering group is full,
  * {@link Journal.hasRoom} says no and the engine keeps further appends waiting, in order, until `room` is called.
  *
- * A small group is written by the event loop's own thread as long as such writes are quick: what arrives meanwhile would wait for the
- * next group anyway, and two switches of threads are saved.
+ * A small group is written by the event loop's own thread as long as such writes are quick (inline-writes.ts): what arrives meanwhile would
+ * wait for the next group anyway.
  *
  * Memory is that of slabs (slabs.ts): page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
  * copied once, checked where it lies, and read from there until it leaves memory.
@@ -31,6 +31,7 @@
 import assert from "node:assert/strict";
 import { allocateAligned, type Clock } from "@ottla/platform";
 import { JournalFailed } from "./errors.ts";
+import { InlineWrites } from "./inline-writes.ts";
 import { type JournalFile, type JournalFileOptions, JournalFiles } from "./journal-files.ts";
 import {
   alignUp,
@@ -113,14 +114,6 @@ export class Group {
 
 /** A group gathers in what is left of a slab when that is at least this share of a slab, and twice the last group. */
 const SMALLEST_SHARE = 1 / 8;
-/** Groups up to this size may be written on the event loop's thread. */
-const INLINE_BYTES = 32_768;
-/** What a small write may take for that. On solid-state disks the switches of threads take about as long as the flush. */
-const QUICK_MS = 0.4;
-/** After a write as slow as this, inline writes are off for a while: the next would stop the event loop as long. */
-const SLOW_MS = 2;
-const QUICK_WRITES_BEFORE_INLINE = 16;
-const QUICK_WRITES_AFTER_SLOW = 64;
 /** Room kept for entries of partitions and topics that come with a batch. */
 const ENTRY_RESERVE = 2 * ENTRY_BYTES + 256;
 
@@ -148,8 +141,7 @@ export class Journal {
   /** Whether the group to be written next has been tried before. */
   #hasFailed = false;
   #closed = false;
-  /** By how much quick small writes outnumber others lately. */
-  #quickWrites = 0;
+  readonly #inlineWrites = new InlineWrites();
 
   /** `lastLsn` is the last group that replay found. */
   constructor(options: JournalOptions, handler: JournalHandler, lastLsn: number) {
@@ -451,7 +443,7 @@ export class Journal {
         await this.#write(group, sizeBytes);
         this.#failedUntil = 0;
         const tookMs = this.#options.clock.monotonic() - startMs;
-        if (sizeBytes <= INLINE_BYTES) this.#noteSmallWrite(tookMs);
+        this.#inlineWrites.note(sizeBytes, tookMs);
         this.#options.probe.journalWritten(sizeBytes, group.batches, tookMs);
       } catch (cause) {
         this.#inFlight = null;
@@ -527,15 +519,8 @@ export class Journal {
       this.#position = 0;
     }
     const file = this.#current;
-    const inline = sizeBytes <= INLINE_BYTES && this.#quickWrites >= QUICK_WRITES_BEFORE_INLINE;
     const bytes = slab.bytes.subarray(base, base + sizeBytes);
-    await file.handle.write([bytes], this.#position, inline);
-  }
-
-  #noteSmallWrite(tookMs: number): void {
-    if (tookMs >= SLOW_MS) this.#quickWrites = QUICK_WRITES_BEFORE_INLINE - QUICK_WRITES_AFTER_SLOW;
-    else if (tookMs > QUICK_MS) this.#quickWrites--;
-    else if (this.#quickWrites < 2 * QUICK_WRITES_BEFORE_INLINE) this.#quickWrites++;
+    await file.handle.write([bytes], this.#position, this.#inlineWrites.allows(sizeBytes));
   }
 
   /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
