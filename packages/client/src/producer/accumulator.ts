@@ -10,6 +10,7 @@ import type { Cluster } from "../cluster.ts";
 import { RecordTooLargeError, TimeoutError, UnknownPartitionError } from "../errors.ts";
 import { holdProcess } from "../transport/hold.ts";
 import { ProducerBatch } from "./batch.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { partitionForKey } from "./murmur2.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import { PartitionQueue } from "./partition-queue.ts";
@@ -21,6 +22,8 @@ import type { Ticket } from "./ticket.ts";
 /** Bytes a record may take beyond its key, value and headers. */
 const RECORD_OVERHEAD_BYTES = 32;
 const INITIAL_BATCH_BYTES = 1024;
+/** Kept while there is nothing to send. */
+const IDLE_BUFFERS = 16;
 /** Records that share one look at the clock, at most. */
 const RECORDS_PER_CLOCK = 64;
 
@@ -60,6 +63,7 @@ export class Accumulator {
   readonly #options: ResolvedProducerOptions;
   readonly #sender: Sender;
   readonly #isTransactional: boolean;
+  readonly #pool: BufferPool;
   readonly #topics = new Map<string, TopicQueues>();
   readonly #outstanding = new Set<ProducerBatch>();
   readonly #blocked: Blocked[] = [];
@@ -86,6 +90,8 @@ export class Accumulator {
     this.#options = options;
     this.#sender = sender;
     this.#isTransactional = isTransactional;
+    const { batchBytes, bufferBytes } = options;
+    this.#pool = new BufferPool(batchBytes, Math.ceil(bufferBytes / batchBytes));
   }
 
   /** Whether a record would enter at once. */
@@ -112,6 +118,7 @@ export class Accumulator {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     if (this.#usedBytes === 0) {
+      this.#pool.trim(IDLE_BUFFERS);
       this.#releaseHold?.();
       this.#releaseHold = null;
     }
@@ -270,7 +277,7 @@ export class Accumulator {
       this.#options,
       this.#isTransactional,
       // Growing is copying: a partition that fills its batches gets them at once in full.
-      Math.max(INITIAL_BATCH_BYTES, Math.min(queue.lastBatchBytes, this.#options.batchBytes)),
+      queue.lastBatchBytes > this.#options.batchBytes / 2 ? this.#pool : INITIAL_BATCH_BYTES,
     );
     this.#outstanding.add(batch);
     batch.onDone.push(() => this.#outstanding.delete(batch));

@@ -11,6 +11,7 @@ import {
   stampCrc,
   writeInt64,
 } from "@ottla/protocol";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { ProducerRecord } from "./record.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -38,6 +39,9 @@ export class ProducerBatch {
   readonly createdMs: number;
   readonly #settings: BatchSettings;
   readonly #builder: BatchBuilder;
+  /** Where the buffer it is written into came from, and that buffer; null when it has one of its own. */
+  readonly #pool: BufferPool | null;
+  #pooled: Buffer | null;
   /** Read by the builder when it builds. */
   readonly #stamp: Writable<BatchOptions>;
   /** Parallel lists: who waits, the place of the record with them, the record's place in the batch. */
@@ -72,18 +76,21 @@ export class ProducerBatch {
     createdMs: number,
     settings: BatchSettings,
     isTransactional: boolean,
-    initialBytes: number,
+    room: number | BufferPool,
   ) {
     this.partition = partition;
     this.createdMs = createdMs;
     this.#settings = settings;
+    this.#pool = typeof room === "number" ? null : room;
+    this.#pooled = this.#pool?.take() ?? null;
     this.#stamp = {
       compression: settings.compression,
       isTransactional,
       producerId: -1,
       producerEpoch: -1,
       baseSequence: -1,
-      initialBytes,
+      ...(typeof room === "number" ? { initialBytes: room } : {}),
+      ...(this.#pooled === null ? {} : { buffer: this.#pooled }),
       ...(settings.compressionLevel === null
         ? {}
         : { compressionLevel: settings.compressionLevel }),
@@ -146,6 +153,14 @@ export class ProducerBatch {
       this.#bytes = this.#builder.build();
     }
     return this.#bytes;
+  }
+
+  /** Gives its buffer back, for a batch whose bytes nobody will read again: delivered at the first attempt. */
+  recycle(): void {
+    if (this.#pooled === null) return;
+    this.#pool!.give(this.#pooled);
+    this.#pooled = null;
+    this.#bytes = null;
   }
 
   /** `baseOffset` is −1 when the broker did not say; `appendTimeMs` is −1 unless the broker set the time. */

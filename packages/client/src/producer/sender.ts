@@ -440,6 +440,8 @@ export class Sender {
             errorCode === 0 ? answer.baseOffset : -1,
             answer.logAppendTimeMs,
           );
+          // The answer to its only request: no socket holds its bytes any more.
+          if (batch.attempts === 1) batch.recycle();
           continue;
         }
         const leader = {

@@ -33,6 +33,11 @@ export interface BatchOptions {
   readonly logAppendTimeMs?: number;
   /** Bytes to start with; the buffer doubles as needed. */
   readonly initialBytes?: number;
+  /**
+   * Where to write, instead of a buffer of its own, as long as it is large enough. The caller may use it again when it is done with the
+   * batch; an uncompressed one is a view of it.
+   */
+  readonly buffer?: Buffer;
 }
 
 /** Text is written as UTF-8. */
@@ -56,7 +61,7 @@ export class BatchBuilder {
 
   constructor(options: BatchOptions = {}) {
     this.#options = options;
-    this.#buffer = Buffer.allocUnsafe(Math.max(options.initialBytes ?? 512, 128));
+    this.#buffer = options.buffer ?? Buffer.allocUnsafe(Math.max(options.initialBytes ?? 512, 128));
   }
 
   get recordsCount(): number {

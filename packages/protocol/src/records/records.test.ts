@@ -249,3 +249,20 @@ test("a batch with gaps keeps its offsets", () => {
     [10, 15],
   );
 });
+
+test("a batch is written into the buffer it is given, as long as that is large enough", () => {
+  const values = ["first", "second", "third".repeat(20)];
+  const built = (buffer?: Buffer) => {
+    const builder = new BatchBuilder(buffer === undefined ? {} : { buffer });
+    for (const value of values) builder.append(1_000, null, value);
+    return builder.build();
+  };
+  const expected = built();
+  const large = Buffer.alloc(1_000, 0xff);
+  const inLarge = built(large);
+  assert.deepEqual(inLarge, expected);
+  assert.equal(inLarge.buffer, large.buffer);
+  for (const size of [0, 61, 70, expected.length - 1]) {
+    assert.deepEqual(built(Buffer.alloc(size, 0xff)), expected);
+  }
+});
