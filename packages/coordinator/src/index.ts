@@ -58,7 +58,7 @@ export type {
   TransactionalOffsetCommitRequest,
 } from "./groups/offset-types.ts";
 export type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
-export { javaHash, shardOf } from "./shard.ts";
+export { shardOf } from "./shard.ts";
 export {
   DEFAULT_TRANSACTION_COORDINATOR_CONFIG,
   type TransactionCoordinatorConfig,

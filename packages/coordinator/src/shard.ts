@@ -1,9 +1,9 @@
 /**
- * The shard that coordinates a group (CG14): Kafka's `Utils.abs(groupId.hashCode()) % shards`, where abs clears the sign of every
+ * The shard that coordinates a group (CG14) or a transactional id: Kafka's `Utils.abs(id.hashCode()) % shards`, where abs clears the sign of every
  * hash but the smallest, which becomes 0.
  */
-export function shardOf(groupId: string, shards: number): number {
-  const hash = javaHash(groupId);
+export function shardOf(id: string, shards: number): number {
+  const hash = javaHash(id);
   return (hash === -0x8000_0000 ? 0 : Math.abs(hash)) % shards;
 }
 

@@ -184,12 +184,12 @@ export class GroupShard {
     const group = this.groups.get(groupId);
     if (group === undefined) return;
     group.classic.replay(null);
-    group.hasRecords = !this.isWithoutOffsets(group);
+    group.hasRecords = !this.#isWithoutOffsets(group);
     if (group.isAbandoned && !group.hasRecords) this.drop(group);
   }
 
   /** Whether nothing is committed in a group, nor about to be by an open transaction. */
-  isWithoutOffsets({ groupId, offsets }: Group): boolean {
+  #isWithoutOffsets({ groupId, offsets }: Group): boolean {
     return offsets.count === 0 && !this.pending.hasGroup(groupId);
   }
 
