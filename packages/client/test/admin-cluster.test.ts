@@ -212,6 +212,15 @@ forEachBroker((target) => {
       ["classic Stable", "consumer Stable", "share Stable"],
     );
     assert.equal(described[3]!.state, "Dead");
+    const [ofClassic, ofConsumer, ofShare] = described.map(({ groupEpoch, members }) => ({
+      groupEpoch,
+      memberEpoch: members[0]?.memberEpoch,
+      target: members[0]?.targetAssignment?.get(topic),
+    }));
+    assert.deepEqual(ofClassic, { groupEpoch: -1, memberEpoch: -1, target: undefined });
+    assert.ok(ofConsumer!.groupEpoch > 0 && ofConsumer!.memberEpoch! > 0);
+    assert.deepEqual(ofConsumer!.target, [0]);
+    assert.ok(ofShare!.groupEpoch > 0 && ofShare!.memberEpoch! > 0);
   });
 
   test("offsets of a share group are described, set and deleted", {

@@ -65,17 +65,25 @@ export interface GroupDescription extends ItemResult {
   readonly protocolType: string;
   /** The assignor in use, for consumer groups. */
   readonly protocol: string;
+  /** Counts changes of the group's members and subscriptions; −1 for classic groups. */
+  readonly groupEpoch: number;
   readonly members: readonly GroupMemberDescription[];
 }
 
 export interface GroupMemberDescription {
   readonly memberId: string;
+  /** −1 in classic groups. */
+  readonly memberEpoch: number;
   readonly groupInstanceId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
   /** What the member asked for and got, in consumer groups; null where that cannot be read. */
   readonly topics: readonly string[] | null;
   readonly assignment: PartitionsByTopic | null;
+  /** What the member is to get once others let go of it, in groups of the `consumer` protocol. */
+  readonly targetAssignment: PartitionsByTopic | null;
+  /** The pattern that the coordinator matches topics against, if it asked for one. */
+  readonly subscribedPattern: string | null;
 }
 
 /**
@@ -133,18 +141,18 @@ async function describeNew(
     type,
     protocolType: type,
     protocol: group.assignorName,
+    groupEpoch: group.groupEpoch,
     members: group.members.map((member) => ({
       memberId: member.memberId,
+      memberEpoch: member.memberEpoch,
       groupInstanceId: "instanceId" in member ? member.instanceId : null,
       clientId: member.clientId,
       clientHost: member.clientHost,
       topics: member.subscribedTopicNames,
-      assignment: new Map(
-        member.assignment.topicPartitions.map(({ topicName, partitions }) => [
-          topicName,
-          partitions,
-        ]),
-      ),
+      assignment: byName(member.assignment),
+      targetAssignment: "targetAssignment" in member ? byName(member.targetAssignment) : null,
+      subscribedPattern:
+        "subscribedTopicRegex" in member ? member.subscribedTopicRegex || null : null,
     })),
     error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
   };
@@ -174,8 +182,10 @@ async function describeClassic(
     type: "classic",
     protocolType: group.protocolType,
     protocol: group.protocolData,
+    groupEpoch: -1,
     members: group.members.map((member) => ({
       memberId: member.memberId,
+      memberEpoch: -1,
       groupInstanceId: member.groupInstanceId,
       clientId: member.clientId,
       clientHost: member.clientHost,
@@ -183,9 +193,22 @@ async function describeClassic(
       assignment: isConsumer
         ? readable(() => decodeAssignment(member.memberAssignment).partitions)
         : null,
+      targetAssignment: null,
+      subscribedPattern: null,
     })),
     error: errorOf(group.errorCode, `group ${groupId}`, group.errorMessage),
   };
+}
+
+function byName({
+  topicPartitions,
+}: {
+  readonly topicPartitions: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly number[];
+  }[];
+}): PartitionsByTopic {
+  return new Map(topicPartitions.map(({ topicName, partitions }) => [topicName, partitions]));
 }
 
 /** Members may put what they like into these fields; a group is described all the same. */

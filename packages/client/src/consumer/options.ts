@@ -32,7 +32,10 @@ export interface ConsumerOptions {
   readonly fetchMinBytes?: number;
   /** ...or this long. Default: 500. */
   readonly fetchMaxWaitMs?: number;
-  /** Bound of one answer. Default: 50 MiB. */
+  /**
+   * Bound of one answer. Default: 4 MiB: what stays in the processor's cache costs half as much to check and read. More pays where round trips
+   * are long.
+   */
   readonly fetchMaxBytes?: number;
   /** Bound of one partition within an answer. Default: 1 MiB. */
   readonly partitionMaxBytes?: number;
@@ -93,7 +96,7 @@ export function resolveConsumerOptions(
     isolationLevel: options.isolationLevel ?? "read_uncommitted",
     fetchMinBytes: options.fetchMinBytes ?? 1,
     fetchMaxWaitMs: options.fetchMaxWaitMs ?? 500,
-    fetchMaxBytes: options.fetchMaxBytes ?? 50 * 1024 * 1024,
+    fetchMaxBytes: options.fetchMaxBytes ?? 4 * 1024 * 1024,
     partitionMaxBytes: options.partitionMaxBytes ?? 1024 * 1024,
     prefetchBytes: options.prefetchBytes ?? 64 * 1024 * 1024,
     checkCrcs: options.checkCrcs ?? true,
