@@ -107,6 +107,7 @@ class RunningBroker implements Broker {
 
     const metrics = new BrokerMetrics({ clock, handlers, report: options.report ?? (() => {}) });
     this.#closers.push(async () => metrics.close());
+    let current = () => config;
     const engine = await LocalLogEngine.open({
       fileSystem: this.#fileSystem,
       directory: this.#directory,
@@ -116,7 +117,7 @@ class RunningBroker implements Broker {
       retentionCheckMs: config.number("log.retention.check.interval.ms"),
       producerExpirationMs: config.number("producer.id.expiration.ms"),
       replicas: this.#configs.length,
-      cleaner: cleanerOptions(config),
+      cleaner: cleanerOptions(() => current()),
       ...options.log,
     });
     this.#closers.push(() => engine.close());
@@ -154,6 +155,7 @@ class RunningBroker implements Broker {
       new Map(this.#configs.map((own) => [own.number("node.id"), own])),
       store,
     );
+    current = () => dynamic.broker(brokers[0]!.id);
     const topics = new TopicService(store, engine, cluster, dynamic);
     topics.openAll();
     const coordination = new Coordination({
@@ -345,14 +347,23 @@ function dataDirectoryOf(config: BrokerConfig): string {
   return resolve(all[0] ?? DEFAULT_DATA_DIRECTORY);
 }
 
-function cleanerOptions(config: BrokerConfig): CleanerOptions {
-  const rate = config.number("log.cleaner.io.max.bytes.per.second");
+/** The cleaner asks for each when it matters, so a change acts at once; only `log.cleaner.enable` is fixed, as in Kafka. */
+function cleanerOptions(current: () => BrokerConfig): CleanerOptions {
   return {
-    isEnabled: config.boolean("log.cleaner.enable"),
-    dedupeBufferBytes: config.number("log.cleaner.dedupe.buffer.size"),
-    ioBufferBytes: config.number("log.cleaner.io.buffer.size"),
-    ioMaxBytesPerSecond: rate === Number.MAX_VALUE ? Number.POSITIVE_INFINITY : rate,
-    backoffMs: config.number("log.cleaner.backoff.ms"),
+    isEnabled: current().boolean("log.cleaner.enable"),
+    get dedupeBufferBytes() {
+      return current().number("log.cleaner.dedupe.buffer.size");
+    },
+    get ioBufferBytes() {
+      return current().number("log.cleaner.io.buffer.size");
+    },
+    get ioMaxBytesPerSecond() {
+      const rate = current().number("log.cleaner.io.max.bytes.per.second");
+      return rate === Number.MAX_VALUE ? Number.POSITIVE_INFINITY : rate;
+    },
+    get backoffMs() {
+      return current().number("log.cleaner.backoff.ms");
+    },
   };
 }
 

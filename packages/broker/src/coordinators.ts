@@ -31,9 +31,9 @@ export function coordinatorError(context: RequestContext, groupId: string): numb
   return groupCoordinator(services, groupId).id === broker.id ? 0 : NOT_COORDINATOR;
 }
 
-/** Whether another broker of this process answers for the transactional id. */
+/** Whether another broker of this process answers for the transactional id. The empty id is everywhere wrong, and nobody's (TX3). */
 export function isForeignTransaction(context: RequestContext, transactionalId: string): boolean {
   const { broker, services } = context;
-  if (services.cluster.brokers.length === 1) return false;
+  if (services.cluster.brokers.length === 1 || transactionalId === "") return false;
   return transactionCoordinator(services, transactionalId).id !== broker.id;
 }

@@ -319,6 +319,15 @@ test("the coordinator of a transactional id is the leader of its partition, and 
   }
 });
 
+test("TX3: an empty transactional id is invalid, whichever broker is asked", async () => {
+  await using broker = await TestBroker.start({}, { brokers: 3 });
+  for (const brokerId of [1, 2, 3]) {
+    const body = { transactionalId: "", transactionTimeoutMs: 1000 };
+    const { errorCode: code } = await broker.ask(initProducerId, 4, body, brokerId);
+    assert.equal(errorName(code), "INVALID_REQUEST");
+  }
+});
+
 async function withTopic(
   properties: Readonly<Record<string, string>> = {},
   clock?: SimulatedClock,
