@@ -204,7 +204,12 @@ export class SegmentReader {
       end += size;
     }
     log.readHint = { segment, offset: nextOffset, position: position + end };
-    const release = () => this.#buffers.give(buffer);
+    let isLent = true;
+    const release = () => {
+      // Given back twice it would be somebody else's by then.
+      if (isLent) this.#buffers.give(buffer);
+      isLent = false;
+    };
     return { records: [buffer.subarray(at, end)], sizeBytes: end - at, release };
   }
 

@@ -9,7 +9,7 @@
  *
  * A read that is never released keeps its slab from being used again, and nothing else: the slab is forgotten here and goes with its readers.
  */
-import { allocateAligned } from "@ottla/platform";
+import { allocateAligned, POISON, poisonsMemory } from "@ottla/platform";
 import { createCrc32c } from "@ottla/protocol";
 
 export class Slab {
@@ -90,6 +90,7 @@ export class Slabs {
   #reuse(slab: Slab): void {
     if (slab.readers > 0) return;
     slab.isRetired = false;
+    if (poisonsMemory) slab.bytes.fill(POISON);
     this.#free.push(slab);
   }
 }

@@ -34,7 +34,9 @@ export class BufferPool {
   /** Takes back a buffer, or the buffer that this is a view of, which nobody may look at any more. Others than its own are ignored. */
   give({ buffer: memory }: Buffer): void {
     const { byteLength } = memory;
-    if (!this.#lent.delete(memory) || this.#keptBytes + byteLength > this.#limitBytes) return;
+    if (!this.#lent.delete(memory)) return;
+    if (poisonsMemory) new Uint8Array(memory).fill(POISON);
+    if (this.#keptBytes + byteLength > this.#limitBytes) return;
     const power = 31 - Math.clz32(byteLength);
     this.#kept[power] ??= [];
     this.#kept[power].push(memory as ArrayBuffer);
@@ -43,3 +45,9 @@ export class BufferPool {
 }
 
 const SMALLEST_BYTES = 4096;
+
+/**
+ * Whether memory that is given back is overwritten at once, so that whoever still looks at it finds out. For tests: `OTTLA_POISON=1`.
+ */
+export const poisonsMemory: boolean = process.env.OTTLA_POISON === "1";
+export const POISON = 0xdb;

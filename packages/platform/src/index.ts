@@ -1,4 +1,4 @@
-export { BufferPool } from "./buffer-pool.ts";
+export { BufferPool, POISON, poisonsMemory } from "./buffer-pool.ts";
 export { type Cancel, type Clock, SystemClock } from "./clock.ts";
 export {
   allocateAligned,
