@@ -251,3 +251,63 @@ test("LG17: a group that failed but reached the disk does not hide its successor
     "the group that was acknowledged is found, not the one that failed",
   );
 });
+
+test("LG17: a segment whose flush failed once is written again before it counts as flushed", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+    const clock = new SimulatedClock();
+    const engine = await openEngine({
+      fileSystem: disk,
+      clock,
+      checkpointIntervalMs: 1000,
+      segmentWriteBytes: 300,
+      tailBytes: 8_388_608,
+      journalFileBytes: 4_194_304,
+      journalMaxBytes: 33_554_432,
+    });
+    const large = { ...topic, config: { ...config, maxMessageBytes: 2_000_000 } };
+    engine.openTopic(large);
+    // Some fit a block, some do not, and one does not fit what is read at once.
+    for (const bytes of [60, 5000, 60, 300, 1_100_000, 60, 9000, 60]) {
+      const value = `${seed}`.padEnd(bytes, ".");
+      assert.equal((await appendOne(engine, id, 0, makeBatch({ values: [value] }))).error, null);
+    }
+    const before = await readAll(engine, id, 0);
+    const isSegment = (path: string) => path.endsWith(".log");
+    disk.inject({ operation: "sync", code: "io", path: isSegment });
+    for (let i = 0; i < 10; i++) await clock.advanceAsync(1000);
+    await using again = await openEngine({ fileSystem: disk.crash(), clock: new SimulatedClock() });
+    again.openTopic(large);
+    assert.deepEqual(await readAll(again, id, 0), before, `seed ${seed}`);
+  }
+});
+
+test("LG17: a segment that cannot be read back after a failed flush frees no journal", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(5) });
+  const clock = new SimulatedClock();
+  const options = { fileSystem: disk, clock, checkpointIntervalMs: 1000, segmentWriteBytes: 300 };
+  const engine = await openEngine(options);
+  engine.openTopic(topic);
+  for (let i = 0; i < 20; i++) {
+    await appendOne(engine, id, 0, makeBatch({ values: [`value ${i}`.padEnd(60, ".")] }));
+  }
+  const before = await readAll(engine, id, 0);
+  let path = "";
+  disk.inject({
+    operation: "sync",
+    code: "io",
+    path: (candidate) => {
+      if (!candidate.endsWith(".log")) return false;
+      path = candidate;
+      return true;
+    },
+  });
+  await clock.advanceAsync(1000);
+  const file = await disk.open(path, { access: "write" });
+  await file.write([Buffer.alloc(100, 0xdb)], 50);
+  await file.close();
+  for (let i = 0; i < 10; i++) await clock.advanceAsync(1000);
+  await using again = await openEngine({ fileSystem: disk.crash(), clock: new SimulatedClock() });
+  again.openTopic(topic);
+  assert.deepEqual(await readAll(again, id, 0), before);
+});

@@ -15,6 +15,7 @@ import { LastBlocks } from "./last-blocks.ts";
 import { OFFSET_ENTRY_BYTES } from "./offset-index.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog, TailBatch } from "./partition-log.ts";
+import { rewriteUnflushed } from "./rewrite-unflushed.ts";
 import type { Segment } from "./segment.ts";
 import { TIME_ENTRY_BYTES } from "./time-index.ts";
 
@@ -77,17 +78,33 @@ export class SegmentWriter {
     await log.writing;
   }
 
-  /** Flushes the segments written since their last flush. */
+  /**
+   * Flushes the segments written since their last flush. After a flush that failed, flushing again proves nothing: the system has forgotten
+   * that those pages were to be written. So they are written again first ({@link rewriteUnflushed}). Only while writing exclusively.
+   */
   async sync(log: PartitionLog): Promise<void> {
     for (const segment of [...log.segments]) {
-      if (!segment.isUnsynced || log.isDeleted) continue;
+      if (!segment.isUnsynced || segment.isReplaced || log.isDeleted) continue;
       segment.isUnsynced = false;
+      const { writtenBytes } = segment;
       try {
-        await this.#useLog(log, segment, (handle) => handle.sync());
+        await this.#useLog(log, segment, async (handle) => {
+          if (segment.isSuspect) {
+            await rewriteUnflushed(
+              handle,
+              segment,
+              this.#files.segmentPath(log, segment.baseOffset, "log"),
+            );
+          }
+          await handle.sync();
+        });
       } catch (error) {
         segment.isUnsynced = true;
+        segment.isSuspect = true;
         throw error;
       }
+      segment.isSuspect = false;
+      segment.flushedBytes = writtenBytes;
     }
   }
 

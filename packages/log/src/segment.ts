@@ -36,6 +36,10 @@ export class Segment {
   isFinished: boolean;
   /** Written since the last flush of the file. */
   isUnsynced = false;
+  /** How much of the file, up to the end of a batch, the last flush that succeeded made durable. */
+  flushedBytes: number;
+  /** A flush failed: the system may call what lies behind `flushedBytes` written although the disk never got it. */
+  isSuspect = false;
   /** Whether the file may carry padding behind `writtenBytes`. */
   isPadded = false;
   /** A checkpoint on disk knows it as finished: replay never writes to its file. */
@@ -54,6 +58,7 @@ export class Segment {
     this.baseOffset = state.baseOffset;
     this.sizeBytes = state.sizeBytes;
     this.writtenBytes = state.sizeBytes;
+    this.flushedBytes = state.sizeBytes;
     this.maxTimestamp = state.maxTimestamp;
     this.maxTimestampOffset = state.maxTimestampOffset;
     this.firstTimestamp = state.firstTimestamp;
