@@ -141,6 +141,19 @@ test("IP7: a producer is forgotten after producer.id.expiration.ms", async () =>
   assert.equal((await send(engine, 9)).error, null);
 });
 
+test("IP1: a repeat of a batch whose records were deleted is still a repeat, also after a restart", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic(topic);
+  for (const sequence of [0, 1]) await send(first, sequence);
+  await first.deleteRecords([{ topicId: id, partition: 0, beforeOffset: 2 }]);
+  assert.equal((await send(first, 1)).baseOffset, 1);
+  await using second = await openEngine({ fileSystem: disk.crash() });
+  second.openTopic(topic);
+  assert.equal((await send(second, 1)).baseOffset, 1);
+  assert.equal((await send(second, 2)).baseOffset, 2);
+});
+
 test("IP8 IP10: state is per partition, so a repeat to another partition is an append", async () => {
   await using engine = await openEngine();
   engine.openTopic(topic);

@@ -233,15 +233,6 @@ export class ProducerStates {
     this.#open.truncateTo(offset);
   }
 
-  /** Forgets producers whose last record was deleted, unless they have an open transaction. */
-  removeBelow(logStartOffset: number): void {
-    const open = this.#open.producerIds();
-    for (const { producerId, batches, marks } of this.#entries.values()) {
-      const last = Math.max(batches.at(-1)?.lastOffset ?? -1, marks.at(-1)?.offset ?? -1);
-      if (last < logStartOffset && !open.has(producerId)) this.#entries.delete(producerId);
-    }
-  }
-
   /** Forgets producers not seen since `deadlineMs`, unless they have an open transaction (IP7). Returns how many. */
   expire(deadlineMs: number): number {
     const open = this.#open.producerIds();

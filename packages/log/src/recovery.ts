@@ -198,7 +198,6 @@ export class Recovery {
         if (log !== null) {
           log.logStart = Math.max(log.logStart, entry.offset);
           log.epochs.removeBelow(log.logStart);
-          log.producers?.removeBelow(log.logStart);
           for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
           state.markDirty(log);
         }

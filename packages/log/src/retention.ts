@@ -135,7 +135,6 @@ export class Retention {
     const { topic } = log;
     log.logStart = start;
     log.epochs.removeBelow(start);
-    log.producers?.removeBelow(start);
     if (!topic.isAnnounced) {
       journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
       topic.isAnnounced = true;
