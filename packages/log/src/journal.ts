@@ -10,7 +10,7 @@
  * all groups before it, and replay stops at the first one that is missing or torn. When the gathering group is full,
  * {@link Journal.hasRoom} says no and the engine keeps further appends waiting, in order, until `room` is called.
  *
- * A small group is written by the event loop's own thread as long as such writes are quick (inline-writes.ts): what arrives meanwhile would
+ * A group of a few records is written by the event loop's own thread as long as such writes are quick (inline-writes.ts): what arrives meanwhile would
  * wait for the next group anyway.
  *
  * Memory is that of slabs (slabs.ts): page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
