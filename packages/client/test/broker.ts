@@ -19,6 +19,8 @@ export interface Broker extends AsyncDisposable {
   readonly port: number;
   /** Kills the broker and starts it again on what it left behind; undefined for one that is not ours to kill. */
   readonly restart?: () => Promise<void>;
+  /** How often it has said, since the first start, that it completed a transaction without the end markers of some partitions. */
+  leftOutMarkers(): number;
 }
 
 /** A kind of broker to test against. */
@@ -32,8 +34,16 @@ export interface Target {
   readonly skipAccess: string | false;
   /** In which share of the runs of a fault schedule the broker is killed: starting Apache Kafka takes seconds. */
   readonly brokerKills: number;
+  /** How long transactions of a fault schedule may be open: on Apache Kafka none may time out while it starts ({@link LEFT_OUT_MARKERS}). */
+  readonly transactionTimeoutMs: number;
   start(): Promise<Broker>;
 }
+
+/**
+ * What Apache Kafka 4.3.1 says when it completes a transaction without markers: while it starts or stops, its partitions have no leader for a
+ * moment, and the coordinator takes them for deleted. The transaction hangs in them, or what comes next from its producer decides about it.
+ */
+const LEFT_OUT_MARKERS = "Couldn't find leader endpoint";
 
 /** Groups that react quickly, and bounds that let a test ask for short sessions and locks. */
 const classicProperties = {
@@ -61,6 +71,7 @@ const kafka: Target = {
   skipNewGroups: false,
   skipAccess: false,
   brokerKills: 0.15,
+  transactionTimeoutMs: 30_000,
   start: () => restartable((place) => startReferenceKafka({ heap: "512M", properties, ...place })),
 };
 
@@ -70,6 +81,7 @@ const ottla: Target = {
   skipNewGroups: "this broker has classic groups only yet",
   skipAccess: "this broker has no access control, quotas and users yet",
   brokerKills: 0.6,
+  transactionTimeoutMs: 2_500,
   start: () =>
     restartable((place) => startBrokerProcess({ properties: classicProperties, ...place })),
 };
@@ -86,9 +98,11 @@ function runningBroker(bootstrap: string): Target {
     skipNewGroups: false,
     skipAccess: false,
     brokerKills: 0,
+    transactionTimeoutMs: 2_500,
     start: async () => ({
       bootstrap,
       port: Number(bootstrap.split(":").at(-1)),
+      leftOutMarkers: () => 0,
       [Symbol.asyncDispose]: async () => {},
     }),
   };
@@ -101,11 +115,15 @@ async function restartable(
   const dataDirectory = await mkdtemp(join(tmpdir(), "ottla-client-test-"));
   let running = await start({ dataDirectory });
   const { bootstrap, port } = running;
+  let leftOutBefore = 0;
+  const leftOut = () => running.output().split(LEFT_OUT_MARKERS).length - 1;
   return {
     bootstrap,
     port,
+    leftOutMarkers: () => leftOutBefore + leftOut(),
     restart: async () => {
       await running.kill();
+      leftOutBefore += leftOut();
       running = await start({ dataDirectory, port });
     },
     [Symbol.asyncDispose]: async () => {

@@ -4,6 +4,8 @@
  * and then let go with what they had in mind, transactions are aborted for no reason and the broker is killed. Afterwards B and C hold, per
  * key, exactly what A does, in its order.
  *
+ * A run in which the broker itself leaves end markers out proves nothing about this client and is done again (see `leftOutMarkers`).
+ *
  * `FAULT_RUNS` says how many runs to do for each broker, `SEED` where to begin; a failure names its seed.
  */
 import assert from "node:assert/strict";
@@ -20,9 +22,11 @@ const KEYS = 12;
 const FEED_MS = 25;
 const PARTITIONS = { a: 3, b: 4, c: 2 } as const;
 const MEMBERS = 2;
+const OFFSETS_PARTITIONS = 50;
 /** The share of runs with the transaction protocol before KIP-890's second part. */
 const OLD_TRANSACTIONS = 0.3;
 const STEPS = 8;
+const ATTEMPTS = 5;
 const RATES: FaultRates = {
   lostRequest: 0.004,
   lostAnswer: 0.008,
@@ -53,15 +57,26 @@ forEachBroker((target) => {
     const seed = (FIRST_SEED + i) >>> 0;
     test(`TX16: a chain of copies loses and doubles nothing and keeps the order of keys (seed ${seed})`, {
       skip: target.skipTransactions,
-      timeout: 180_000,
+      timeout: ATTEMPTS * 100_000,
     }, async (t) => {
-      t.diagnostic(await run(seed));
+      for (let attempt = 1; ; attempt++) {
+        const leftOut = broker.leftOutMarkers();
+        const outcome = await run(seed, attempt).catch((error: Error) => error);
+        if (broker.leftOutMarkers() > leftOut && attempt < ATTEMPTS) {
+          t.diagnostic(`again: ${target.name} left end markers out`);
+          continue;
+        }
+        if (outcome instanceof Error) throw outcome;
+        t.diagnostic(outcome);
+        return;
+      }
     });
   }
 
-  async function run(seed: number): Promise<string> {
+  async function run(seed: number, attempt: number): Promise<string> {
     const random = seededRandom(seed);
-    const name = (what: string) => `chain-${process.pid}-${seed}-${what}`;
+    const name = (what: string) => `chain-${process.pid}-${seed}-${attempt}-${what}`;
+    const leftOut = broker.leftOutMarkers();
     const [a, b, c] = [name("a"), name("b"), name("c")];
     await createTopic(steady, { name: a, partitions: PARTITIONS.a });
     await createTopic(steady, { name: b, partitions: PARTITIONS.b });
@@ -85,7 +100,10 @@ forEachBroker((target) => {
       const perKey = await fed;
       crew.calm();
       await eventually(
-        async () => crew.hasFailed || (await committed(c, PARTITIONS.c)).length >= perKey * KEYS,
+        async () =>
+          crew.hasFailed ||
+          broker.leftOutMarkers() > leftOut ||
+          (await committed(c, PARTITIONS.c)).length >= perKey * KEYS,
         60_000,
       ).catch(async (cause: unknown) => {
         throw new Error(
@@ -96,6 +114,7 @@ forEachBroker((target) => {
         );
       });
       crew.throwIfFailed();
+      if (broker.leftOutMarkers() > leftOut) throw new Error("the broker left end markers out");
       await crew.stop();
       for (const [topic, partitions] of [
         [b, PARTITIONS.b],
@@ -205,6 +224,7 @@ forEachBroker((target) => {
       const worker = await CopyWorker.start({
         job,
         transactionalId: `${job.groupId}-${index}`,
+        transactionTimeoutMs: target.transactionTimeoutMs,
         port: broker.port,
         random: seededRandom(this.#seed + this.#all.length + 1),
         rates: RATES,
@@ -290,7 +310,16 @@ forEachBroker((target) => {
         );
       }),
     );
-    return JSON.stringify([transactions, groups]);
+    const described = await admin.describeProducers([
+      ...partitionsOf(jobs[0]!.to, PARTITIONS.b),
+      ...partitionsOf("__consumer_offsets", OFFSETS_PARTITIONS),
+    ]);
+    const open = described.flatMap(({ topic, partition, producers }) =>
+      producers
+        .filter(({ transactionStartOffset }) => transactionStartOffset >= 0)
+        .map((producer) => ({ topic, partition, ...producer })),
+    );
+    return JSON.stringify([transactions, groups, open]);
   }
 
   /** No transaction is open in the topic any more. */

@@ -25,6 +25,7 @@ export interface CopyJob {
 export interface CopyWorkerOptions {
   readonly job: CopyJob;
   readonly transactionalId: string;
+  readonly transactionTimeoutMs: number;
   readonly port: number;
   readonly random: Random;
   readonly rates: FaultRates;
@@ -108,7 +109,7 @@ export class CopyWorker {
   }
 
   async #copy(client: Client): Promise<void> {
-    const { job, transactionalId, random } = this.#options;
+    const { job, transactionalId, transactionTimeoutMs, random } = this.#options;
     const { signal } = this.#abort;
     const consumer = client.consumer({
       groupId: job.groupId,
@@ -121,7 +122,7 @@ export class CopyWorker {
         ? { heartbeatIntervalMs: 100, sessionTimeoutMs: 1_000 }
         : {}),
     });
-    const producer = client.transactionalProducer({ transactionalId, transactionTimeoutMs: 2_500 });
+    const producer = client.transactionalProducer({ transactionalId, transactionTimeoutMs });
     consumer.subscribe([job.from]);
     this.describe = () => {
       const positions = consumer.assignment.map((each) => [
