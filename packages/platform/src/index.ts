@@ -16,9 +16,5 @@ export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { SimulatedClock } from "./simulated-clock.ts";
-export {
-  type ChangingOperation,
-  type Fault,
-  SimulatedFileSystem,
-  type SimulatedFileSystemOptions,
-} from "./simulated-file-system.ts";
+export type { ChangingOperation, Fault } from "./simulated-faults.ts";
+export { SimulatedFileSystem, type SimulatedFileSystemOptions } from "./simulated-file-system.ts";

@@ -12,6 +12,7 @@ import {
   FileSystemError,
   type OpenOptions,
 } from "./file-system.ts";
+import { partsOf } from "./path-parts.ts";
 import { SparseBytes } from "./sparse-bytes.ts";
 
 type Node = SparseBytes | Folder;
@@ -224,11 +225,4 @@ class MemoryFileHandle implements FileHandle {
       throw new FileSystemError("io", this.#path, new Error("opened for reading only"));
     }
   }
-}
-
-function partsOf(target: string): string[] {
-  return path.posix
-    .resolve("/", target)
-    .split("/")
-    .filter((part) => part !== "");
 }

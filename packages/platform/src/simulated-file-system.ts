@@ -9,45 +9,22 @@
  *
  * A change whose promise resolved is certain if it was synchronous or flushed since; a call that failed may have happened in part.
  */
-import assert from "node:assert/strict";
 import path from "node:path";
 import type { Cancel } from "./clock.ts";
 import {
-  DIRECT_ALIGNMENT,
   type DirectoryEntry,
   type DirectoryLock,
   type FileHandle,
   type FileSystem,
   FileSystemError,
-  type FileSystemErrorCode,
   type OpenOptions,
 } from "./file-system.ts";
+import { partsOf } from "./path-parts.ts";
 import type { Random } from "./random.ts";
+import { type ChangingOperation, type Fault, Faults } from "./simulated-faults.ts";
 import { SimulatedFile } from "./simulated-file.ts";
+import { type SimulatedDisk, SimulatedFileHandle } from "./simulated-file-handle.ts";
 import { writeFileAtomic } from "./write-file-atomic.ts";
-
-/** Calls that change the disk; they are counted, and a crash may be set to any of them. */
-export type ChangingOperation =
-  | "create"
-  | "write"
-  | "sync"
-  | "truncate"
-  | "allocate"
-  | "rename"
-  | "remove"
-  | "makeDirectory"
-  | "syncDirectory";
-
-export interface Fault {
-  readonly operation: ChangingOperation | "open" | "read" | "list";
-  readonly code: FileSystemErrorCode;
-  /** Which matching call fails first, from 1, the next one. */
-  readonly nth?: number;
-  /** How many calls fail from there on; 1 unless told, Infinity until cancelled. */
-  readonly count?: number;
-  /** Limits the fault to some paths. */
-  readonly path?: (path: string) => boolean;
-}
 
 export interface SimulatedFileSystemOptions {
   readonly random: Random;
@@ -76,11 +53,6 @@ interface NameChange {
   isDurable: boolean;
 }
 
-interface ArmedFault extends Fault {
-  matchesLeft: number;
-  failuresLeft: number;
-}
-
 export class SimulatedFileSystem implements FileSystem {
   /** Writes beyond this many bytes in all files fail with `no-space`; may be changed at any time. */
   capacityBytes: number;
@@ -88,7 +60,7 @@ export class SimulatedFileSystem implements FileSystem {
   readonly #delay: () => Promise<void>;
   readonly #root = new Folder();
   #nameChanges: NameChange[] = [];
-  #faults: ArmedFault[] = [];
+  readonly #faults = new Faults();
   #usedBytes = 0;
   #operations = 0;
   #crashAt = Number.POSITIVE_INFINITY;
@@ -116,11 +88,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** Makes calls fail; returns how to take the fault back. */
   inject(fault: Fault): Cancel {
-    const armed = { ...fault, matchesLeft: fault.nth ?? 1, failuresLeft: fault.count ?? 1 };
-    this.#faults.push(armed);
-    return () => {
-      this.#faults = this.#faults.filter((other) => other !== armed);
-    };
+    return this.#faults.inject(fault);
   }
 
   /** Stops the disk in the middle of the operation that is the `fromNow`th from now, from 1, and calls `onCrash` at once. */
@@ -301,7 +269,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** What the handles need of the disk. */
-  readonly #disk: Disk = {
+  readonly #disk: SimulatedDisk = {
     random: () => this.#random,
     fail: (operation, file) => this.#fail(operation, file),
     change: (operation, file, apply, finish, onFault) =>
@@ -325,7 +293,7 @@ export class SimulatedFileSystem implements FileSystem {
   ): Promise<void> {
     this.#checkAlive(file);
     this.#operations += 1;
-    const code = this.#faultFor(operation, file);
+    const code = this.#faults.next(operation, file);
     if (code !== null) {
       onFault();
     }
@@ -345,24 +313,10 @@ export class SimulatedFileSystem implements FileSystem {
 
   #fail(operation: Fault["operation"], file: string): void {
     this.#checkAlive(file);
-    const code = this.#faultFor(operation, file);
+    const code = this.#faults.next(operation, file);
     if (code !== null) {
       throw new FileSystemError(code, file, new Error(`injected into ${operation}`));
     }
-  }
-
-  #faultFor(operation: Fault["operation"], file: string): FileSystemErrorCode | null {
-    for (const fault of this.#faults) {
-      if (fault.operation === operation && (fault.path?.(file) ?? true)) {
-        if (fault.matchesLeft > 1) {
-          fault.matchesLeft -= 1;
-        } else if (fault.failuresLeft > 0) {
-          fault.failuresLeft -= 1;
-          return fault.code;
-        }
-      }
-    }
-    return null;
   }
 
   #checkAlive(file: string): void {
@@ -437,151 +391,10 @@ export class SimulatedFileSystem implements FileSystem {
   }
 }
 
-interface Disk {
-  random(): Random;
-  fail(operation: Fault["operation"], path: string): void;
-  change<T>(
-    operation: ChangingOperation,
-    path: string,
-    apply: () => T,
-    finish?: (result: T) => void,
-    onFault?: () => void,
-  ): Promise<void>;
-  /** Bytes until the disk is full. */
-  room(): number;
-  resized(file: SimulatedFile, byBytes: number): void;
-}
-
-class SimulatedFileHandle implements FileHandle {
-  readonly direct: boolean;
-  readonly #disk: Disk;
-  readonly #path: string;
-  readonly #file: SimulatedFile;
-  readonly #options: OpenOptions;
-  #closed = false;
-
-  constructor(disk: Disk, file: string, node: SimulatedFile, options: OpenOptions) {
-    this.direct = options.direct ?? false;
-    this.#disk = disk;
-    this.#path = file;
-    this.#file = node;
-    this.#options = options;
-  }
-
-  async read(target: Uint8Array, position: number): Promise<number> {
-    return this.readSync(target, position);
-  }
-
-  readSync(target: Uint8Array, position: number): number {
-    this.#check("read", [target], position);
-    this.#disk.fail("read", this.#path);
-    return this.#file.read(target, position);
-  }
-
-  async write(parts: readonly Uint8Array[], position: number): Promise<void> {
-    this.#check("write", parts, position);
-    const bytes = Buffer.concat(parts);
-    const fits = this.#bytesThatFit(position, bytes.length);
-    const start = (size: number) =>
-      this.#resizing(() => this.#file.write(bytes.subarray(0, size), position));
-    await this.#disk.change(
-      "write",
-      this.#path,
-      () => start(fits),
-      (change) => this.#file.finish(change, this.#options.synchronous ?? false),
-      () => {
-        const random = this.#disk.random();
-        this.#file.failFlush([start(random.integer(fits + 1))], random);
-      },
-    );
-    if (fits < bytes.length) {
-      throw new FileSystemError("no-space", this.#path, new Error("the simulated disk is full"));
-    }
-  }
-
-  async sync(): Promise<void> {
-    this.#check("read", [], 0);
-    const changes = this.#file.flushable();
-    await this.#disk.change(
-      "sync",
-      this.#path,
-      () => {},
-      () => this.#file.flush(changes),
-      () => this.#file.failFlush(changes, this.#disk.random()),
-    );
-  }
-
-  async truncate(size: number): Promise<void> {
-    this.#check("write", [], 0);
-    await this.#disk.change(
-      "truncate",
-      this.#path,
-      () => this.#resizing(() => this.#file.truncate(size)),
-      (change) => this.#file.finish(change, false),
-    );
-  }
-
-  async allocate(size: number): Promise<void> {
-    this.#check("write", [], 0);
-    if (size - this.#file.size > this.#disk.room()) {
-      throw new FileSystemError("no-space", this.#path, new Error("the simulated disk is full"));
-    }
-    await this.#disk.change(
-      "allocate",
-      this.#path,
-      () => this.#resizing(() => this.#file.grow(size)),
-      (change) => this.#file.finish(change, true),
-    );
-  }
-
-  async size(): Promise<number> {
-    this.#check("read", [], 0);
-    return this.#file.size;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-  }
-
-  #bytesThatFit(position: number, size: number): number {
-    const end = Math.max(this.#file.size, position) + this.#disk.room();
-    return Math.max(0, Math.min(size, end - position));
-  }
-
-  #resizing<T>(change: () => T): T {
-    const before = this.#file.size;
-    const result = change();
-    this.#disk.resized(this.#file, this.#file.size - before);
-    return result;
-  }
-
-  #check(access: "read" | "write", parts: readonly Uint8Array[], position: number): void {
-    if (this.#closed) {
-      throw new FileSystemError("io", this.#path, new Error("the file is closed"));
-    }
-    if (access === "write" && this.#options.access === "read") {
-      throw new FileSystemError("io", this.#path, new Error("opened for reading only"));
-    }
-    if (this.direct) {
-      const isAligned =
-        position % DIRECT_ALIGNMENT === 0 &&
-        parts.every((part) => (part.byteOffset | part.length) % DIRECT_ALIGNMENT === 0);
-      assert(isAligned, `direct I/O needs aligned buffers and positions: ${this.#path}`);
-    }
-  }
-}
-
 function setName(names: Map<string, Node>, name: string, node: Node | null): void {
   if (node === null) {
     names.delete(name);
   } else {
     names.set(name, node);
   }
-}
-
-function partsOf(target: string): string[] {
-  return path.posix
-    .resolve("/", target)
-    .split("/")
-    .filter((part) => part !== "");
 }
