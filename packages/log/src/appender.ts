@@ -18,6 +18,7 @@ import {
   stampMaxTimestamp,
   stampPartitionLeaderEpoch,
 } from "@ottla/protocol";
+import { Append, failure } from "./append-request.ts";
 import {
   type AppendFault,
   BatchInfo,
@@ -32,21 +33,14 @@ import {
   LOG_APPEND_TIME,
   needsRecords,
 } from "./append-validation.ts";
-import type {
-  AppendPartition,
-  AppendRequest,
-  AppendResult,
-  LogConfig,
-  LogErrorKind,
-} from "./engine.ts";
-import type { JournalFailed } from "./errors.ts";
-import type { GroupWaiter, Journal } from "./journal.ts";
+import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from "./engine.ts";
+import type { Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
 import { type PartitionLog, TailBatch, type Topic } from "./partition-log.ts";
-import { encodeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
-import { Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import { segmentFor } from "./segment-roll.ts";
 import type { Slab } from "./slabs.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { applyMarker, type Marker } from "./transaction-markers.ts";
@@ -64,53 +58,10 @@ export interface AppendContext {
   findLog(topic: Topic, partition: number): PartitionLog | null;
 }
 
-/** Kafka rolls a segment before a relative offset exceeds an int32. */
-const MAX_OFFSET_SPAN = 0x7fff_ffff;
-const OFFSET_ENTRY_BYTES = 8;
-const TIME_ENTRY_BYTES = 12;
 const NO_RECORD_ERRORS: readonly [] = [];
 const NO_PRODUCERS = new ProducerStates();
 
 type Staged = "done" | "wait";
-
-/** A request on its way. */
-class Append implements GroupWaiter {
-  readonly request: AppendRequest;
-  readonly results: AppendResult[] = [];
-  /** Per result, the partition it was staged to; null where it failed. */
-  readonly logs: (PartitionLog | null)[] = [];
-  readonly promise: Promise<readonly AppendResult[]>;
-  /** A batch larger than a group, part of which is staged. */
-  large: LargeBatch | null = null;
-  #resolve!: (results: readonly AppendResult[]) => void;
-
-  constructor(request: AppendRequest) {
-    this.request = request;
-    this.promise = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
-  }
-
-  settle(error: JournalFailed | null): void {
-    const { results, logs } = this;
-    for (let i = 0; i < results.length; i++) {
-      const log = logs[i]!;
-      if (log === null) continue;
-      if (log.isDeleted) results[i] = failure(fault("unknownTopic", null), -1);
-      else if (error !== null && results[i]!.baseOffset >= log.highWatermark) {
-        results[i] = failure(fault("storage", error.message), -1);
-      }
-    }
-    this.#resolve(results);
-  }
-}
-
-interface LargeBatch {
-  readonly log: PartitionLog;
-  readonly bytes: Buffer;
-  staged: number;
-  hasFailed: boolean;
-}
 
 export class Appender {
   readonly #context: AppendContext;
@@ -267,11 +218,11 @@ export class Appender {
 
   /** Gives the batch its offset and makes it part of the group and of the partition. */
   #commit(append: Append, log: PartitionLog, bytes: Buffer, nowMs: number): Staged {
-    const { journal, leaderEpoch } = this.#context;
+    const { journal, leaderEpoch, random } = this.#context;
     this.#announce(log.topic);
     const baseOffset = log.logEnd;
     journal.stampCopied(baseOffset, leaderEpoch);
-    const segment = this.#segmentFor(log, bytes.length, nowMs);
+    const segment = segmentFor(log, bytes.length, this.#info, nowMs, random);
     const position = segment.sizeBytes;
     const { slab } = journal.gathering;
     const at = journal.addBatch(
@@ -356,11 +307,12 @@ export class Appender {
   }
 
   #beginLarge(append: Append, log: PartitionLog, lent: Buffer, nowMs: number): Staged {
+    const { leaderEpoch, random } = this.#context;
     const bytes = Buffer.from(lent);
     stampBaseOffset(bytes, 0, log.logEnd);
-    stampPartitionLeaderEpoch(bytes, 0, this.#context.leaderEpoch);
+    stampPartitionLeaderEpoch(bytes, 0, leaderEpoch);
     this.#announce(log.topic);
-    this.#segmentFor(log, bytes.length, nowMs);
+    segmentFor(log, bytes.length, this.#info, nowMs, random);
     append.large = { log, bytes, staged: 0, hasFailed: false };
     return this.#stageLarge(append);
   }
@@ -402,37 +354,6 @@ export class Appender {
     return "done";
   }
 
-  /** The segment that takes the next batch: the active one, or a new one when that must be rolled (LG12). */
-  #segmentFor(log: PartitionLog, sizeBytes: number, nowMs: number): Segment {
-    const { config } = log.topic;
-    if (log.segments.length > 0) {
-      const { active } = log;
-      if (!this.#mustRoll(log, active, sizeBytes, nowMs)) return active;
-    }
-    return rollSegment(
-      log,
-      nowMs,
-      drawJitter(this.#context.random, config.segmentMs, config.segmentJitterMs),
-    );
-  }
-
-  #mustRoll(log: PartitionLog, active: Segment, sizeBytes: number, nowMs: number): boolean {
-    if (active.sizeBytes === 0) return false;
-    const { config } = log.topic;
-    const info = this.#info;
-    const waitedMs =
-      active.firstTimestamp >= 0
-        ? info.maxTimestamp - active.firstTimestamp
-        : nowMs - active.createdMs;
-    return (
-      active.sizeBytes + sizeBytes > config.segmentBytes ||
-      waitedMs > longestMs(config) - active.jitterMs ||
-      (active.index.entries + 1) * OFFSET_ENTRY_BYTES > config.segmentIndexBytes ||
-      (active.timeIndex.entries + 1) * TIME_ENTRY_BYTES > config.segmentIndexBytes ||
-      log.logEnd + info.lastOffsetDelta - active.baseOffset > MAX_OFFSET_SPAN
-    );
-  }
-
   #announce(topic: Topic): void {
     if (topic.isAnnounced) return;
     this.#context.journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
@@ -463,43 +384,4 @@ export class Appender {
     append.results.push(failure(problem, log?.logStart ?? -1));
     return "done";
   }
-}
-
-/** How long a segment takes appends: what waits to be compacted must not wait in the active one. */
-function longestMs({ cleanupPolicy, segmentMs, maxCompactionLagMs }: LogConfig): number {
-  return cleanupPolicy.compact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
-}
-
-/** Starts a new segment at the log end. */
-export function rollSegment(log: PartitionLog, nowMs: number, jitterMs: number): Segment {
-  const segment = Segment.empty(log.logEnd, nowMs, jitterMs);
-  if (log.segments.length > 0) {
-    log.active.addTimeEntry();
-    if (log.producers !== null && log.snapshotOffset < log.logEnd) {
-      log.snapshots.push({
-        offset: log.logEnd,
-        bytes: encodeSnapshot(log.producers.entries(), log.logEnd),
-      });
-      log.snapshotOffset = log.logEnd;
-    }
-  }
-  log.segments.push(segment);
-  return segment;
-}
-
-/** By how much a segment is rolled early, so that partitions do not roll together. */
-export function drawJitter(random: Random, segmentMs: number, segmentJitterMs: number): number {
-  const limit = Math.min(segmentJitterMs, segmentMs);
-  return limit > 0 && Number.isFinite(limit) ? random.integer(limit) : 0;
-}
-
-function failure(problem: AppendFault, logStartOffset: number): AppendResult {
-  return {
-    error: problem.error,
-    errorMessage: problem.message,
-    recordErrors: problem.recordErrors,
-    baseOffset: -1,
-    appendTimeMs: -1,
-    logStartOffset,
-  };
 }

@@ -1,6 +1,6 @@
 /** What the parts of an engine share. Each part is handed this and changes only what its own file says. */
 import type { Clock, Random } from "@ottla/platform";
-import { type AppendContext, drawJitter } from "./appender.ts";
+import type { AppendContext } from "./appender.ts";
 import type { TopicLog } from "./engine.ts";
 import type { Journal } from "./journal.ts";
 import { alignUp } from "./journal-format.ts";
@@ -8,6 +8,7 @@ import type { ResolvedOptions } from "./options.ts";
 import { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
 import { RecoveredTopics } from "./recovered-topics.ts";
+import { drawJitter } from "./segment-roll.ts";
 import { Slabs } from "./slabs.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { ReadWaiters } from "./waiters.ts";

@@ -9,6 +9,8 @@
  */
 
 export const OFFSET_ENTRY_BYTES = 8;
+/** The largest relative offset that an entry can hold: no segment reaches further. */
+export const MAX_OFFSET_SPAN = 0x7fff_ffff;
 
 export class OffsetIndex {
   /** Entries in the file. */

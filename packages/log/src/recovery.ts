@@ -32,7 +32,6 @@ import {
   producerEpoch,
   producerId,
 } from "@ottla/protocol";
-import { rollSegment } from "./appender.ts";
 import { CHECKPOINT_FILE, decodeCheckpoint } from "./checkpoint-format.ts";
 import { type Replacement, replaceSegments } from "./compaction/segment-swap.ts";
 import type { LogConfig } from "./engine.ts";
@@ -46,6 +45,7 @@ import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
 import type { Segment } from "./segment.ts";
+import { rollSegment } from "./segment-roll.ts";
 import { applyMarker, readMarker } from "./transaction-markers.ts";
 
 export interface Recovered {

@@ -4,7 +4,6 @@
  * The log start moves first, in memory and in the journal; the files of segments wholly below it are removed once that entry is durable. A
  * crash in between replays the entry and removes them then: a checkpoint waits for removals under way.
  */
-import { drawJitter, rollSegment } from "./appender.ts";
 import type { DeleteRecordsRequest, DeleteRecordsResult } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import { encodeLogStartEntry, encodeTopicEntry } from "./journal-format.ts";
@@ -12,6 +11,7 @@ import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentReader } from "./segment-reader.ts";
+import { drawJitter, rollSegment } from "./segment-roll.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 
 export class Retention {

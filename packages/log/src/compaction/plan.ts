@@ -11,6 +11,8 @@
  * for `max.compaction.lag.ms`. The one with the greatest share comes first.
  */
 import type { LogConfig } from "../engine.ts";
+import { MAX_OFFSET_SPAN, OFFSET_ENTRY_BYTES } from "../offset-index.ts";
+import { TIME_ENTRY_BYTES } from "../time-index.ts";
 
 /** What the plan looks at in a segment. */
 export interface PlannedSegment {
@@ -106,10 +108,6 @@ export interface GroupedSegment {
   readonly index: { readonly entries: number };
   readonly timeIndex: { readonly entries: number };
 }
-
-const OFFSET_ENTRY_BYTES = 8;
-const TIME_ENTRY_BYTES = 12;
-const MAX_OFFSET_SPAN = 0x7fff_ffff;
 
 /**
  * Consecutive segments that become one, so that segments do not get ever smaller: together no larger than a segment may be. `end` is where
