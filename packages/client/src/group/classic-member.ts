@@ -29,6 +29,7 @@ import type { Connection } from "../transport/connection.ts";
 import type { Assignor, GroupMember } from "./assignors/assignor.ts";
 import { subtractPartitions } from "./assignors/sticky.ts";
 import type { AssignmentEvents, GroupMetadata, Membership, ServerPattern } from "./membership.ts";
+import { PollWatch } from "./poll-watch.ts";
 import {
   type Assignment,
   decodeAssignment,
@@ -80,8 +81,7 @@ export class ClassicMember implements Membership {
   #assignedCounts: ReadonlyMap<string, number> | null = null;
   #lookedAtVersion = -1;
   #missingAskedAtMs = Number.NEGATIVE_INFINITY;
-  #lastPollMs: number;
-  #isInPoll = false;
+  readonly #polls: PollWatch;
 
   constructor(
     cluster: Cluster,
@@ -102,7 +102,7 @@ export class ClassicMember implements Membership {
     this.#backoff = cluster.backoff();
     const { groupInstanceId } = options;
     this.#metadata = { groupId, generation: -1, memberId: "", groupInstanceId };
-    this.#lastPollMs = cluster.now();
+    this.#polls = new PollWatch(options.maxPollIntervalMs, cluster.options.clock);
   }
 
   get metadata(): GroupMetadata {
@@ -118,13 +118,11 @@ export class ClassicMember implements Membership {
   }
 
   beginPoll(): void {
-    this.#isInPoll = true;
-    this.#lastPollMs = this.#cluster.now();
+    this.#polls.begin();
   }
 
   endPoll(): void {
-    this.#isInPoll = false;
-    this.#lastPollMs = this.#cluster.now();
+    this.#polls.end();
   }
 
   async advance(): Promise<void> {
@@ -393,10 +391,10 @@ export class ClassicMember implements Membership {
 
   async #beat(signal: AbortSignal): Promise<void> {
     const { clock } = this.#cluster.options;
-    const { heartbeatIntervalMs, maxPollIntervalMs, groupInstanceId } = this.#options;
+    const { heartbeatIntervalMs, groupInstanceId } = this.#options;
     for (;;) {
       await sleep(clock, heartbeatIntervalMs, signal);
-      if (!this.#isInPoll && this.#cluster.now() - this.#lastPollMs > maxPollIntervalMs) {
+      if (this.#polls.isOverdue) {
         await this.#leave("the application did not poll").catch(() => {});
         if (!signal.aborted) this.#lose();
         return;
@@ -445,8 +443,7 @@ export class ClassicMember implements Membership {
   async #leave(reason: string): Promise<void> {
     const memberId = this.#memberId;
     if (memberId === "" || this.#options.groupInstanceId !== null) return;
-    const nodeId = await this.#cluster.coordinators.find("group", this.groupId);
-    const connection = await this.#cluster.brokers.connection(nodeId, this.#role);
+    const connection = await this.#cluster.coordinator("group", this.groupId, this.#role);
     const isBatched = connection.versions.find(leaveGroup, { min: 3 }) >= 0;
     await connection.request(
       leaveGroup,

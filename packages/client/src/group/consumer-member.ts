@@ -25,6 +25,7 @@ import type { Connection } from "../transport/connection.ts";
 import { subtractPartitions } from "./assignors/sticky.ts";
 import { Heart } from "./heart.ts";
 import type { AssignmentEvents, GroupMetadata, Membership, ServerPattern } from "./membership.ts";
+import { PollWatch } from "./poll-watch.ts";
 import {
   byTopicId,
   listByTopicId,
@@ -69,8 +70,7 @@ export class ConsumerMember implements Membership {
   #failure: Error | null = null;
   #isLost = false;
   #isResolving = false;
-  #lastPollMs: number;
-  #isInPoll = false;
+  readonly #polls: PollWatch;
   #epochWaiters: (() => void)[] = [];
 
   constructor(
@@ -90,7 +90,7 @@ export class ConsumerMember implements Membership {
     this.#memberId = cluster.options.random.bytes(16).toString("base64url");
     const { groupInstanceId } = options;
     this.#metadata = { groupId, generation: -1, memberId: "", groupInstanceId };
-    this.#lastPollMs = cluster.now();
+    this.#polls = new PollWatch(options.maxPollIntervalMs, cluster.options.clock);
   }
 
   get metadata(): GroupMetadata {
@@ -104,13 +104,11 @@ export class ConsumerMember implements Membership {
   }
 
   beginPoll(): void {
-    this.#isInPoll = true;
-    this.#lastPollMs = this.#cluster.now();
+    this.#polls.begin();
   }
 
   endPoll(): void {
-    this.#isInPoll = false;
-    this.#lastPollMs = this.#cluster.now();
+    this.#polls.end();
   }
 
   async advance(): Promise<void> {
@@ -222,7 +220,7 @@ export class ConsumerMember implements Membership {
 
   async #beat(connection: Connection, signal: AbortSignal): Promise<number> {
     const { maxPollIntervalMs, groupInstanceId, rackId, serverAssignor } = this.#options;
-    if (!this.#isInPoll && this.#cluster.now() - this.#lastPollMs > maxPollIntervalMs) {
+    if (this.#polls.isOverdue) {
       await this.#leave().catch(() => {});
       this.#lose();
       return 0;
@@ -311,8 +309,7 @@ export class ConsumerMember implements Membership {
   async #leave(): Promise<void> {
     if (this.#epoch < 0) return;
     const { groupInstanceId } = this.#options;
-    const nodeId = await this.#cluster.coordinators.find("group", this.groupId);
-    const connection = await this.#cluster.brokers.connection(nodeId, this.#role);
+    const connection = await this.#cluster.coordinator("group", this.groupId, this.#role);
     await connection.request(
       consumerGroupHeartbeat,
       {

@@ -135,8 +135,7 @@ export class ShareMember {
   }
 
   async #leave(): Promise<void> {
-    const nodeId = await this.#cluster.coordinators.find("group", this.groupId);
-    const connection = await this.#cluster.brokers.connection(nodeId, this.#role);
+    const connection = await this.#cluster.coordinator("group", this.groupId, this.#role);
     await connection.request(
       shareGroupHeartbeat,
       { groupId: this.groupId, memberId: this.memberId, memberEpoch: LEAVE_EPOCH },
