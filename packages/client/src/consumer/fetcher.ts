@@ -6,7 +6,6 @@
  *
  * An answer is checked against the partition as it is then: one that was sought, revoked or re-assigned meanwhile ignores it.
  */
-import type { Cancel } from "@ottla/platform";
 import { fetch as fetchApi, type RequestInput, type ResponseOf } from "@ottla/protocol";
 import { listOffsets } from "../admin/offsets.ts";
 import { byTopic } from "../admin/per-leader.ts";
@@ -17,6 +16,7 @@ import { sleep } from "../transport/backoff.ts";
 import type { Role } from "../transport/brokers.ts";
 import type { Connection } from "../transport/connection.ts";
 import { isStaleMetadata } from "../transport/metadata.ts";
+import { Waker } from "../transport/waker.ts";
 import { decodeBatches } from "./decode.ts";
 import { FetchSession, type SessionRequest, type WantedPartition } from "./fetch-session.ts";
 import type { ResolvedConsumerOptions } from "./options.ts";
@@ -54,9 +54,7 @@ export class Fetcher {
   readonly #onNews: () => void;
   #bufferedBytes = 0;
   #isResolving = false;
-  #isScheduled = false;
-  #cancelTimer: Cancel | null = null;
-  #timerAtMs = Number.POSITIVE_INFINITY;
+  readonly #waker: Waker;
   #isRefreshing = false;
   /** Whether committed offsets are still to be looked up for partitions without a position. */
   lookUpCommitted: ((states: readonly PartitionState[]) => Promise<void>) | null = null;
@@ -67,6 +65,7 @@ export class Fetcher {
     this.#role = role;
     this.#options = options;
     this.#onNews = onNews;
+    this.#waker = new Waker(cluster.options.clock, () => this.#look());
   }
 
   /** Fetched and not handed out. */
@@ -124,16 +123,11 @@ export class Fetcher {
 
   /** Looks at all partitions at the end of this turn. */
   wake(): void {
-    if (this.#isScheduled || this.#abort.signal.aborted) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      this.#look();
-    });
+    this.#waker.wake();
   }
 
   async close(): Promise<void> {
-    this.#cancelTimer?.();
+    this.#waker.cancel();
     this.#abort.abort(new ClosedError("the consumer"));
     await this.#cluster.brokers.release(this.#role);
   }
@@ -164,7 +158,7 @@ export class Fetcher {
     if (this.#bufferedBytes < this.#options.prefetchBytes) {
       for (const broker of brokers) this.#run(broker);
     }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
+    if (nextMs < Number.POSITIVE_INFINITY) this.#waker.wakeAt(nextMs);
   }
 
   #hasShare(state: PartitionState): boolean {
@@ -544,18 +538,5 @@ export class Fetcher {
     for (const state of this.#partitions.get(topic) ?? []) {
       if (state !== undefined && this.#brokerOf(state, now) < 0) this.#retryLater(state);
     }
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return;
-    this.#cancelTimer?.();
-    this.#timerAtMs = atMs;
-    this.#cancelTimer = this.#cluster.options.clock.schedule(
-      Math.max(0, atMs - this.#cluster.now()),
-      () => {
-        this.#timerAtMs = Number.POSITIVE_INFINITY;
-        this.wake();
-      },
-    );
   }
 }

@@ -13,7 +13,6 @@
  *   anything else               given up
  * A batch is given up too when `deliveryTimeoutMs` has passed since it was opened.
  */
-import type { Cancel } from "@ottla/platform";
 import { initProducerId, produce, type RequestInput, type ResponseOf } from "@ottla/protocol";
 import { brokerError, throwIfError } from "../broker-error.ts";
 import type { Cluster } from "../cluster.ts";
@@ -21,6 +20,7 @@ import { ClosedError, DeliveryTimeoutError, FencedError, isRetriable } from "../
 import type { Backoff } from "../transport/backoff.ts";
 import type { Connection } from "../transport/connection.ts";
 import { isStaleMetadata } from "../transport/metadata.ts";
+import { Waker } from "../transport/waker.ts";
 import type { ProducerBatch } from "./batch.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
@@ -76,9 +76,7 @@ export class Sender {
   #refreshAtMs = 0;
   readonly #refreshBackoff: Backoff;
   #flushes = 0;
-  #scheduled = false;
-  #cancelTimer: Cancel | null = null;
-  #timerAtMs = Number.POSITIVE_INFINITY;
+  readonly #waker: Waker;
   #fatal: Error | null = null;
   /** Set while a transaction is aborted: nothing is sent again. */
   #abandoned: Error | null = null;
@@ -93,6 +91,7 @@ export class Sender {
     this.#options = options;
     this.#events = events;
     this.#gate = gate;
+    this.#waker = new Waker(cluster.options.clock, () => this.#pump());
     this.#identityBackoff = cluster.backoff();
     this.#refreshBackoff = cluster.backoff();
   }
@@ -106,17 +105,12 @@ export class Sender {
   onOpened(queue: PartitionQueue): void {
     this.#active.add(queue);
     if (this.#options.lingerMs === 0 || this.#flushes > 0) this.wake();
-    else this.#wakeAt(this.#cluster.now() + this.#options.lingerMs);
+    else this.#waker.wakeAt(this.#cluster.now() + this.#options.lingerMs);
   }
 
   /** Looks at all queues at the end of this turn. */
   wake(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#pump();
-    });
+    this.#waker.wake();
   }
 
   /** While held, open batches are sent at once. Returns what ends the hold. */
@@ -157,7 +151,7 @@ export class Sender {
   /** Gives up what waits and sends nothing any more. */
   stop(error: Error): void {
     this.#fatal ??= error;
-    this.#cancelTimer?.();
+    this.#waker.cancel();
     this.#abort.abort(error);
     this.failWaiting(error);
   }
@@ -205,7 +199,7 @@ export class Sender {
         nextMs = Math.min(nextMs, waitUntilMs);
       }
     }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
+    if (nextMs < Number.POSITIVE_INFINITY) this.#waker.wakeAt(nextMs);
   }
 
   get #maxInFlight(): number {
@@ -558,19 +552,6 @@ export class Sender {
         this.#refreshAtMs = before + this.#refreshBackoff.nextMs();
         this.wake();
       });
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return;
-    this.#cancelTimer?.();
-    this.#timerAtMs = atMs;
-    this.#cancelTimer = this.#cluster.options.clock.schedule(
-      Math.max(0, atMs - this.#cluster.now()),
-      () => {
-        this.#timerAtMs = Number.POSITIVE_INFINITY;
-        this.wake();
-      },
-    );
   }
 }
 
