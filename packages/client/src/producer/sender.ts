@@ -13,52 +13,25 @@
  *   anything else               given up
  * A batch is given up too when `deliveryTimeoutMs` has passed since it was opened.
  */
-import { initProducerId, produce, type RequestInput, type ResponseOf } from "@ottla/protocol";
-import { brokerError, throwIfError } from "../broker-error.ts";
+import { produce, type ResponseOf } from "@ottla/protocol";
+import { brokerError } from "../broker-error.ts";
 import type { Cluster } from "../cluster.ts";
-import { ClosedError, DeliveryTimeoutError, FencedError, isRetriable } from "../errors.ts";
-import type { Backoff } from "../transport/backoff.ts";
+import { DeliveryTimeoutError, FencedError, isRetriable } from "../errors.ts";
 import type { Connection } from "../transport/connection.ts";
 import { isStaleMetadata } from "../transport/metadata.ts";
 import { Waker } from "../transport/waker.ts";
 import type { ProducerBatch } from "./batch.ts";
+import { Leaders } from "./leaders.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
+import { produceRequest, transactionBounds } from "./produce-request.ts";
+import { SenderIdentity } from "./sender-identity.ts";
+import type { Flight, SenderEvents, SenderHandle, TransactionGate } from "./sender-seams.ts";
 
 const MAX_IN_FLIGHT = 5;
-const MAX_EPOCH = 0x7fff;
-const ACKS = { all: -1, leader: 1, none: 0 } as const;
-const TOPIC_ID_VERSION = 13;
-const IMPLICIT_PARTITIONS_VERSION = 12;
-const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
 const DUPLICATE_SEQUENCE_NUMBER = 46;
 
-/** What a transaction adds to sending. */
-export interface TransactionGate {
-  readonly transactionalId: string;
-  /** The producer's identity, or null while there is none. */
-  readonly identity: { readonly producerId: number; readonly producerEpoch: number } | null;
-  /** Whether the partition belongs to the transaction; if not yet, it is asked for and `onAdded` called later. */
-  admits(topic: string, partition: number): boolean;
-  /** Whether brokers add partitions by themselves (KIP-890 part 2). */
-  readonly isImplicit: boolean;
-  /** A batch was given up: the transaction can only abort. */
-  onFailure(error: Error): void;
-}
-
-export interface SenderEvents {
-  /** Bytes left the buffer. */
-  onRelease(bytes: number): void;
-  /** A batch was given up that somebody sent without waiting. */
-  onUnwatchedFailure(error: Error): void;
-}
-
-interface Flight {
-  readonly queue: PartitionQueue;
-  readonly batch: ProducerBatch;
-}
-
-export class Sender {
+export class Sender implements SenderHandle {
   readonly #cluster: Cluster;
   readonly #options: ResolvedProducerOptions;
   readonly #events: SenderEvents;
@@ -68,13 +41,8 @@ export class Sender {
   /** Requests in flight or about to be, by leader. */
   readonly #inFlight = new Map<number, number>();
   readonly #abort = new AbortController();
-  #identity: { readonly producerId: number; readonly producerEpoch: number } | null = null;
-  #identifying = false;
-  #identityRetryAtMs = 0;
-  readonly #identityBackoff: Backoff;
-  #refreshing = false;
-  #refreshAtMs = 0;
-  readonly #refreshBackoff: Backoff;
+  readonly #identity: SenderIdentity;
+  readonly #leaders: Leaders;
   #flushes = 0;
   readonly #waker: Waker;
   #fatal: Error | null = null;
@@ -92,13 +60,23 @@ export class Sender {
     this.#events = events;
     this.#gate = gate;
     this.#waker = new Waker(cluster.options.clock, () => this.#pump());
-    this.#identityBackoff = cluster.backoff();
-    this.#refreshBackoff = cluster.backoff();
+    const { signal } = this.#abort;
+    this.#identity = new SenderIdentity(cluster, options.isIdempotent, gate, this, signal);
+    this.#leaders = new Leaders(cluster, this, signal);
   }
 
   /** Why nothing can be sent any more, or null. */
   get fatal(): Error | null {
     return this.#fatal;
+  }
+
+  fail(error: Error): void {
+    this.#fatal ??= error;
+  }
+
+  /** The broker that leads the partition, or −1 when that is not known or the broker is not. */
+  leaderOf(topic: string, partition: number): number {
+    return this.#leaders.of(topic, partition);
   }
 
   /** Tells that a queue has a new batch. */
@@ -179,7 +157,7 @@ export class Sender {
         nextMs = Math.min(nextMs, readyAtMs);
         continue;
       }
-      const leader = this.leaderOf(queue.topic, queue.partition);
+      const leader = this.#leaders.of(queue.topic, queue.partition);
       if (leader < 0) {
         isLeaderless = true;
         continue;
@@ -190,9 +168,9 @@ export class Sender {
       if (queues === undefined) byLeader.set(leader, [queue]);
       else queues.push(queue);
     }
-    if (isLeaderless) nextMs = Math.min(nextMs, this.#refreshLeaders(now));
+    if (isLeaderless) nextMs = Math.min(nextMs, this.#leaders.lookUp(this.#active, now));
     if (byLeader.size > 0) {
-      const waitUntilMs = this.#identify(now);
+      const waitUntilMs = this.#identity.acquire(now);
       if (waitUntilMs === null) {
         for (const [leader, queues] of byLeader) this.#sendTo(leader, queues);
       } else {
@@ -211,12 +189,6 @@ export class Sender {
     if (head.retryAtMs > 0) return head.retryAtMs;
     const isComplete = head.isFull || queue.waiting.length > 1 || this.#flushes > 0;
     return isComplete ? 0 : head.createdMs + this.#options.lingerMs;
-  }
-
-  /** The broker that leads the partition, or −1 when that is not known or the broker is not. */
-  leaderOf(topic: string, partition: number): number {
-    const leader = this.#cluster.metadata.cached(topic)?.partitions[partition]?.leader ?? -1;
-    return leader >= 0 && this.#cluster.brokers.has(leader) ? leader : -1;
   }
 
   #expire(queue: PartitionQueue, now: number): void {
@@ -240,44 +212,6 @@ export class Sender {
     if (isFailure) this.#gate?.onFailure(error);
   }
 
-  /** Null when the producer has an identity or needs none; otherwise when to look again. */
-  #identify(now: number): number | null {
-    if (this.#gate !== null) return this.#gate.identity === null ? now + 1_000 : null;
-    if (!this.#options.isIdempotent || this.#identity !== null) return null;
-    if (this.#identifying) return Number.POSITIVE_INFINITY;
-    if (now < this.#identityRetryAtMs) return this.#identityRetryAtMs;
-    this.#identifying = true;
-    this.#newIdentity()
-      .then(
-        (identity) => {
-          this.#identity = identity;
-          this.#identityBackoff.reset();
-        },
-        (error: Error) => {
-          if (isRetriable(error)) {
-            this.#identityRetryAtMs = this.#cluster.now() + this.#identityBackoff.nextMs();
-          } else {
-            this.#fatal ??= error;
-          }
-        },
-      )
-      .finally(() => {
-        this.#identifying = false;
-        this.wake();
-      });
-    return Number.POSITIVE_INFINITY;
-  }
-
-  async #newIdentity(): Promise<{ producerId: number; producerEpoch: number }> {
-    const connection = await this.#cluster.brokers.any(this.#abort.signal);
-    const { errorCode, producerId, producerEpoch } = await connection.request(initProducerId, {
-      transactionalId: null,
-      transactionTimeoutMs: 0x7fff_ffff,
-    });
-    throwIfError(errorCode, "InitProducerId");
-    return { producerId, producerEpoch };
-  }
-
   #sendTo(leader: number, queues: readonly PartitionQueue[]): void {
     const inFlight = this.#inFlight.get(leader) ?? 0;
     if (inFlight >= MAX_IN_FLIGHT) return;
@@ -290,7 +224,7 @@ export class Sender {
     let bytes = 0;
     for (const queue of queues) {
       if (bytes > 0 && bytes + queue.waiting[0]!.sizeBytes > this.#options.maxRequestBytes) break;
-      if (!this.#prepare(queue)) continue;
+      if (!this.#identity.prepare(queue)) continue;
       const batch = queue.leave(this.#options.isIdempotent);
       bytes += batch.sizeBytes;
       flights.push({ queue, batch });
@@ -301,32 +235,6 @@ export class Sender {
     this.#send(leader, connection, flights);
     // Another request may take what did not fit, and second batches of the same partitions.
     if (this.#active.size > 0) this.wake();
-  }
-
-  /** Makes sure that the queue has an identity to send under; false when it has to wait for one. */
-  #prepare(queue: PartitionQueue): boolean {
-    if (!this.#options.isIdempotent) return true;
-    const identity = this.#gate?.identity ?? this.#identity!;
-    if (this.#gate !== null) {
-      if (
-        queue.producerId !== identity.producerId ||
-        queue.producerEpoch !== identity.producerEpoch
-      ) {
-        queue.startEpoch(identity.producerId, identity.producerEpoch);
-      }
-      return true;
-    }
-    if (queue.producerId < 0) queue.startEpoch(identity.producerId, identity.producerEpoch);
-    if (!queue.needsNewEpoch) return true;
-    if (queue.producerEpoch < MAX_EPOCH) {
-      // Brokers keep producers per partition, so a new epoch here concerns no other partition.
-      queue.startEpoch(queue.producerId, queue.producerEpoch + 1);
-      return true;
-    }
-    this.#identity = null;
-    queue.producerId = -1;
-    this.wake();
-    return false;
   }
 
   #connect(leader: number, queues: readonly PartitionQueue[]): void {
@@ -341,18 +249,24 @@ export class Sender {
         this.#inFlight.delete(leader);
         if (!isRetriable(error)) this.#fatal ??= error;
         const topics = new Set(queues.map(({ topic }) => topic));
-        this.#refreshTopics(topics);
+        this.#leaders.refresh(topics);
         this.wake();
       },
     );
   }
 
   #send(leader: number, connection: Connection, flights: readonly Flight[]): void {
-    const body = this.#requestOf(connection, flights);
-    const bounds = body.isById ? {} : { max: TOPIC_ID_VERSION - 1 };
+    const gate = this.#gate;
+    const { request, bounds } = produceRequest(
+      this.#cluster,
+      this.#options,
+      gate,
+      connection,
+      flights,
+    );
     if (this.#options.acks === "none") {
       try {
-        connection.requestUnanswered(produce, body.request, bounds);
+        connection.requestUnanswered(produce, request, bounds);
         for (const { queue, batch } of flights) this.#succeed(queue, batch, -1, -1);
       } catch (error) {
         this.#onLost(flights, error as Error);
@@ -360,8 +274,9 @@ export class Sender {
       this.#landed(leader);
       return;
     }
+    const timeoutMs = this.#cluster.options.requestTimeoutMs;
     connection
-      .request(produce, body.request, this.#bounds(bounds))
+      .request(produce, request, { ...bounds, ...transactionBounds(gate), timeoutMs })
       .then(
         (response) => this.#onResponse(flights, response),
         (error: Error) => this.#onLost(flights, error),
@@ -369,45 +284,9 @@ export class Sender {
       .finally(() => this.#landed(leader));
   }
 
-  #bounds(bounds: { readonly max?: number }) {
-    const { requestTimeoutMs } = this.#cluster.options;
-    const gate = this.#gate;
-    if (gate === null) return { ...bounds, timeoutMs: requestTimeoutMs };
-    const limit = gate.isImplicit
-      ? { min: IMPLICIT_PARTITIONS_VERSION }
-      : { max: IMPLICIT_PARTITIONS_VERSION - 1 };
-    return { ...bounds, ...limit, timeoutMs: requestTimeoutMs };
-  }
-
   #landed(leader: number): void {
     this.#inFlight.set(leader, (this.#inFlight.get(leader) ?? 1) - 1);
     this.wake();
-  }
-
-  #requestOf(connection: Connection, flights: readonly Flight[]) {
-    const { metadata } = this.#cluster;
-    const idOf = (topic: string) => metadata.cached(topic)?.topicId ?? ZERO_UUID;
-    const isById =
-      (this.#gate === null || this.#gate.isImplicit) &&
-      connection.versions.find(produce, { min: TOPIC_ID_VERSION }) >= 0 &&
-      flights.every(({ queue }) => idOf(queue.topic) !== ZERO_UUID);
-    const topics = new Map<string, { index: number; records: Buffer }[]>();
-    for (const { queue, batch } of flights) {
-      const partition = { index: queue.partition, records: batch.bytes() };
-      const partitions = topics.get(queue.topic);
-      if (partitions === undefined) topics.set(queue.topic, [partition]);
-      else partitions.push(partition);
-    }
-    const request: RequestInput<typeof produce> = {
-      transactionalId: this.#gate?.transactionalId ?? null,
-      acks: ACKS[this.#options.acks],
-      timeoutMs: this.#cluster.options.requestTimeoutMs,
-      topicData: [...topics].map(([name, partitionData]) => ({
-        ...(isById ? { topicId: idOf(name) } : { name }),
-        partitionData,
-      })),
-    };
-    return { request, isById };
   }
 
   #onResponse(flights: readonly Flight[], response: ResponseOf<typeof produce>): void {
@@ -456,7 +335,7 @@ export class Sender {
 
   #succeed(queue: PartitionQueue, batch: ProducerBatch, baseOffset: number, timeMs: number): void {
     queue.acknowledge(batch);
-    this.#refreshBackoff.reset();
+    this.#leaders.onDelivered();
     batch.succeed(queue.topic, baseOffset, timeMs);
     this.#events.onRelease(batch.heldBytes);
   }
@@ -494,7 +373,7 @@ export class Sender {
       this.#giveUp(queue, batch, error, true);
       return;
     }
-    if (isStaleMetadata(error) && !isMoved) this.#refreshTopics(new Set([queue.topic]));
+    if (isStaleMetadata(error) && !isMoved) this.#leaders.refresh(new Set([queue.topic]));
     this.#retry(flight, isMoved ? 0 : this.#pauseOf(batch));
   }
 
@@ -506,7 +385,7 @@ export class Sender {
       if (canRetry) this.#retry(flight, this.#pauseOf(flight.batch));
       else this.#giveUp(flight.queue, flight.batch, this.#fatal ?? error, true);
     }
-    if (canRetry) this.#refreshTopics(new Set(flights.map(({ queue }) => queue.topic)));
+    if (canRetry) this.#leaders.refresh(new Set(flights.map(({ queue }) => queue.topic)));
   }
 
   #retry({ queue, batch }: Flight, pauseMs: number): void {
@@ -524,34 +403,6 @@ export class Sender {
     const { random, retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
     const raw = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(batch.attempts - 1, 20));
     return raw * (0.8 + (0.4 * random.integer(1 << 20)) / (1 << 20));
-  }
-
-  /** Asks for the leaders of all topics that wait for one. Returns when to look again. */
-  #refreshLeaders(now: number): number {
-    if (this.#refreshing) return Number.POSITIVE_INFINITY;
-    if (now < this.#refreshAtMs) return this.#refreshAtMs;
-    const topics = new Set<string>();
-    for (const queue of this.#active) {
-      if (this.leaderOf(queue.topic, queue.partition) < 0) topics.add(queue.topic);
-    }
-    this.#refreshTopics(topics);
-    return Number.POSITIVE_INFINITY;
-  }
-
-  #refreshTopics(topics: ReadonlySet<string>): void {
-    if (this.#refreshing || topics.size === 0 || this.#fatal !== null) return;
-    this.#refreshing = true;
-    const before = this.#cluster.now();
-    this.#cluster.metadata
-      .refresh(topics, this.#abort.signal)
-      .catch((error: Error) => {
-        if (!isRetriable(error) && !(error instanceof ClosedError)) this.#fatal ??= error;
-      })
-      .finally(() => {
-        this.#refreshing = false;
-        this.#refreshAtMs = before + this.#refreshBackoff.nextMs();
-        this.wake();
-      });
   }
 }
 

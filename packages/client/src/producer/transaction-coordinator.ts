@@ -20,7 +20,7 @@ import { brokerError, throwIfError } from "../broker-error.ts";
 import type { CallOptions, Cluster } from "../cluster.ts";
 import { BrokerError, FencedError, isRetriable } from "../errors.ts";
 import type { GroupMetadata } from "../group/membership.ts";
-import type { TransactionGate } from "./sender.ts";
+import type { TransactionGate } from "./sender-seams.ts";
 
 /** CONCURRENT_TRANSACTIONS usually passes within milliseconds. */
 const FIRST_PAUSE_MS = 10;
