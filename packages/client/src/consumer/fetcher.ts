@@ -6,26 +6,25 @@
  *
  * An answer is checked against the partition as it is then: one that was sought, revoked or re-assigned meanwhile ignores it.
  */
-import { fetch as fetchApi, type RequestInput, type ResponseOf } from "@ottla/protocol";
-import { listOffsets } from "../admin/offsets.ts";
-import { byTopic } from "../admin/per-leader.ts";
+import { fetch as fetchApi, type ResponseOf } from "@ottla/protocol";
 import { brokerError } from "../broker-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type BrokerError, ClosedError, isRetriable, NoOffsetError } from "../errors.ts";
 import { sleep } from "../transport/backoff.ts";
 import type { Role } from "../transport/brokers.ts";
-import type { Connection } from "../transport/connection.ts";
 import { isStaleMetadata } from "../transport/metadata.ts";
 import { Waker } from "../transport/waker.ts";
 import { decodeBatches } from "./decode.ts";
-import { FetchSession, type SessionRequest, type WantedPartition } from "./fetch-session.ts";
+import { canFetchById, fetchRequest, wantedPartition } from "./fetch-request.ts";
+import { FetchSession } from "./fetch-session.ts";
+import type { FetcherHandle } from "./fetcher-handle.ts";
 import type { ResolvedConsumerOptions } from "./options.ts";
 import type { PartitionState } from "./partition-state.ts";
+import { ReadFrom } from "./read-from.ts";
 import { PartitionRecords } from "./records.ts";
+import { StartOffsets } from "./start-offsets.ts";
 
-const TOPIC_ID_VERSION = 13;
 const READ_COMMITTED_VERSION = 4;
-const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
 const READ_REPLICA_MAX_AGE_MS = 300_000;
 
 const SESSION_ERRORS: ReadonlySet<string> = new Set([
@@ -41,7 +40,7 @@ interface Asked {
   readonly fetchOffset: number;
 }
 
-export class Fetcher {
+export class Fetcher implements FetcherHandle {
   readonly #cluster: Cluster;
   readonly #role: Role;
   readonly #options: ResolvedConsumerOptions;
@@ -51,11 +50,11 @@ export class Fetcher {
   readonly #busy = new Set<number>();
   readonly #abort = new AbortController();
   /** Called when a buffer or an error came in. */
-  readonly #onNews: () => void;
+  readonly onNews: () => void;
   #bufferedBytes = 0;
-  #isResolving = false;
   readonly #waker: Waker;
-  #isRefreshing = false;
+  readonly #readFrom: ReadFrom;
+  readonly #startOffsets: StartOffsets;
   /** Whether committed offsets are still to be looked up for partitions without a position. */
   lookUpCommitted: ((states: readonly PartitionState[]) => Promise<void>) | null = null;
   #failure: Error | null = null;
@@ -64,8 +63,11 @@ export class Fetcher {
     this.#cluster = cluster;
     this.#role = role;
     this.#options = options;
-    this.#onNews = onNews;
+    this.onNews = onNews;
     this.#waker = new Waker(cluster.options.clock, () => this.#look());
+    const { signal } = this.#abort;
+    this.#readFrom = new ReadFrom(cluster, this.#partitions, this, signal);
+    this.#startOffsets = new StartOffsets(cluster, options, this, signal);
   }
 
   /** Fetched and not handed out. */
@@ -78,6 +80,10 @@ export class Fetcher {
     const failure = this.#failure;
     this.#failure = null;
     return failure;
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
   }
 
   add(state: PartitionState): void {
@@ -106,6 +112,15 @@ export class Fetcher {
   /** Continues a partition elsewhere. */
   seek(state: PartitionState, offset: number): void {
     this.#bufferedBytes -= state.seek(offset);
+    this.wake();
+  }
+
+  /** Leaves a partition alone for a while, longer each time it fails. */
+  retryLater(state: PartitionState): void {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
+    const pauseMs = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(state.failures, 20));
+    state.failures++;
+    state.retryAtMs = this.#cluster.now() + pauseMs;
     this.wake();
   }
 
@@ -147,14 +162,14 @@ export class Fetcher {
         } else if (state.fetchPosition < 0) {
           unresolved.push(state);
         } else if (!state.isPaused && this.#hasShare(state)) {
-          const broker = this.#brokerOf(state, now);
+          const broker = this.#readFrom.brokerOf(state, now);
           if (broker >= 0) brokers.add(broker);
           else leaderless.add(state.topic);
         }
       }
     }
-    if (unresolved.length > 0) this.#resolve(unresolved);
-    if (leaderless.size > 0) this.#refresh(leaderless);
+    if (unresolved.length > 0) this.#startOffsets.resolve(unresolved);
+    if (leaderless.size > 0) this.#readFrom.refresh(leaderless);
     if (this.#bufferedBytes < this.#options.prefetchBytes) {
       for (const broker of brokers) this.#run(broker);
     }
@@ -163,17 +178,6 @@ export class Fetcher {
 
   #hasShare(state: PartitionState): boolean {
     return state.bufferedBytes < this.#options.partitionMaxBytes;
-  }
-
-  #brokerOf(state: PartitionState, now: number): number {
-    const { brokers, metadata } = this.#cluster;
-    if (state.readReplica >= 0) {
-      if (now < state.readReplicaUntilMs && brokers.has(state.readReplica))
-        return state.readReplica;
-      state.readReplica = -1;
-    }
-    const leader = metadata.cached(state.topic)?.partitions[state.partition]?.leader ?? -1;
-    return leader >= 0 && brokers.has(leader) ? leader : -1;
   }
 
   #run(broker: number): void {
@@ -185,7 +189,7 @@ export class Fetcher {
         this.#sessions.get(broker)?.reset();
         if (!isRetriable(error)) {
           this.#failure ??= error;
-          this.#onNews();
+          this.onNews();
         }
         return this.#pause();
       })
@@ -221,19 +225,24 @@ export class Fetcher {
       session = new FetchSession();
       this.#sessions.set(broker, session);
     }
-    const wanted = states.map((state) => this.#wanted(state));
-    const isById =
-      connection.versions.find(fetchApi, { min: TOPIC_ID_VERSION }) >= 0 &&
-      wanted.every(({ topicId }) => topicId !== ZERO_UUID);
+    const { partitionMaxBytes, fetchMaxWaitMs } = this.#options;
+    const wanted = states.map((state) => wantedPartition(this.#cluster, state, partitionMaxBytes));
+    const isById = canFetchById(connection, wanted);
     const request = session.build(wanted, isById);
     const asked = states.map((state) => ({ state, fetchOffset: state.fetchPosition }));
-    const response = await this.#send(connection, request, isById);
+    const { body, version } = fetchRequest(connection, request, isById, this.#options);
+    const response = await connection.request(fetchApi, body, {
+      min: READ_COMMITTED_VERSION,
+      max: version,
+      timeoutMs: this.#cluster.options.requestTimeoutMs + fetchMaxWaitMs,
+      signal: this.#abort.signal,
+    });
     if (response.errorCode !== 0) {
       session.reset();
       const error = brokerError(response.errorCode, "Fetch");
       if (!SESSION_ERRORS.has(error.error)) throw error;
       const topics = new Set(states.map(({ topic }) => topic));
-      if (error.error !== "FETCH_SESSION_ID_NOT_FOUND") this.#refresh(topics);
+      if (error.error !== "FETCH_SESSION_ID_NOT_FOUND") this.#readFrom.refresh(topics);
       return;
     }
     session.onAnswer(response.sessionId);
@@ -247,65 +256,10 @@ export class Fetcher {
       for (const state of states) {
         if (state === undefined || state.isPaused || state.error !== null) continue;
         if (state.fetchPosition < 0 || state.retryAtMs > now || !this.#hasShare(state)) continue;
-        if (this.#brokerOf(state, now) === broker) wanted.push(state);
+        if (this.#readFrom.brokerOf(state, now) === broker) wanted.push(state);
       }
     }
     return wanted;
-  }
-
-  #wanted(state: PartitionState): WantedPartition {
-    const topic = this.#cluster.metadata.cached(state.topic);
-    return {
-      topic: state.topic,
-      topicId: topic?.topicId ?? ZERO_UUID,
-      partition: state.partition,
-      fetchOffset: state.fetchPosition,
-      leaderEpoch: topic?.partitions[state.partition]?.leaderEpoch ?? -1,
-      lastFetchedEpoch: state.fetchedEpoch,
-      maxBytes: this.#options.partitionMaxBytes,
-    };
-  }
-
-  #send(
-    connection: Connection,
-    request: SessionRequest,
-    isById: boolean,
-  ): Promise<ResponseOf<typeof fetchApi>> {
-    const version = connection.versions.pick(fetchApi, isById ? {} : { max: TOPIC_ID_VERSION - 1 });
-    const name = (topic: string, topicId: string) => (isById ? { topicId } : { topic });
-    const body: RequestInput<typeof fetchApi> = {
-      maxWaitMs: this.#options.fetchMaxWaitMs,
-      minBytes: this.#options.fetchMinBytes,
-      maxBytes: this.#options.fetchMaxBytes,
-      isolationLevel: this.#options.isolationLevel === "read_committed" ? 1 : 0,
-      sessionId: request.sessionId,
-      sessionEpoch: request.sessionEpoch,
-      topics: [...byTopic(request.partitions)].map(([topic, partitions]) => ({
-        ...name(topic, partitions[0]!.topicId),
-        partitions: partitions.map((wanted) => ({
-          partition: wanted.partition,
-          currentLeaderEpoch: wanted.leaderEpoch,
-          fetchOffset: wanted.fetchOffset,
-          ...(version >= 12 ? { lastFetchedEpoch: wanted.lastFetchedEpoch } : {}),
-          partitionMaxBytes: wanted.maxBytes,
-        })),
-      })),
-      ...(version >= 7
-        ? {
-            forgottenTopicsData: [...byTopic(request.forgotten)].map(([topic, partitions]) => ({
-              ...name(topic, partitions[0]!.topicId),
-              partitions: partitions.map(({ partition }) => partition),
-            })),
-          }
-        : {}),
-      rackId: this.#options.rackId,
-    };
-    return connection.request(fetchApi, body, {
-      min: READ_COMMITTED_VERSION,
-      max: version,
-      timeoutMs: this.#cluster.options.requestTimeoutMs + this.#options.fetchMaxWaitMs,
-      signal: this.#abort.signal,
-    });
   }
 
   #onResponse(asked: readonly Asked[], response: ResponseOf<typeof fetchApi>): void {
@@ -343,7 +297,7 @@ export class Fetcher {
         }
       }
     }
-    if (isNews) this.#onNews();
+    if (isNews) this.onNews();
   }
 
   #onPartition(
@@ -417,7 +371,7 @@ export class Fetcher {
       }
       if (state.buffered.length > 0) {
         // What was read is handed out first; by then the offset is asked for again.
-        this.#retryLater(state);
+        this.retryLater(state);
         return;
       }
       if (this.#options.autoOffsetReset === "none") {
@@ -434,109 +388,7 @@ export class Fetcher {
       return;
     }
     if (isMoved) return;
-    if (isStaleMetadata(error)) this.#refresh(new Set([state.topic]));
-    this.#retryLater(state);
-  }
-
-  #retryLater(state: PartitionState): void {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
-    const pauseMs = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(state.failures, 20));
-    state.failures++;
-    state.retryAtMs = this.#cluster.now() + pauseMs;
-    this.wake();
-  }
-
-  /** Finds offsets for partitions without one: committed, or by the reset policy. */
-  #resolve(states: readonly PartitionState[]): void {
-    if (this.#isResolving) return;
-    this.#isResolving = true;
-    this.#resolveAll(states)
-      .catch((error: Error) => {
-        if (this.#abort.signal.aborted) return;
-        if (isRetriable(error)) {
-          for (const state of states) this.#retryLater(state);
-        } else {
-          this.#failure ??= error;
-          for (const state of states) this.#retryLater(state);
-          this.#onNews();
-        }
-      })
-      .finally(() => {
-        this.#isResolving = false;
-        this.wake();
-      });
-  }
-
-  async #resolveAll(states: readonly PartitionState[]): Promise<void> {
-    const uncommitted = states.filter(({ mustReset }) => !mustReset);
-    if (uncommitted.length > 0) await this.lookUpCommitted?.(uncommitted);
-    const reset = states.filter((state) => state.isAssigned && state.fetchPosition < 0);
-    if (reset.length === 0) return;
-    const policy = this.#options.autoOffsetReset;
-    if (policy === "none") {
-      for (const state of reset) {
-        state.error = new NoOffsetError(state.topic, state.partition, null);
-      }
-      this.#onNews();
-      return;
-    }
-    const { isolationLevel } = this.#options;
-    const queries = reset.map(({ topic, partition }) => ({ topic, partition, at: policy }));
-    const found = await listOffsets(this.#cluster, queries, {
-      isolationLevel,
-      signal: this.#abort.signal,
-    });
-    for (const [index, state] of reset.entries()) {
-      const { error, offset } = found[index]!;
-      if (!state.isAssigned || state.fetchPosition >= 0) continue;
-      if (error === null) {
-        state.mustReset = false;
-        this.seek(state, offset);
-      } else if (error.retriable) {
-        this.#retryLater(state);
-      } else {
-        state.error = error;
-        this.#onNews();
-      }
-    }
-  }
-
-  #refresh(topics: ReadonlySet<string>): void {
-    if (this.#isRefreshing) return;
-    this.#isRefreshing = true;
-    this.#cluster.metadata
-      .refresh(topics, this.#abort.signal)
-      .then(() => {
-        for (const topic of topics) this.#onRefreshed(topic);
-      })
-      .catch((error: Error) => {
-        if (isRetriable(error) || this.#abort.signal.aborted) return;
-        this.#failure ??= error;
-        this.#onNews();
-      })
-      .finally(() => {
-        this.#isRefreshing = false;
-        for (const topic of topics) this.#delayLeaderless(topic);
-        this.wake();
-      });
-  }
-
-  /** Errors about a topic that waiting does not cure, such as a missing permission, reach the application. */
-  #onRefreshed(topic: string): void {
-    const { metadata } = this.#cluster;
-    if (metadata.cached(topic) !== null) return;
-    const error = brokerError(metadata.errorOf(topic), `topic ${topic}`);
-    if (error.retriable) return;
-    for (const state of this.#partitions.get(topic) ?? []) {
-      if (state !== undefined) state.error = error;
-    }
-    this.#onNews();
-  }
-
-  #delayLeaderless(topic: string): void {
-    const now = this.#cluster.now();
-    for (const state of this.#partitions.get(topic) ?? []) {
-      if (state !== undefined && this.#brokerOf(state, now) < 0) this.#retryLater(state);
-    }
+    if (isStaleMetadata(error)) this.#readFrom.refresh(new Set([state.topic]));
+    this.retryLater(state);
   }
 }
