@@ -2,7 +2,7 @@
 import { type AppendFault, fault } from "./append-validation.ts";
 import type { AppendRequest, AppendResult } from "./engine.ts";
 import type { JournalFailed } from "./errors.ts";
-import type { GroupWaiter } from "./journal.ts";
+import type { GroupWaiter } from "./journal-group.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
 /** A request on its way. */

@@ -26,7 +26,7 @@
  */
 import { crc32c } from "@ottla/protocol";
 import { CorruptLog } from "./errors.ts";
-import type { JournalCut } from "./journal.ts";
+import type { JournalCut } from "./journal-files.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import {

@@ -30,6 +30,13 @@ export interface JournalFile {
   lastLsn: number;
 }
 
+/** Where replay of the journal starts. */
+export interface JournalCut {
+  readonly lsn: number;
+  readonly fileNumber: number;
+  readonly position: number;
+}
+
 const NAME = /^journal-(\d{6})\.bin$/;
 
 export function journalFilePath(directory: string, number: number): string {

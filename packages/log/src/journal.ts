@@ -16,7 +16,7 @@
  * Memory is that of slabs (slabs.ts): page-aligned, as direct I/O needs, and readable by the CRC code, so a batch is
  * copied once, checked where it lies, and read from there until it leaves memory.
  *
- * Files: journal-files.ts. Bytes: journal-format.ts. A checkpoint names the LSN and place from which replay starts ({@link Journal.cut}); files
+ * Places: journal-writer.ts. Files: journal-files.ts. Bytes: journal-format.ts. A checkpoint names the LSN and place from which replay starts ({@link Journal.cut}); files
  * that end before it are reused.
  *
  * Crash behaviour. A group is either whole (header, directory and batch CRCs agree and its LSN is the expected one) or it does not exist.
@@ -29,10 +29,9 @@
  * most one version of a group can ever be found.
  */
 import assert from "node:assert/strict";
-import { allocateAligned, type Clock } from "@ottla/platform";
+import type { Clock } from "@ottla/platform";
 import { JournalFailed } from "./errors.ts";
-import { InlineWrites } from "./inline-writes.ts";
-import { type JournalFile, type JournalFileOptions, JournalFiles } from "./journal-files.ts";
+import type { JournalCut, JournalFileOptions } from "./journal-files.ts";
 import {
   alignUp,
   BLOCK_BYTES,
@@ -43,9 +42,10 @@ import {
   GROUP_HEADER_BYTES,
   LAST_FRAGMENT,
   setInt64,
-  writeBatchEntry,
   writeGroupHeader,
 } from "./journal-format.ts";
+import { Group, GroupDirectory, type GroupWaiter } from "./journal-group.ts";
+import { JournalWriter } from "./journal-writer.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
 import type { Slab, Slabs } from "./slabs.ts";
@@ -61,13 +61,6 @@ export interface JournalOptions extends JournalFileOptions {
   readonly probe: LogProbe;
 }
 
-/** Where replay of the journal starts. */
-export interface JournalCut {
-  readonly lsn: number;
-  readonly fileNumber: number;
-  readonly position: number;
-}
-
 /** Called by the journal, always from the event loop and never from inside a staging call. */
 export interface JournalHandler {
   /** The group is on stable storage. */
@@ -80,38 +73,6 @@ export interface JournalHandler {
   full(): void;
 }
 
-/** Whoever waits for a group. */
-export interface GroupWaiter {
-  settle(error: JournalFailed | null): void;
-}
-
-/** What is written by one call. */
-export class Group {
-  /** Where it gathers, and from where on. */
-  slab: Slab;
-  base: number;
-  /** 0 until sealed. */
-  lsn = 0;
-  payloadBytes = 0;
-  directoryBytes = 0;
-  entries = 0;
-  batches = 0;
-  /** Partitions with a batch in this group, each once, and the log end each has once the group is durable. */
-  touched: PartitionLog[] = [];
-  ends: number[] = [];
-  waiters: GroupWaiter[] = [];
-  /** What entries change in memory, in the step in which the group becomes durable. */
-  effects: (() => void)[] = [];
-  /** Whether a batch staged in parts ends here, and whether one that begins here ends later. */
-  endsLarge = false;
-  opensLarge = false;
-
-  constructor(slab: Slab, base: number) {
-    this.slab = slab;
-    this.base = base;
-  }
-}
-
 /** A group gathers in what is left of a slab when that is at least this share of a slab, and twice the last group. */
 const SMALLEST_SHARE = 1 / 8;
 /** Room kept for entries of partitions and topics that come with a batch. */
@@ -120,34 +81,27 @@ const ENTRY_RESERVE = 2 * ENTRY_BYTES + 256;
 export class Journal {
   readonly #options: JournalOptions;
   readonly #handler: JournalHandler;
-  readonly #files: JournalFiles;
+  readonly #writer: JournalWriter;
   readonly #slabs: Slabs;
   readonly #capacity: number;
-  #directory = Buffer.alloc(16_384);
-  #directoryView = new DataView(this.#directory.buffer);
+  readonly #directory = new GroupDirectory();
   #group: Group;
   #inFlight: Group | null = null;
-  #current: JournalFile | null = null;
-  #position = 0;
   #durableLsn: number;
   #bytesSinceCut = 0;
   #scheduled = false;
   #writing: Promise<void> | null = null;
   #wasFull = false;
-  #isWaiting = false;
   /** Where the batch begins of which only the first parts are durable. */
   #largeCut: JournalCut | null = null;
   #failedUntil = 0;
-  /** Whether the group to be written next has been tried before. */
-  #hasFailed = false;
   #closed = false;
-  readonly #inlineWrites = new InlineWrites();
 
   /** `lastLsn` is the last group that replay found. */
   constructor(options: JournalOptions, handler: JournalHandler, lastLsn: number) {
     this.#options = options;
     this.#handler = handler;
-    this.#files = new JournalFiles(options);
+    this.#writer = new JournalWriter(options, options.clock, () => handler.full());
     this.#slabs = options.slabs;
     this.#capacity = options.slabs.sizeBytes;
     this.#group = this.#newGroup(this.#slabs.take(), 0);
@@ -155,12 +109,8 @@ export class Journal {
   }
 
   /** Opens the files; writing goes on at `at`, or in a free file when that is null. */
-  async open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
-    await this.#files.open(lastLsns);
-    if (at !== null) {
-      this.#current = this.#files.claim(at.fileNumber);
-      this.#position = at.position;
-    }
+  open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
+    return this.#writer.open(at, lastLsns);
   }
 
   get durableLsn(): number {
@@ -237,7 +187,8 @@ export class Journal {
   ): number {
     const { topic, partition } = log;
     const at = this.#payloadEnd();
-    this.#addBytes(
+    this.#directory.addBytes(
+      this.#group,
       EntryType.batch,
       0,
       topic.ref,
@@ -249,6 +200,7 @@ export class Journal {
       leaderEpoch,
       crc,
     );
+    this.#schedule();
     this.#group.batches++;
     return at;
   }
@@ -271,7 +223,8 @@ export class Journal {
       group.opensLarge = false;
       group.endsLarge = true;
     }
-    this.#addBytes(
+    this.#directory.addBytes(
+      this.#group,
       EntryType.fragment,
       (isFirst ? FIRST_FRAGMENT : 0) | (isLast ? LAST_FRAGMENT : 0),
       topic.ref,
@@ -283,6 +236,7 @@ export class Journal {
       0,
       crc,
     );
+    this.#schedule();
   }
 
   /**
@@ -293,10 +247,7 @@ export class Journal {
     const group = this.#group;
     const end = directoryStart(group.payloadBytes) + group.directoryBytes + entry.length;
     assert(end <= this.#capacity - group.base, "the group has no room for an entry");
-    this.#reserveDirectory(entry.length);
-    entry.copy(this.#directory, group.directoryBytes);
-    group.directoryBytes += entry.length;
-    group.entries++;
+    this.#directory.addEntry(group, entry);
     if (effect !== null) group.effects.push(effect);
     this.#schedule();
   }
@@ -310,21 +261,13 @@ export class Journal {
 
   /** Where replay would start if everything durable now were in the segments. Never between the parts of a batch. */
   cut(): JournalCut {
-    return this.#largeCut ?? this.#here();
-  }
-
-  #here(): JournalCut {
-    return {
-      lsn: this.#durableLsn + 1,
-      fileNumber: this.#current?.number ?? 0,
-      position: this.#position,
-    };
+    return this.#largeCut ?? this.#writer.cut(this.#durableLsn + 1);
   }
 
   /** A checkpoint that starts at `cut` is durable: files before it may be reused. */
   release(cut: JournalCut, bytesBefore: number): void {
     this.#bytesSinceCut = Math.max(0, this.#bytesSinceCut - bytesBefore);
-    this.#files.release(cut.lsn, this.#current);
+    this.#writer.release(cut);
   }
 
   /** Counts bytes that were found on disk at start-up. */
@@ -334,7 +277,7 @@ export class Journal {
 
   /** Whether a group waits for a file, which a checkpoint may free. */
   get isWaiting(): boolean {
-    return this.#isWaiting && !this.#files.hasFree;
+    return this.#writer.isWaiting;
   }
 
   /** The largest batch that may be staged in parts: its parts stay in the journal until the last one is there. */
@@ -344,17 +287,17 @@ export class Journal {
 
   /** Before files are removed or replaced for which an entry speaks: also with relaxed acks it must be on stable storage first. */
   flush(): Promise<void> {
-    return this.#files.flush();
+    return this.#writer.flush();
   }
 
   /** A checkpoint could free nothing: what waits for a file fails. */
   refuseWaiting(): void {
-    this.#files.refuseWaiting();
+    this.#writer.refuseWaiting();
   }
 
   /** No checkpoint will free a file any more: what waits for one fails. */
   giveUp(): Promise<void> {
-    return this.#files.close();
+    return this.#writer.close();
   }
 
   /** Waits until nothing is staged or being written. */
@@ -369,51 +312,7 @@ export class Journal {
     if (this.#closed) return;
     this.#closed = true;
     await this.drain();
-    await this.#files.close();
-  }
-
-  #addBytes(
-    type: number,
-    flags: number,
-    topicRef: number,
-    partition: number,
-    sizeBytes: number,
-    segmentBase: number,
-    baseOffset: number,
-    position: number,
-    leaderEpoch: number,
-    crc: number,
-  ): void {
-    const group = this.#group;
-    this.#reserveDirectory(ENTRY_BYTES);
-    writeBatchEntry(
-      this.#directoryView,
-      group.directoryBytes,
-      type,
-      flags,
-      topicRef,
-      partition,
-      sizeBytes,
-      segmentBase,
-      baseOffset,
-      position,
-      leaderEpoch,
-      group.payloadBytes,
-      crc,
-    );
-    group.directoryBytes += ENTRY_BYTES;
-    group.payloadBytes += sizeBytes;
-    group.entries++;
-    this.#schedule();
-  }
-
-  #reserveDirectory(bytes: number): void {
-    const needed = this.#group.directoryBytes + bytes;
-    if (needed <= this.#directory.length) return;
-    const larger = Buffer.alloc(Math.max(needed, this.#directory.length * 2));
-    this.#directory.copy(larger, 0, 0, this.#group.directoryBytes);
-    this.#directory = larger;
-    this.#directoryView = new DataView(larger.buffer, larger.byteOffset, larger.length);
+    await this.#writer.close();
   }
 
   #schedule(): void {
@@ -439,11 +338,9 @@ export class Journal {
       const sizeBytes = this.#seal(group);
       this.#inFlight = group;
       try {
-        const startMs = this.#options.clock.monotonic();
-        await this.#write(group, sizeBytes);
+        const { slab, base } = group;
+        const tookMs = await this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
         this.#failedUntil = 0;
-        const tookMs = this.#options.clock.monotonic() - startMs;
-        this.#inlineWrites.note(sizeBytes, tookMs);
         this.#options.probe.journalWritten(sizeBytes, group.batches, tookMs);
       } catch (cause) {
         this.#inFlight = null;
@@ -488,7 +385,7 @@ export class Journal {
   #seal(group: Group): number {
     const { slab, base } = group;
     const directoryAt = base + directoryStart(group.payloadBytes);
-    slab.bytes.set(this.#directory.subarray(0, group.directoryBytes), directoryAt);
+    this.#directory.copyTo(slab.bytes, directoryAt, group);
     const end = directoryAt + group.directoryBytes;
     const sizeBytes = alignUp(end - base);
     slab.bytes.fill(0, end, base + sizeBytes);
@@ -512,62 +409,24 @@ export class Journal {
     return sizeBytes;
   }
 
-  async #write({ slab, base }: Group, sizeBytes: number): Promise<void> {
-    if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
-      if (this.#hasFailed) await this.#blankFailed();
-      this.#current = await this.#nextFile(sizeBytes);
-      this.#position = 0;
-    }
-    const file = this.#current;
-    const bytes = slab.bytes.subarray(base, base + sizeBytes);
-    await file.handle.write([bytes], this.#position, this.#inlineWrites.allows(sizeBytes));
-  }
-
-  /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
-  async #blankFailed(): Promise<void> {
-    const file = this.#current;
-    if (file === null || this.#position + BLOCK_BYTES > file.sizeBytes) return;
-    const block = new Uint8Array(allocateAligned(BLOCK_BYTES).buffer).subarray(0, BLOCK_BYTES);
-    await file.handle.write([block], this.#position);
-    this.#hasFailed = false;
-  }
-
   /** The group counts from here on: in one step with what its partitions make of it, as {@link cut} may be called at any time. */
   #complete(group: Group, sizeBytes: number): void {
-    const file = this.#current!;
     if (group.endsLarge) this.#largeCut = null;
-    if (group.opensLarge) this.#largeCut = this.#here();
-    this.#hasFailed = false;
-    file.lastLsn = group.lsn;
-    this.#position += sizeBytes;
+    if (group.opensLarge) this.#largeCut = this.#writer.cut(this.#durableLsn + 1);
+    this.#writer.advance(group.lsn, sizeBytes);
     this.#durableLsn = group.lsn;
     this.#bytesSinceCut += sizeBytes;
     this.#inFlight = null;
     for (const effect of group.effects) effect();
     this.#handler.durable(group);
-    // Allocating ahead keeps writers from waiting for it.
-    if (this.#position > file.sizeBytes / 2) this.#files.prepare();
+    this.#writer.prepareNext();
     const { maxBytes, checkpointBytes } = this.#options;
     if (this.#bytesSinceCut > Math.min(checkpointBytes(), maxBytes / 2)) this.#handler.full();
   }
 
-  async #nextFile(sizeBytes: number): Promise<JournalFile> {
-    for (;;) {
-      const file = this.#files.take(sizeBytes);
-      if (file !== null) return file;
-      if (!this.#files.mayGrow) this.#handler.full();
-      this.#isWaiting = true;
-      try {
-        await this.#files.waitForFree();
-      } finally {
-        this.#isWaiting = false;
-      }
-    }
-  }
-
   #fail(group: Group, cause: unknown): void {
     const error = new JournalFailed(cause);
-    this.#hasFailed = true;
+    this.#writer.fail();
     this.#failedUntil = this.#options.clock.monotonic() + this.#options.retryDelayMs;
     this.#options.probe.storageFailed(error);
     const gathered = this.#group;

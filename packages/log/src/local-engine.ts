@@ -33,8 +33,9 @@ import type {
   TopicLog,
 } from "./engine.ts";
 import { EngineState } from "./engine-state.ts";
-import { type Group, Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { encodeStartEntry } from "./journal-format.ts";
+import type { Group } from "./journal-group.ts";
 import { OffsetLookup } from "./offset-lookup.ts";
 import { defaultOptions, type LocalLogOptions, type ResolvedOptions } from "./options.ts";
 import { PartitionFiles } from "./partition-files.ts";

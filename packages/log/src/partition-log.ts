@@ -12,7 +12,7 @@
  * when it is in its segment; only durable batches are written to segments.
  */
 import type { LogConfig } from "./engine.ts";
-import type { Group } from "./journal.ts";
+import type { Group } from "./journal-group.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { ProducerStates } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";

@@ -37,7 +37,7 @@ import { type Replacement, replaceSegments } from "./compaction/segment-swap.ts"
 import type { LogConfig } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
-import type { JournalCut } from "./journal.ts";
+import type { JournalCut } from "./journal-files.ts";
 import { journalFilePath } from "./journal-files.ts";
 import type { JournalEntry } from "./journal-format.ts";
 import { findGroup, JournalReader } from "./journal-reader.ts";

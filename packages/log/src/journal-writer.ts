@@ -1,0 +1,126 @@
+/**
+ * Where in the files the next group goes: behind the last one while the file has room, then in another file, for which it waits when a
+ * checkpoint must free one. The caller writes one group at a time, and says whether it counts ({@link JournalWriter.advance}) or not.
+ */
+import { allocateAligned, type Clock } from "@ottla/platform";
+import { InlineWrites } from "./inline-writes.ts";
+import {
+  type JournalCut,
+  type JournalFile,
+  type JournalFileOptions,
+  JournalFiles,
+} from "./journal-files.ts";
+import { BLOCK_BYTES } from "./journal-format.ts";
+
+export class JournalWriter {
+  readonly #files: JournalFiles;
+  readonly #clock: Clock;
+  /** Called when a checkpoint must free a file. */
+  readonly #onFull: () => void;
+  readonly #inlineWrites = new InlineWrites();
+  #current: JournalFile | null = null;
+  #position = 0;
+  #isWaiting = false;
+  /** Whether the group to be written next has been tried before. */
+  #hasFailed = false;
+
+  constructor(options: JournalFileOptions, clock: Clock, onFull: () => void) {
+    this.#files = new JournalFiles(options);
+    this.#clock = clock;
+    this.#onFull = onFull;
+  }
+
+  /** Opens the files; writing goes on at `at`, or in a free file when that is null. */
+  async open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
+    await this.#files.open(lastLsns);
+    if (at !== null) {
+      this.#current = this.#files.claim(at.fileNumber);
+      this.#position = at.position;
+    }
+  }
+
+  /** The place behind the last group, as that of the group with this LSN. */
+  cut(lsn: number): JournalCut {
+    return { lsn, fileNumber: this.#current?.number ?? 0, position: this.#position };
+  }
+
+  /** A checkpoint that starts at `cut` is durable: files before it may be reused. */
+  release(cut: JournalCut): void {
+    this.#files.release(cut.lsn, this.#current);
+  }
+
+  /** Whether a group waits for a file, which a checkpoint may free. */
+  get isWaiting(): boolean {
+    return this.#isWaiting && !this.#files.hasFree;
+  }
+
+  /** What was written before is on stable storage, also with relaxed acks. */
+  flush(): Promise<void> {
+    return this.#files.flush();
+  }
+
+  /** A checkpoint could free nothing: what waits for a file fails. */
+  refuseWaiting(): void {
+    this.#files.refuseWaiting();
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
+  /** Writes a group behind the last one that counts. @returns how long it took, in ms. */
+  async write(bytes: Uint8Array): Promise<number> {
+    const startMs = this.#clock.monotonic();
+    const sizeBytes = bytes.length;
+    if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
+      if (this.#hasFailed) await this.#blankFailed();
+      this.#current = await this.#nextFile(sizeBytes);
+      this.#position = 0;
+    }
+    const isInline = this.#inlineWrites.allows(sizeBytes);
+    await this.#current.handle.write([bytes], this.#position, isInline);
+    const tookMs = this.#clock.monotonic() - startMs;
+    this.#inlineWrites.note(sizeBytes, tookMs);
+    return tookMs;
+  }
+
+  /** The group that was written last counts; the next goes behind it. */
+  advance(lsn: number, sizeBytes: number): void {
+    this.#hasFailed = false;
+    this.#current!.lastLsn = lsn;
+    this.#position += sizeBytes;
+  }
+
+  /** The group that was written last does not count; the next goes to its place. */
+  fail(): void {
+    this.#hasFailed = true;
+  }
+
+  /** Allocates the next file when this one is half full, to keep writers from waiting for it. */
+  prepareNext(): void {
+    if (this.#position > this.#current!.sizeBytes / 2) this.#files.prepare();
+  }
+
+  /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
+  async #blankFailed(): Promise<void> {
+    const file = this.#current;
+    if (file === null || this.#position + BLOCK_BYTES > file.sizeBytes) return;
+    const block = new Uint8Array(allocateAligned(BLOCK_BYTES).buffer).subarray(0, BLOCK_BYTES);
+    await file.handle.write([block], this.#position);
+    this.#hasFailed = false;
+  }
+
+  async #nextFile(sizeBytes: number): Promise<JournalFile> {
+    for (;;) {
+      const file = this.#files.take(sizeBytes);
+      if (file !== null) return file;
+      if (!this.#files.mayGrow) this.#onFull();
+      this.#isWaiting = true;
+      try {
+        await this.#files.waitForFree();
+      } finally {
+        this.#isWaiting = false;
+      }
+    }
+  }
+}
