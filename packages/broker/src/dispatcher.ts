@@ -10,9 +10,9 @@ import {
 } from "@ottla/protocol";
 import { checkErrors } from "./allowed-errors.ts";
 import type { LogicalBroker } from "./cluster.ts";
-import { CloseConnection, type Handler, type RequestContext } from "./handler.ts";
+import { type Client, CloseConnection, type Handler, type RequestContext } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
-import type { Connection, Exchange, FrameServer, Served } from "./network/connection.ts";
+import type { Exchange, FrameServer, Served } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
 export class Dispatcher implements Omit<FrameServer, "closed"> {
@@ -52,7 +52,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
    * @throws for what Kafka answers by closing the connection: an API or version we do not serve (gotcha 5), a header or body that
    * does not parse.
    */
-  serve(connection: Connection, frame: Buffer, exchange: Exchange): Served {
+  serve(connection: Client, frame: Buffer, exchange: Exchange): Served {
     const { clock } = this.#services;
     const startedMs = clock.monotonic();
     const header = decodeRequestHeader(frame, this.#apiOf);

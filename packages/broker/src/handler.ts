@@ -4,12 +4,15 @@ import type { LogicalBroker } from "./cluster.ts";
 import type { Connection, Exchange } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
+/** What handlers see of the connection that a request came by. */
+export type Client = Pick<Connection, "clientHost" | "listenerName" | "clientSoftware" | "signal">;
+
 /** What a handler knows besides the request. */
 export interface RequestContext {
   readonly version: number;
   readonly correlationId: number;
   readonly clientId: string | null;
-  readonly connection: Connection;
+  readonly connection: Client;
   readonly exchange: Exchange;
   /** The broker that was asked. */
   readonly broker: LogicalBroker;

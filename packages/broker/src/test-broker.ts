@@ -22,10 +22,9 @@ import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
 import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
-import type { Handler } from "./handler.ts";
+import type { Client, Handler } from "./handler.ts";
 import { handlers } from "./handlers/index.ts";
 import type { FailedRequest, ServedRequest } from "./metrics/probe.ts";
-import type { Connection } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
 
@@ -54,8 +53,7 @@ export class TestBroker implements AsyncDisposable {
   readonly services: Services;
   readonly served: ServedRequest[] = [];
   readonly failed: FailedRequest[] = [];
-  /** What handlers see of the client. */
-  readonly connection = {
+  readonly connection: Client = {
     clientHost: "/127.0.0.1",
     listenerName: "PLAINTEXT",
     clientSoftware: { name: "unknown", version: "unknown" },
@@ -164,9 +162,7 @@ export class TestBroker implements AsyncDisposable {
   /** What a frame is answered with, its size in front; null for no answer. @throws what closes the connection. */
   async serve(frame: Buffer, brokerId = 1): Promise<Buffer | null> {
     const dispatcher = this.#dispatchers[brokerId - 1]!;
-    const response = await dispatcher.serve(this.connection as unknown as Connection, frame, {
-      onWritten: null,
-    });
+    const response = await dispatcher.serve(this.connection, frame, { onWritten: null });
     return response === null ? null : Buffer.concat(response);
   }
 

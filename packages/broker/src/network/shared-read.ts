@@ -14,10 +14,21 @@ import { Socket, type SocketConstructorOpts } from "node:net";
 const SHARED_BYTES = 262_144;
 let shared: Buffer | null = null;
 
+/** Options as Node itself makes accepted sockets with: documented is another kind of handle, and no limit on what is written. */
+interface AcceptedOptions extends Omit<SocketConstructorOpts, "handle"> {
+  readonly handle: object;
+  readonly writableHighWaterMark: number;
+}
+
+/** Where Node keeps what a socket was made of. */
 interface Insides {
   _handle: object | null;
   _server: object | null;
   server: object | null;
+}
+
+function hasInsides(socket: Socket): socket is Socket & Insides {
+  return "_handle" in socket && "_server" in socket && "server" in socket;
 }
 
 /**
@@ -29,15 +40,12 @@ export function withSharedRead(
   writableHighWaterMark: number,
   receive: (chunk: Buffer) => void,
 ): Socket {
-  const from = accepted as unknown as Insides;
-  const { _handle: handle, _server: server } = from;
-  if (process.platform === "win32" || !handle || !server || !("useUserBuffer" in handle)) {
-    accepted.resume();
-    return accepted;
-  }
+  if (process.platform === "win32" || !hasInsides(accepted)) return asItIs(accepted);
+  const { _handle: handle, _server: server } = accepted;
+  if (!handle || !server || !("useUserBuffer" in handle)) return asItIs(accepted);
   shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
   const { buffer } = shared;
-  const options = {
+  const options: AcceptedOptions = {
     handle,
     readable: true,
     writable: true,
@@ -50,13 +58,15 @@ export function withSharedRead(
       },
     },
   };
-  from._handle = null;
-  from._server = null;
-  from.server = null;
-  const socket = new Socket(options as unknown as SocketConstructorOpts);
-  const to = socket as unknown as Insides;
+  accepted._handle = null;
+  accepted._server = null;
+  accepted.server = null;
+  const socket = new Socket(options as object);
   // The server counts its sockets, and is closed when the last one is.
-  to._server = server;
-  to.server = server;
-  return socket;
+  return Object.assign(socket, { _server: server, server });
+}
+
+function asItIs(accepted: Socket): Socket {
+  accepted.resume();
+  return accepted;
 }
