@@ -7,8 +7,7 @@
 import type { FileHandle, FileSystem } from "@ottla/platform";
 import { crc32c } from "@ottla/protocol";
 import { CorruptLog } from "./errors.ts";
-import type { JournalCut } from "./journal-files.ts";
-import { journalFilePath, listJournalFiles } from "./journal-files.ts";
+import { type JournalCut, journalFilePath, listJournalFiles } from "./journal-files.ts";
 import {
   BLOCK_BYTES,
   directoryStart,
