@@ -1,29 +1,17 @@
 /** Admin calls about access, quotas, users, replicas, features and share groups. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { type Acl, Client, isBrokerError, orThrow } from "@ottla/client";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { test } from "node:test";
+import { type Acl, isBrokerError, orThrow } from "@ottla/client";
+import { createTopic, eventually, forEachBroker } from "./broker.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
-
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
+  const stage = new Stage(target);
+  const { unique } = stage;
 
   const skip = target.skipAccess;
-  let names = 0;
-  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
-
   test("ACLs are created, found by filters and deleted", { skip }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const [exact, prefix] = [unique("acl"), unique("acl-prefix")];
     const principal = `User:${unique("alice")}`;
     const base = { principal, host: "*", permission: "allow" } as const;
@@ -72,7 +60,7 @@ forEachBroker((target) => {
   test("quotas are set for users, client ids and their defaults, described and removed", {
     skip,
   }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const user = unique("quota-user");
     const both = { user, clientId: null };
     orThrow(
@@ -105,7 +93,7 @@ forEachBroker((target) => {
   });
 
   test("SCRAM users are made, described and removed", { skip }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const user = unique("scram");
     orThrow(
       await admin.alterScramUsers([
@@ -127,9 +115,9 @@ forEachBroker((target) => {
   });
 
   test("elections and reassignments of a cluster of one: nothing to do, and refusals by partition", async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const topic = unique("replicas");
-    await createTopic(client, { name: topic, partitions: 2 });
+    await createTopic(stage.client, { name: topic, partitions: 2 });
     const [elected, unknown] = await admin.electLeaders("preferred", [
       { topic, partition: 0 },
       { topic: unique("nowhere"), partition: 0 },
@@ -160,7 +148,7 @@ forEachBroker((target) => {
   });
 
   test("features are described and checked before they are changed; the quorum is described", async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const features = await admin.describeFeatures();
     const transactions = features.find(({ name }) => name === "transaction.version");
     assert.ok(transactions !== undefined && transactions.level >= 1);
@@ -177,7 +165,7 @@ forEachBroker((target) => {
   });
 
   test("what has configuration is listed by kind", async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const group = unique("configured");
     const changes = [{ name: "consumer.session.timeout.ms", value: "50000" }];
     orThrow(await admin.incrementalAlterConfigs([{ type: "group", name: group, changes }]));
@@ -186,20 +174,23 @@ forEachBroker((target) => {
       return listed.some(({ type, name }) => type === "group" && name === group);
     });
     const topic = unique("listed");
-    await createTopic(client, { name: topic, partitions: 1 });
+    await createTopic(stage.client, { name: topic, partitions: 1 });
     const all = await admin.listConfigResources();
     assert.ok(all.some(({ type, name }) => type === "topic" && name === topic));
     assert.ok(all.some(({ type }) => type === "broker"));
   });
 
   test("groups of every kind are described", { skip: target.skipNewGroups }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const topic = unique("kinds");
-    await createTopic(client, { name: topic, partitions: 1 });
+    await createTopic(stage.client, { name: topic, partitions: 1 });
     const [classicId, consumerId, shareId] = [unique("k"), unique("k"), unique("k")];
-    await using classic = client.consumer({ groupId: classicId });
-    await using consumer = client.consumer({ groupId: consumerId, groupProtocol: "consumer" });
-    await using share = client.shareConsumer({ groupId: shareId });
+    await using classic = stage.client.consumer({ groupId: classicId });
+    await using consumer = stage.client.consumer({
+      groupId: consumerId,
+      groupProtocol: "consumer",
+    });
+    await using share = stage.client.shareConsumer({ groupId: shareId });
     for (const each of [classic, consumer, share]) each.subscribe([topic]);
     await eventually(async () => {
       await Promise.all([classic, consumer, share].map((each) => each.poll({ timeoutMs: 100 })));
@@ -226,16 +217,16 @@ forEachBroker((target) => {
   test("offsets of a share group are described, set and deleted", {
     skip: target.skipNewGroups,
   }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const topic = unique("share-offsets");
     const groupId = unique("share-group");
-    await createTopic(client, { name: topic, partitions: 1 });
+    await createTopic(stage.client, { name: topic, partitions: 1 });
     const changes = [{ name: "share.auto.offset.reset", value: "earliest" }];
     orThrow(await admin.incrementalAlterConfigs([{ type: "group", name: groupId, changes }]));
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.sendMany(Array.from({ length: 10 }, (_, i) => ({ topic, value: `${i}` })));
     {
-      await using consumer = client.shareConsumer({ groupId });
+      await using consumer = stage.client.shareConsumer({ groupId });
       consumer.subscribe([topic]);
       let count = 0;
       await eventually(async () => {
@@ -260,11 +251,11 @@ forEachBroker((target) => {
   test("KIP-664: a transaction is aborted in its partition", {
     skip: target.skipTransactions,
   }, async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const topic = unique("hanging");
     const transactionalId = unique("hanging");
-    await createTopic(client, { name: topic, partitions: 1 });
-    await using producer = client.transactionalProducer({ transactionalId });
+    await createTopic(stage.client, { name: topic, partitions: 1 });
+    await using producer = stage.client.transactionalProducer({ transactionalId });
     const transaction = await producer.begin();
     await transaction.send({ topic, value: "held up" });
     const partition = { topic, partition: 0 };

@@ -1,25 +1,15 @@
 /** The admin calls against every broker. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Client, isBrokerError, orThrow } from "@ottla/client";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { test } from "node:test";
+import { isBrokerError, orThrow } from "@ottla/client";
+import { createTopic, eventually, forEachBroker } from "./broker.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
-
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
+  const stage = new Stage(target);
 
   test("topics are created with per-item results, described, listed, grown and deleted", async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const results = await admin.createTopics([
       { name: "admin-a", partitions: 3, replicationFactor: 1, configs: { "retention.ms": "1000" } },
       { name: "bad/name", partitions: 1 },
@@ -57,10 +47,10 @@ forEachBroker((target) => {
   });
 
   test("the cluster and its log dirs are described", async () => {
-    const { admin } = client;
+    const { admin } = stage.client;
     const { brokers, controllerId, clusterId } = await admin.describeCluster();
     assert.equal(brokers.length, 1);
-    assert.equal(brokers[0]!.port, broker.port);
+    assert.equal(brokers[0]!.port, stage.broker.port);
     assert.equal(controllerId, brokers[0]!.nodeId);
     assert.ok(clusterId);
     orThrow(await admin.createTopics([{ name: "admin-dirs", partitions: 2 }]));
@@ -72,8 +62,8 @@ forEachBroker((target) => {
   });
 
   test("configs are described with their sources, changed key by key and replaced as a whole", async () => {
-    const { admin } = client;
-    await createTopic(client, { name: "admin-configs" });
+    const { admin } = stage.client;
+    await createTopic(stage.client, { name: "admin-configs" });
     const resource = { type: "topic", name: "admin-configs" } as const;
     orThrow(
       await admin.incrementalAlterConfigs([
@@ -112,8 +102,8 @@ forEachBroker((target) => {
   });
 
   test("offsets of partitions are listed by kind and time, one bad partition fails alone", async () => {
-    const { admin } = client;
-    await createTopic(client, { name: "admin-offsets", partitions: 2 });
+    const { admin } = stage.client;
+    await createTopic(stage.client, { name: "admin-offsets", partitions: 2 });
     const listed = await admin.listOffsets([
       { topic: "admin-offsets", partition: 0, at: "earliest" },
       { topic: "admin-offsets", partition: 1, at: "latest" },
@@ -138,8 +128,8 @@ forEachBroker((target) => {
   });
 
   test("offsets of a group are set from outside, read, deleted; then the group is", async () => {
-    const { admin } = client;
-    await createTopic(client, { name: "admin-group", partitions: 2 });
+    const { admin } = stage.client;
+    await createTopic(stage.client, { name: "admin-group", partitions: 2 });
     const at = (partition: number) => ({ topic: "admin-group", partition });
     orThrow(
       await admin.alterGroupOffsets("admin-g", [

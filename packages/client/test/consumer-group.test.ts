@@ -1,118 +1,42 @@
 /** Members of groups of the new protocol (KIP-848), and subscriptions by pattern in both protocols. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import {
-  Client,
-  type Consumer,
   type ConsumerOptions,
   isBrokerError,
   orThrow,
   type RebalanceListener,
   type ServerPattern,
-  type TopicPartition,
   UsageError,
 } from "@ottla/client";
 import { consumerGroupDescribe, consumerGroupHeartbeat } from "@ottla/protocol";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { eventually, forEachBroker } from "./broker.ts";
+import { Member } from "./member.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
+  const stage = new Stage(target, { metadataMaxAgeMs: 500 });
+  const { unique, newTopic } = stage;
 
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap, metadataMaxAgeMs: 500 });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
-
-  let names = 0;
-  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
-
-  async function newTopic(partitions: number, name = unique("topic")): Promise<string> {
-    await createTopic(client, { name, partitions });
-    return name;
-  }
-
-  type Topics = readonly string[] | RegExp | ServerPattern;
-
-  /** A member that polls all the time and remembers what happened to it. */
-  class Member implements AsyncDisposable {
-    readonly consumer: Consumer;
-    readonly events: string[] = [];
-    readonly values: string[] = [];
-    failure: unknown = null;
-    readonly #abort = new AbortController();
-    readonly #done: Promise<void>;
-
-    constructor(
-      groupId: string,
-      topics: Topics,
-      options: ConsumerOptions = {},
-      listener: RebalanceListener = {},
-    ) {
-      this.consumer = client.consumer({
-        groupId,
-        groupProtocol: "consumer",
-        autoOffsetReset: "earliest",
-        ...options,
-      });
-      const note =
-        (event: "onAssigned" | "onRevoked" | "onLost") =>
-        async (partitions: readonly TopicPartition[]) => {
-          await listener[event]?.(partitions);
-          const numbers = partitions.map(({ partition }) => partition);
-          this.events.push(`${event} ${numbers.sort((a, b) => a - b).join(",")}`);
-        };
-      this.consumer.subscribe(topics, {
-        onAssigned: note("onAssigned"),
-        onRevoked: note("onRevoked"),
-        onLost: note("onLost"),
-      });
-      this.#done = this.#run();
-    }
-
-    get owned(): number[] {
-      return this.consumer.assignment.map(({ partition }) => partition).sort((a, b) => a - b);
-    }
-
-    get topics(): string[] {
-      return [...new Set(this.consumer.assignment.map(({ topic }) => topic))].sort();
-    }
-
-    async #run(): Promise<void> {
-      try {
-        for await (const batch of this.consumer.batches({ signal: this.#abort.signal })) {
-          batch.forEach((record) => {
-            this.values.push(record.valueText() ?? "");
-          });
-        }
-      } catch (error) {
-        this.failure = error;
-      }
-    }
-
-    async [Symbol.asyncDispose](): Promise<void> {
-      this.#abort.abort();
-      await this.#done;
-      await this.consumer.close();
-    }
-  }
+  const join = (
+    groupId: string,
+    topics: readonly string[] | RegExp | ServerPattern,
+    options: ConsumerOptions = {},
+    listener: RebalanceListener = {},
+  ) =>
+    new Member(stage.client, topics, { groupId, groupProtocol: "consumer", ...options }, listener);
 
   describe("KIP-848", { skip: target.skipNewGroups }, () => {
     test("members share the partitions, keep what does not move, and hand over on leave", async () => {
       const topic = await newTopic(4);
       const groupId = unique("share-out");
-      await using first = new Member(groupId, [topic]);
+      await using first = join(groupId, [topic]);
       await eventually(async () => first.owned.length === 4);
       {
-        await using second = new Member(groupId, [topic]);
+        await using second = join(groupId, [topic]);
         await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
         assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
-        const revoked = first.events.filter((event) => event.startsWith("onRevoked"));
+        const revoked = first.events.filter((event) => event.startsWith("revoked"));
         assert.equal(revoked.length, 1);
         assert.equal(revoked[0]!.split(",").length, 2, "two of four were given up");
       }
@@ -125,7 +49,7 @@ forEachBroker((target) => {
       const groupId = unique("awaited");
       const gate = Promise.withResolvers<void>();
       const entered = Promise.withResolvers<void>();
-      await using first = new Member(
+      await using first = join(
         groupId,
         [topic],
         {},
@@ -137,12 +61,12 @@ forEachBroker((target) => {
         },
       );
       await eventually(async () => first.owned.length === 2);
-      await using second = new Member(groupId, [topic]);
+      await using second = join(groupId, [topic]);
       await entered.promise;
       // Several heartbeats of both members go by while the listener is at work.
       await eventually(async () => second.consumer.groupMetadata.generation > 0);
       const { generation } = second.consumer.groupMetadata;
-      const third = new Member(groupId, [topic]);
+      const third = join(groupId, [topic]);
       await eventually(async () => second.consumer.groupMetadata.generation > generation);
       await third[Symbol.asyncDispose]();
       assert.deepEqual(second.owned, []);
@@ -153,16 +77,16 @@ forEachBroker((target) => {
     test("records are read once by a group that grows while offsets are committed by epoch", async () => {
       const topic = await newTopic(3);
       const groupId = unique("once");
-      await using producer = client.producer();
+      await using producer = stage.client.producer();
       const send = (from: number) =>
         producer.sendMany(
           Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
         );
       await send(0);
       const options = { autoCommitIntervalMs: 1_000 };
-      await using first = new Member(groupId, [topic], options);
+      await using first = join(groupId, [topic], options);
       await eventually(async () => first.values.length === 300);
-      await using second = new Member(groupId, [topic], options);
+      await using second = join(groupId, [topic], options);
       await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
       await send(300);
       await eventually(async () => first.values.length + second.values.length >= 600);
@@ -175,12 +99,12 @@ forEachBroker((target) => {
     test("a commit with an epoch that has passed goes again with the new one", async () => {
       const topic = await newTopic(2);
       const groupId = unique("epochs");
-      await using member = new Member(groupId, [topic]);
+      await using member = join(groupId, [topic]);
       await eventually(async () => member.owned.length === 2);
       const first = member.consumer.groupMetadata.generation;
       // The group's epoch moves with every member that comes or goes; commits go on all the while.
       for (let i = 0; i < 5; i++) {
-        const other = new Member(groupId, [topic]);
+        const other = join(groupId, [topic]);
         await eventually(async () => {
           await member.consumer.commit([{ topic, partition: member.owned[0]!, offset: i }]);
           return other.owned.length > 0;
@@ -194,13 +118,13 @@ forEachBroker((target) => {
     test("a static member that comes back within its session gets its partitions, unnoticed by others", async () => {
       const topic = await newTopic(2);
       const groupId = unique("static");
-      await using other = new Member(groupId, [topic], { groupInstanceId: "other" });
-      const returning = new Member(groupId, [topic], { groupInstanceId: "returning" });
+      await using other = join(groupId, [topic], { groupInstanceId: "other" });
+      const returning = join(groupId, [topic], { groupInstanceId: "returning" });
       await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
       const owned = returning.owned;
       const before = other.events.length;
       await returning[Symbol.asyncDispose]();
-      await using again = new Member(groupId, [topic], { groupInstanceId: "returning" });
+      await using again = join(groupId, [topic], { groupInstanceId: "returning" });
       await eventually(async () => again.owned.length === 1);
       assert.deepEqual(again.owned, owned);
       assert.equal(other.events.length, before);
@@ -209,9 +133,9 @@ forEachBroker((target) => {
     test("an instance id that is taken is refused for good", async () => {
       const topic = await newTopic(1);
       const groupId = unique("taken");
-      await using holder = new Member(groupId, [topic], { groupInstanceId: "same" });
+      await using holder = join(groupId, [topic], { groupInstanceId: "same" });
       await eventually(async () => holder.owned.length === 1);
-      await using late = new Member(groupId, [topic], { groupInstanceId: "same" });
+      await using late = join(groupId, [topic], { groupInstanceId: "same" });
       await eventually(async () => late.failure !== null);
       assert.ok(isBrokerError(late.failure, "UNRELEASED_INSTANCE_ID"), String(late.failure));
       assert.equal(holder.failure, null);
@@ -220,23 +144,27 @@ forEachBroker((target) => {
     test("a member that was removed loses its partitions, says so, and joins again", async () => {
       const topic = await newTopic(2);
       const groupId = unique("removed");
-      await using member = new Member(groupId, [topic]);
+      await using member = join(groupId, [topic]);
       await eventually(async () => member.owned.length === 2);
       const { memberId } = member.consumer.groupMetadata;
-      const left = await client.request(consumerGroupHeartbeat, {
+      const left = await stage.client.request(consumerGroupHeartbeat, {
         groupId,
         memberId,
         memberEpoch: -1,
       });
       assert.equal(left.errorCode, 0);
       await eventually(async () => member.events.length >= 3 && member.owned.length === 2);
-      assert.deepEqual(member.events, ["onAssigned 0,1", "onLost 0,1", "onAssigned 0,1"]);
+      assert.deepEqual(member.events, ["assigned 0,1", "lost 0,1", "assigned 0,1"]);
     });
 
     test("a member that is not polled leaves, so that others get its partitions, and comes back", async () => {
       const topic = await newTopic(2);
       const groupId = unique("slow");
-      const slow = client.consumer({ groupId, groupProtocol: "consumer", maxPollIntervalMs: 600 });
+      const slow = stage.client.consumer({
+        groupId,
+        groupProtocol: "consumer",
+        maxPollIntervalMs: 600,
+      });
       const events: string[] = [];
       slow.subscribe([topic], {
         onAssigned: () => void events.push("assigned"),
@@ -246,7 +174,7 @@ forEachBroker((target) => {
         await slow.poll({ timeoutMs: 100 });
         return slow.assignment.length === 2;
       });
-      await using other = new Member(groupId, [topic]);
+      await using other = join(groupId, [topic]);
       await eventually(async () => other.owned.length === 2);
       await eventually(async () => {
         await slow.poll({ timeoutMs: 100 });
@@ -259,14 +187,14 @@ forEachBroker((target) => {
     test("the server's assignor is the one asked for; one it does not have is refused", async () => {
       const topic = await newTopic(2);
       const groupId = unique("assignor");
-      await using member = new Member(groupId, [topic], { serverAssignor: "range" });
+      await using member = join(groupId, [topic], { serverAssignor: "range" });
       await eventually(async () => member.owned.length === 2);
-      const { groups } = await client.request(consumerGroupDescribe, {
+      const { groups } = await stage.client.request(consumerGroupDescribe, {
         groupIds: [groupId],
         includeAuthorizedOperations: false,
       });
       assert.equal(groups[0]?.assignorName, "range");
-      await using bad = new Member(unique("no-assignor"), [topic], { serverAssignor: "nobody" });
+      await using bad = join(unique("no-assignor"), [topic], { serverAssignor: "nobody" });
       await eventually(async () => bad.failure !== null);
       assert.ok(isBrokerError(bad.failure, "UNSUPPORTED_ASSIGNOR"), String(bad.failure));
     });
@@ -274,13 +202,13 @@ forEachBroker((target) => {
     test("a topic that is deleted and made anew is given up and taken over", async () => {
       const topic = await newTopic(1);
       const keep = await newTopic(1);
-      await using member = new Member(unique("anew"), [topic, keep]);
+      await using member = join(unique("anew"), [topic, keep]);
       await eventually(async () => member.topics.length === 2);
-      orThrow(await client.admin.deleteTopics([topic]));
+      orThrow(await stage.client.admin.deleteTopics([topic]));
       await eventually(async () => member.topics.length === 1);
-      await newTopic(3, topic);
+      await newTopic(3, { name: topic });
       await eventually(async () => member.owned.length === 4);
-      await using producer = client.producer();
+      await using producer = stage.client.producer();
       await producer.send({ topic, value: "to the new one" });
       await eventually(async () => member.values.length === 1);
       assert.equal(member.failure, null);
@@ -288,17 +216,17 @@ forEachBroker((target) => {
 
     test("a pattern that the coordinator matches takes in topics as they appear; a bad one is refused", async () => {
       const prefix = unique("matched");
-      await newTopic(1, `${prefix}-a`);
-      await newTopic(1, unique("other"));
-      await using member = new Member(unique("re2"), { pattern: `${prefix}-.*` });
+      await newTopic(1, { name: `${prefix}-a` });
+      await newTopic(1, { name: unique("other") });
+      await using member = join(unique("re2"), { pattern: `${prefix}-.*` });
       await eventually(async () => member.topics.length === 1);
-      await newTopic(1, `${prefix}-b`);
+      await newTopic(1, { name: `${prefix}-b` });
       // The coordinator looks for new topics when the group's metadata changes, which a further member makes it do.
-      await using other = new Member(member.consumer.groupMetadata.groupId, {
+      await using other = join(member.consumer.groupMetadata.groupId, {
         pattern: `${prefix}-[a-z]`,
       });
       await eventually(async () => member.topics.length + other.topics.length === 2);
-      await using bad = new Member(unique("bad-re2"), { pattern: "(" });
+      await using bad = join(unique("bad-re2"), { pattern: "(" });
       await eventually(async () => bad.failure !== null);
       assert.ok(isBrokerError(bad.failure, "INVALID_REGULAR_EXPRESSION"), String(bad.failure));
     });
@@ -310,12 +238,12 @@ forEachBroker((target) => {
       skip,
     }, async () => {
       const prefix = unique("Pattern");
-      await newTopic(1, `${prefix}-a`);
-      await newTopic(1, unique("other"));
+      await newTopic(1, { name: `${prefix}-a` });
+      await newTopic(1, { name: unique("other") });
       const pattern = new RegExp(`^${prefix.toLowerCase()}-`, "gi");
-      await using member = new Member(unique("pattern"), pattern, { groupProtocol });
+      await using member = join(unique("pattern"), pattern, { groupProtocol });
       await eventually(async () => member.topics.length === 1);
-      await newTopic(1, `${prefix}-b`);
+      await newTopic(1, { name: `${prefix}-b` });
       await eventually(async () => member.topics.length === 2);
       assert.deepEqual(member.topics, [`${prefix}-a`, `${prefix}-b`]);
     });
@@ -329,9 +257,9 @@ forEachBroker((target) => {
       { groupId, groupProtocol: "consumer", assignors: [] },
       { groupId, serverAssignor: "range" },
     ] as const) {
-      assert.throws(() => client.consumer(options), UsageError);
+      assert.throws(() => stage.client.consumer(options), UsageError);
     }
-    const classic = client.consumer({ groupId });
+    const classic = stage.client.consumer({ groupId });
     assert.throws(() => classic.subscribe({ pattern: "x" }), UsageError);
   });
 });

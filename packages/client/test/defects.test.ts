@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { Client, isBrokerError, rangeAssignor, roundRobinAssignor } from "@ottla/client";
 import { initProducerId, joinGroup } from "@ottla/protocol";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { eventually, forEachBroker } from "./broker.ts";
+import { Stage } from "./stage.ts";
 
 const DEFECTS: readonly (readonly [defect: string, file: string, test: string])[] = [
   [
@@ -175,39 +176,8 @@ test("nothing is installed but this package and its siblings, and nothing runs o
 });
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
-
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
-
-  let names = 0;
-  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
-
-  async function newTopic(partitions: number): Promise<string> {
-    const name = unique("defects");
-    await createTopic(client, { name, partitions });
-    return name;
-  }
-
-  async function readAll(topic: string, count: number): Promise<string[]> {
-    await using consumer = client.consumer({ autoOffsetReset: "earliest" });
-    consumer.assign([{ topic, partition: 0 }]);
-    const values: string[] = [];
-    while (values.length < count) {
-      const polled = await consumer.poll({ timeoutMs: 20_000 });
-      assert.ok(polled.length > 0, `only ${values.length} of ${count} records came`);
-      for (const batch of polled) for (const record of batch) values.push(record.valueText() ?? "");
-    }
-    return values;
-  }
+  const stage = new Stage(target);
+  const { unique, newTopic, readAll } = stage;
 
   /** A member whose heartbeats nobody sends: resolves when its session of `sessionTimeoutMs` is over. */
   async function sessionOver(sessionTimeoutMs: number): Promise<void> {
@@ -215,18 +185,18 @@ forEachBroker((target) => {
     const join = { groupId, sessionTimeoutMs, rebalanceTimeoutMs: 10_000, memberId: "" };
     const protocols = [{ name: "p", metadata: Buffer.alloc(0) }];
     const request = { ...join, protocolType: "consumer", protocols };
-    await client.admin.fetchGroupOffsets(groupId);
-    const first = await client.request(joinGroup, request);
-    await client.request(joinGroup, { ...request, memberId: first.memberId });
+    await stage.client.admin.fetchGroupOffsets(groupId);
+    const first = await stage.client.request(joinGroup, request);
+    await stage.client.request(joinGroup, { ...request, memberId: first.memberId });
     await eventually(async () => {
-      const [group] = await client.admin.describeGroups([groupId]);
+      const [group] = await stage.client.admin.describeGroups([groupId]);
       return group!.members.length === 0;
     });
   }
 
   test("IP2: sends whose callers gave up leave no gap in the sequence", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer({ lingerMs: 0, batchBytes: 200 });
+    await using producer = stage.client.producer({ lingerMs: 0, batchBytes: 200 });
     const kept: string[] = [];
     for (let i = 0; i < 40; i++) {
       const abort = new AbortController();
@@ -236,8 +206,9 @@ forEachBroker((target) => {
       await producer.send({ topic, value: `kept ${i}` });
       kept.push(`kept ${i}`);
     }
-    const [end] = await client.admin.listOffsets([{ topic, partition: 0, at: "latest" }]);
-    const read = await readAll(topic, end!.offset);
+    const [end] = await stage.client.admin.listOffsets([{ topic, partition: 0, at: "latest" }]);
+    const records = await readAll(topic, 1, end!.offset);
+    const read = records.map((record) => record.valueText() ?? "");
     assert.deepEqual(
       read.filter((value) => value.startsWith("kept")),
       kept,
@@ -249,12 +220,12 @@ forEachBroker((target) => {
     const topic = await newTopic(2);
     const groupId = unique("patient");
     const timing = { maxPollIntervalMs: 20_000, heartbeatIntervalMs: 100 };
-    const busy = client.consumer({ groupId, ...timing });
+    const busy = stage.client.consumer({ groupId, ...timing });
     busy.subscribe([topic]);
     await busy.poll({ timeoutMs: 3_000 });
     assert.equal(busy.assignment.length, 2);
     await using impatient = new Client({
-      bootstrapServers: broker.bootstrap,
+      bootstrapServers: stage.broker.bootstrap,
       requestTimeoutMs: 500,
     });
     const waiting = impatient.consumer({ groupId, ...timing });
@@ -278,9 +249,9 @@ forEachBroker((target) => {
   test("heartbeats go on while a batch is worked on for longer than the session", async () => {
     const topic = await newTopic(1);
     const groupId = unique("working");
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.send({ topic, value: "work" });
-    await using consumer = client.consumer({
+    await using consumer = stage.client.consumer({
       groupId,
       sessionTimeoutMs: 1_000,
       heartbeatIntervalMs: 100,
@@ -294,7 +265,7 @@ forEachBroker((target) => {
     await sessionOver(1_000);
     await sessionOver(1_000);
     await consumer.commit();
-    const [group] = await client.admin.describeGroups([groupId]);
+    const [group] = await stage.client.admin.describeGroups([groupId]);
     assert.deepEqual(
       group!.members.map((member) => member.memberId),
       [memberId],
@@ -304,12 +275,12 @@ forEachBroker((target) => {
 
   test("a partition that cannot be read holds up no other", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.sendMany([
       { topic, value: "a" },
       { topic, value: "b" },
     ]);
-    await using consumer = client.consumer({ autoOffsetReset: "none" });
+    await using consumer = stage.client.consumer({ autoOffsetReset: "none" });
     consumer.assign([
       { topic, partition: 0, offset: 0 },
       { topic: unique("nowhere"), partition: 0, offset: 0 },
@@ -325,7 +296,7 @@ forEachBroker((target) => {
   });
 
   test("requests of one's own reach the broker as they are, and its answer comes back", async () => {
-    const answer = await client.request(
+    const answer = await stage.client.request(
       initProducerId,
       { transactionalId: null, transactionTimeoutMs: 1_000, producerId: -1, producerEpoch: -1 },
       { max: 2 },
@@ -342,21 +313,23 @@ forEachBroker((target) => {
       const topic = await newTopic(2);
       const groupId = unique("zombie");
       const options = { groupId, groupProtocol, maxPollIntervalMs: 10_000 };
-      await using zombie = client.consumer(options);
+      await using zombie = stage.client.consumer(options);
       zombie.subscribe([topic]);
       await eventually(async () => {
         await zombie.poll({ timeoutMs: 100 });
         return zombie.assignment.length === 2;
       });
       const old = zombie.groupMetadata;
-      const other = client.consumer(options);
+      const other = stage.client.consumer(options);
       other.subscribe([topic]);
       await eventually(async () => {
         await Promise.all([zombie.poll({ timeoutMs: 50 }), other.poll({ timeoutMs: 50 })]);
         return other.assignment.length === 1;
       });
       const moved = other.assignment[0]!;
-      await using producer = client.transactionalProducer({ transactionalId: unique("zombie") });
+      await using producer = stage.client.transactionalProducer({
+        transactionalId: unique("zombie"),
+      });
       {
         await using transaction = await producer.begin();
         await assert.rejects(transaction.sendOffsets([{ ...moved, offset: 1 }], old), (error) =>
@@ -376,10 +349,10 @@ forEachBroker((target) => {
   test("members whose assignors have nothing in common cannot be in one group", async () => {
     const topic = await newTopic(1);
     const groupId = unique("inconsistent");
-    await using first = client.consumer({ groupId, assignors: [rangeAssignor] });
+    await using first = stage.client.consumer({ groupId, assignors: [rangeAssignor] });
     first.subscribe([topic]);
     await first.poll({ timeoutMs: 2_000 });
-    await using second = client.consumer({ groupId, assignors: [roundRobinAssignor] });
+    await using second = stage.client.consumer({ groupId, assignors: [roundRobinAssignor] });
     second.subscribe([topic]);
     await assert.rejects(second.poll({ timeoutMs: 10_000 }), (error) =>
       isBrokerError(error, "INCONSISTENT_GROUP_PROTOCOL"),

@@ -1,100 +1,34 @@
 /** Classic group members against every broker. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   type Assignor,
   Client,
-  type Consumer,
   type ConsumerOptions,
   cooperativeStickyAssignor,
   FencedError,
   rangeAssignor,
   roundRobinAssignor,
-  type TopicPartition,
 } from "@ottla/client";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { eventually, forEachBroker } from "./broker.ts";
+import { Member } from "./member.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
+  const stage = new Stage(target);
+  const { unique, newTopic } = stage;
 
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
-
-  let names = 0;
-  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
-
-  async function newTopic(partitions: number): Promise<string> {
-    const name = unique("group-topic");
-    await createTopic(client, { name, partitions });
-    return name;
-  }
-
-  /** A member that polls all the time and remembers what happened to it. */
-  class Member implements AsyncDisposable {
-    readonly consumer: Consumer;
-    readonly events: string[] = [];
-    readonly values: string[] = [];
-    readonly #abort = new AbortController();
-    readonly #done: Promise<void>;
-    failure: unknown = null;
-
-    constructor(groupId: string, topics: readonly string[], options: ConsumerOptions = {}) {
-      this.consumer = client.consumer({
-        groupId,
-        heartbeatIntervalMs: 100,
-        autoOffsetReset: "earliest",
-        ...options,
-      });
-      const note = (event: string) => (partitions: readonly TopicPartition[]) => {
-        this.events.push(`${event} ${partitions.map(({ partition }) => partition).join(",")}`);
-      };
-      this.consumer.subscribe(topics, {
-        onAssigned: note("assigned"),
-        onRevoked: note("revoked"),
-        onLost: note("lost"),
-      });
-      this.#done = this.#run();
-    }
-
-    get owned(): number[] {
-      return this.consumer.assignment.map(({ partition }) => partition).sort((a, b) => a - b);
-    }
-
-    async #run(): Promise<void> {
-      try {
-        for await (const batch of this.consumer.batches({ signal: this.#abort.signal })) {
-          batch.forEach((record) => {
-            this.values.push(record.valueText() ?? "");
-          });
-        }
-      } catch (error) {
-        this.failure = error;
-      }
-    }
-
-    async [Symbol.asyncDispose](): Promise<void> {
-      this.#abort.abort();
-      await this.#done;
-      await this.consumer.close();
-    }
-  }
+  const join = (groupId: string, topics: readonly string[], options: ConsumerOptions = {}) =>
+    new Member(stage.client, topics, { groupId, heartbeatIntervalMs: 100, ...options });
 
   for (const assignor of [rangeAssignor, roundRobinAssignor]) {
     test(`eager members with the ${assignor.name} assignor share the partitions and hand over on leave`, async () => {
       const topic = await newTopic(4);
       const groupId = unique("eager");
-      await using first = new Member(groupId, [topic], { assignors: [assignor] });
+      await using first = join(groupId, [topic], { assignors: [assignor] });
       await eventually(async () => first.owned.length === 4);
       {
-        await using second = new Member(groupId, [topic], { assignors: [assignor] });
+        await using second = join(groupId, [topic], { assignors: [assignor] });
         await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
         assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
         assert.deepEqual(first.events.slice(0, 2), ["assigned 0,1,2,3", "revoked 0,1,2,3"]);
@@ -108,9 +42,9 @@ forEachBroker((target) => {
     const topic = await newTopic(4);
     const groupId = unique("cooperative");
     const options = { assignors: [cooperativeStickyAssignor] };
-    await using first = new Member(groupId, [topic], options);
+    await using first = join(groupId, [topic], options);
     await eventually(async () => first.owned.length === 4);
-    await using second = new Member(groupId, [topic], options);
+    await using second = join(groupId, [topic], options);
     await eventually(async () => first.owned.length === 2 && second.owned.length === 2);
     const revoked = first.events.filter((event) => event.startsWith("revoked"));
     assert.equal(revoked.length, 1);
@@ -121,16 +55,16 @@ forEachBroker((target) => {
   test("records are read once by a group that grows while offsets are committed on revocation", async () => {
     const topic = await newTopic(3);
     const groupId = unique("once");
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     const send = (from: number) =>
       producer.sendMany(
         Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
       );
     await send(0);
     const options = { autoCommitIntervalMs: 1_000 };
-    await using first = new Member(groupId, [topic], options);
+    await using first = join(groupId, [topic], options);
     await eventually(async () => first.values.length === 300);
-    await using second = new Member(groupId, [topic], options);
+    await using second = join(groupId, [topic], options);
     await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
     await send(300);
     await eventually(async () => first.values.length + second.values.length >= 600);
@@ -143,13 +77,13 @@ forEachBroker((target) => {
   test("a static member that comes back within its session gets its partitions without a rebalance", async () => {
     const topic = await newTopic(2);
     const groupId = unique("static");
-    await using other = new Member(groupId, [topic], { groupInstanceId: "other" });
-    const returning = new Member(groupId, [topic], { groupInstanceId: "returning" });
+    await using other = join(groupId, [topic], { groupInstanceId: "other" });
+    const returning = join(groupId, [topic], { groupInstanceId: "returning" });
     await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
     const owned = returning.owned;
     const before = other.events.length;
     await returning[Symbol.asyncDispose]();
-    await using again = new Member(groupId, [topic], { groupInstanceId: "returning" });
+    await using again = join(groupId, [topic], { groupInstanceId: "returning" });
     await eventually(async () => again.owned.length === 1);
     assert.deepEqual(again.owned, owned);
     assert.equal(other.events.length, before, "the other member noticed nothing");
@@ -158,9 +92,9 @@ forEachBroker((target) => {
   test("two members with one instance id: the older one is fenced, for good", async () => {
     const topic = await newTopic(1);
     const groupId = unique("fenced");
-    await using older = new Member(groupId, [topic], { groupInstanceId: "same" });
+    await using older = join(groupId, [topic], { groupInstanceId: "same" });
     await eventually(async () => older.owned.length === 1);
-    await using newer = new Member(groupId, [topic], { groupInstanceId: "same" });
+    await using newer = join(groupId, [topic], { groupInstanceId: "same" });
     await eventually(async () => newer.owned.length === 1 && older.failure !== null);
     assert.ok(older.failure instanceof FencedError, String(older.failure));
   });
@@ -186,19 +120,22 @@ forEachBroker((target) => {
       },
       onAssignment: ({ userData }) => seen.push(String(userData)),
     };
-    await using member = new Member(unique("own"), [topic], { assignors: [assignor] });
+    await using member = join(unique("own"), [topic], { assignors: [assignor] });
     await eventually(async () => member.owned.length === 2);
     assert.deepEqual(seen, ["to the leader", "to the member"]);
   });
 
   test("a topic that grows is assigned anew", async () => {
     const topic = await newTopic(1);
-    const observer = new Client({ bootstrapServers: broker.bootstrap, metadataMaxAgeMs: 200 });
+    const observer = new Client({
+      bootstrapServers: stage.broker.bootstrap,
+      metadataMaxAgeMs: 200,
+    });
     try {
       const consumer = observer.consumer({ groupId: unique("grow"), heartbeatIntervalMs: 100 });
       consumer.subscribe([topic]);
       await consumer.poll({ timeoutMs: 3_000 });
-      await client.admin.createPartitions([{ name: topic, count: 3 }]);
+      await stage.client.admin.createPartitions([{ name: topic, count: 3 }]);
       await eventually(async () => {
         await consumer.poll({ timeoutMs: 100 });
         return consumer.assignment.length === 3;
@@ -211,7 +148,11 @@ forEachBroker((target) => {
   test("a member that is not polled leaves, so that others get its partitions, and comes back", async () => {
     const topic = await newTopic(2);
     const groupId = unique("slow");
-    const slow = client.consumer({ groupId, maxPollIntervalMs: 600, heartbeatIntervalMs: 100 });
+    const slow = stage.client.consumer({
+      groupId,
+      maxPollIntervalMs: 600,
+      heartbeatIntervalMs: 100,
+    });
     const events: string[] = [];
     slow.subscribe([topic], {
       onAssigned: () => void events.push("assigned"),
@@ -219,7 +160,7 @@ forEachBroker((target) => {
     });
     await slow.poll({ timeoutMs: 2_000 });
     assert.equal(slow.assignment.length, 2);
-    await using other = new Member(groupId, [topic], { maxPollIntervalMs: 10_000 });
+    await using other = join(groupId, [topic], { maxPollIntervalMs: 10_000 });
     await eventually(async () => other.owned.length === 2);
     await eventually(async () => {
       await slow.poll({ timeoutMs: 100 });

@@ -1,55 +1,28 @@
 /** Producer and consumer against every broker. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   Client,
-  type ConsumerRecord,
   isBrokerError,
   NoOffsetError,
   orThrow,
   partitionForKey,
   UnknownPartitionError,
 } from "@ottla/client";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { eventually, forEachBroker } from "./broker.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
-  let broker: Broker;
-  let client: Client;
-
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
-
-  let topics = 0;
-  async function newTopic(partitions = 1, configs: Record<string, string> = {}): Promise<string> {
-    const name = `pc-${process.pid}-${topics++}`;
-    await createTopic(client, { name, partitions, configs });
-    return name;
-  }
-
-  async function readAll(topic: string, partitions: number, count: number, options = {}) {
-    await using consumer = client.consumer({ autoOffsetReset: "earliest", ...options });
-    consumer.assign(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })));
-    const records: ConsumerRecord[] = [];
-    while (records.length < count) {
-      const polled = await consumer.poll({ timeoutMs: 20_000 });
-      assert.ok(polled.length > 0, `only ${records.length} of ${count} records came`);
-      for (const batch of polled) records.push(...batch);
-    }
-    return records;
-  }
+  const stage = new Stage(target);
+  const { readAll } = stage;
+  const newTopic = (partitions: number, configs: Record<string, string> = {}) =>
+    stage.newTopic(partitions, { configs });
 
   for (const compression of ["none", "gzip", "snappy", "lz4", "zstd"] as const) {
     test(`records come back as they were sent, with ${compression}`, async () => {
       const topic = await newTopic(1);
-      await using producer = client.producer({ compression });
+      await using producer = stage.client.producer({ compression });
       const timestampMs = 1_700_000_000_123;
       const sent = await producer.sendMany([
         { topic, key: "k", value: "v", headers: [{ key: "h", value: "1" }], timestampMs },
@@ -82,7 +55,7 @@ forEachBroker((target) => {
 
   test("order is kept per key and partition over many batches in flight", async () => {
     const topic = await newTopic(4);
-    await using producer = client.producer({ batchBytes: 2_000, lingerMs: 1 });
+    await using producer = stage.client.producer({ batchBytes: 2_000, lingerMs: 1 });
     const count = 20_000;
     for (let i = 0; i < count; i++) {
       if (!producer.enqueue({ topic, key: `key-${i % 50}`, value: String(i) }))
@@ -103,10 +76,10 @@ forEachBroker((target) => {
 
   test("a topic that does not exist is created by sending where the broker allows it, else it fails", async () => {
     const name = `pc-auto-${process.pid}`;
-    await using creating = client.producer();
+    await using creating = stage.client.producer();
     const delivery = await creating.send({ topic: name, value: "first" });
     assert.equal(delivery.offset, 0);
-    await using refusing = client.producer({ createTopics: false, maxBlockMs: 300 });
+    await using refusing = stage.client.producer({ createTopics: false, maxBlockMs: 300 });
     await assert.rejects(refusing.send({ topic: `${name}-not`, value: "x" }), /no success within/);
     refusing.enqueue({ topic: `${name}-not`, value: "x" });
     await assert.rejects(refusing.flush(), /no success within/);
@@ -114,7 +87,7 @@ forEachBroker((target) => {
 
   test("a batch the broker refuses fails, and those after it are still delivered", async () => {
     const topic = await newTopic(1, { "max.message.bytes": "2000" });
-    await using producer = client.producer({ batchBytes: 100, lingerMs: 0 });
+    await using producer = stage.client.producer({ batchBytes: 100, lingerMs: 0 });
     const before = producer.send({ topic, value: "before" });
     const large = producer.send({ topic, value: "x".repeat(10_000) });
     const rest = Array.from({ length: 10 }, (_, i) =>
@@ -132,7 +105,7 @@ forEachBroker((target) => {
 
   test("batches larger than the topic takes are split until they fit; only what fits alone is too large fails", async () => {
     const topic = await newTopic(1, { "max.message.bytes": "2000" });
-    await using producer = client.producer({ batchBytes: 20_000, compression: "lz4" });
+    await using producer = stage.client.producer({ batchBytes: 20_000, compression: "lz4" });
     const values = Array.from({ length: 100 }, (_, i) => `${i} ${randomBytes(60).toString("hex")}`);
     values[40] = randomBytes(4_000).toString("hex");
     const sends = values.map((value) => producer.send({ topic, value }));
@@ -154,14 +127,14 @@ forEachBroker((target) => {
 
   test("a partition that the topic does not have fails at once, one that it got meanwhile does not", async () => {
     const topic = await newTopic(2);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.send({ topic, partition: 1, value: "known" });
     for (const partition of [2, -1, 0.5]) {
       await assert.rejects(producer.send({ topic, partition, value: "x" }), UnknownPartitionError);
     }
     producer.enqueue({ topic, partition: 7, value: "x" });
     await assert.rejects(producer.flush(), UnknownPartitionError);
-    await using other = new Client({ bootstrapServers: broker.bootstrap });
+    await using other = new Client({ bootstrapServers: stage.broker.bootstrap });
     orThrow(await other.admin.createPartitions([{ name: topic, count: 3 }]));
     await eventually(
       async () => (await other.admin.describeTopics([topic]))[0]!.partitions.length === 3,
@@ -172,17 +145,21 @@ forEachBroker((target) => {
 
   test("acks none and leader deliver too", async () => {
     const topic = await newTopic(2);
-    await using none = client.producer({ acks: "none" });
+    await using none = stage.client.producer({ acks: "none" });
     const [delivery] = await none.sendMany([{ topic, value: "a" }]);
     assert.equal(delivery!.offset, -1);
-    await using leader = client.producer({ acks: "leader" });
+    await using leader = stage.client.producer({ acks: "leader" });
     await leader.send({ topic, value: "b" });
     assert.equal((await readAll(topic, 2, 2)).length, 2);
   });
 
   test("the buffer bound makes sends wait, in order, and then lets them through", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer({ bufferBytes: 10_000, batchBytes: 2_000, lingerMs: 0 });
+    await using producer = stage.client.producer({
+      bufferBytes: 10_000,
+      batchBytes: 2_000,
+      lingerMs: 0,
+    });
     const value = "y".repeat(900);
     const deliveries = await producer.sendMany(
       Array.from({ length: 200 }, (_, i) => ({ topic, key: String(i), value })),
@@ -195,13 +172,13 @@ forEachBroker((target) => {
 
   test("seek, pause, position and lag steer what poll hands out", async () => {
     const topic = await newTopic(2);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     for (const partition of [0, 1]) {
       await producer.sendMany(
         Array.from({ length: 10 }, (_, i) => ({ topic, partition, value: `${partition}-${i}` })),
       );
     }
-    await using consumer = client.consumer();
+    await using consumer = stage.client.consumer();
     const p0 = { topic, partition: 0 };
     const p1 = { topic, partition: 1 };
     consumer.assign([
@@ -226,14 +203,14 @@ forEachBroker((target) => {
 
   test("without an offset the reset policy decides: earliest, latest or an error", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.send({ topic, value: "old" });
     const p = { topic, partition: 0 };
-    await using latest = client.consumer({ autoOffsetReset: "latest" });
+    await using latest = stage.client.consumer({ autoOffsetReset: "latest" });
     latest.assign([p]);
     assert.deepEqual(await latest.poll({ timeoutMs: 300 }), []);
     assert.equal(latest.position(p), 1);
-    await using none = client.consumer({ autoOffsetReset: "none" });
+    await using none = stage.client.consumer({ autoOffsetReset: "none" });
     none.assign([p]);
     await assert.rejects(none.poll(), NoOffsetError);
     none.seek(p, 0);
@@ -244,16 +221,16 @@ forEachBroker((target) => {
       assert.equal(error.offset, 50);
       return true;
     });
-    await using earliest = client.consumer({ autoOffsetReset: "earliest" });
+    await using earliest = stage.client.consumer({ autoOffsetReset: "earliest" });
     earliest.assign([{ ...p, offset: 50 }]);
     assert.equal((await earliest.poll())[0]!.toArray()[0]!.valueText(), "old");
   });
 
   test("iteration ends with its signal, and records come one by one if wanted", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
-    await using consumer = client.consumer({ autoOffsetReset: "earliest" });
+    await using consumer = stage.client.consumer({ autoOffsetReset: "earliest" });
     consumer.assign([{ topic, partition: 0 }]);
     const controller = new AbortController();
     const seen: string[] = [];
@@ -266,18 +243,18 @@ forEachBroker((target) => {
 
   test("offsets committed without membership are where the next consumer of the group starts", async () => {
     const topic = await newTopic(1);
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.sendMany(Array.from({ length: 5 }, (_, i) => ({ topic, value: String(i) })));
     const groupId = `pc-g-${process.pid}`;
     const p = { topic, partition: 0 };
     {
-      await using first = client.consumer({ groupId, autoOffsetReset: "earliest" });
+      await using first = stage.client.consumer({ groupId, autoOffsetReset: "earliest" });
       first.assign([p]);
       await first.poll();
       await first.commit([{ ...p, offset: 3, metadata: "m" }]);
       assert.equal((await first.committed([p]))[0]!.offset, 3);
     }
-    await using second = client.consumer({ groupId });
+    await using second = stage.client.consumer({ groupId });
     second.assign([p]);
     assert.equal((await second.poll())[0]!.toArray()[0]!.valueText(), "3");
   });

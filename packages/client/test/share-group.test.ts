@@ -1,7 +1,7 @@
 /** Members of share groups (KIP-932). */
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   type AcknowledgementResult,
   Client,
@@ -13,50 +13,32 @@ import {
   UsageError,
 } from "@ottla/client";
 import { shareGroupHeartbeat } from "@ottla/protocol";
-import { type Broker, createTopic, eventually, forEachBroker } from "./broker.ts";
+import { eventually, forEachBroker } from "./broker.ts";
+import { Stage } from "./stage.ts";
 
 forEachBroker((target) => {
   const skip = target.skipNewGroups;
-  let broker: Broker;
-  let client: Client;
-
-  before(async () => {
-    broker = await target.start();
-    client = new Client({ bootstrapServers: broker.bootstrap });
-  });
-
-  after(async () => {
-    await client.close();
-    await broker[Symbol.asyncDispose]();
-  });
-
-  let names = 0;
-  const unique = (what: string) => `${what}-${process.pid}-${names++}`;
-
-  async function newTopic(partitions: number): Promise<string> {
-    const name = unique("share-topic");
-    await createTopic(client, { name, partitions });
-    return name;
-  }
+  const stage = new Stage(target);
+  const { unique, newTopic } = stage;
 
   /** A group that reads from the start, with settings of its own. */
   async function newGroup(configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = unique("share-group");
     const all = { "share.auto.offset.reset": "earliest", ...configs };
     const changes = Object.entries(all).map(([key, value]) => ({ name: key, value }));
-    orThrow(await client.admin.incrementalAlterConfigs([{ type: "group", name, changes }]));
+    orThrow(await stage.client.admin.incrementalAlterConfigs([{ type: "group", name, changes }]));
     return name;
   }
 
   async function send(topic: string, count: number, from = 0): Promise<void> {
-    await using producer = client.producer();
+    await using producer = stage.client.producer();
     await producer.sendMany(
       Array.from({ length: count }, (_, i) => ({ topic, value: `${from + i}` })),
     );
   }
 
   function member(topic: string, options: ShareConsumerOptions): ShareConsumer {
-    const consumer = client.shareConsumer(options);
+    const consumer = stage.client.shareConsumer(options);
     consumer.subscribe([topic]);
     return consumer;
   }
@@ -199,7 +181,9 @@ forEachBroker((target) => {
   }, async () => {
     const topic = await newTopic(1);
     const groupId = await newGroup({ "share.isolation.level": "read_committed" });
-    await using producer = client.transactionalProducer({ transactionalId: unique("share-tx") });
+    await using producer = stage.client.transactionalProducer({
+      transactionalId: unique("share-tx"),
+    });
     for (let i = 0; i < 6; i++) {
       await using transaction = await producer.begin();
       await transaction.send({ topic, value: `${i}` });
@@ -236,7 +220,11 @@ forEachBroker((target) => {
     await send(topic, 1);
     await some(consumer);
     const { memberId } = consumer;
-    const left = await client.request(shareGroupHeartbeat, { groupId, memberId, memberEpoch: -1 });
+    const left = await stage.client.request(shareGroupHeartbeat, {
+      groupId,
+      memberId,
+      memberEpoch: -1,
+    });
     assert.equal(left.errorCode, 0);
     await send(topic, 1, 1);
     assert.deepEqual(valuesOf(await some(consumer)), ["1"]);
@@ -258,7 +246,7 @@ forEachBroker((target) => {
       sockets.add(socket);
       return socket;
     };
-    await using breaking = new Client({ bootstrapServers: broker.bootstrap, dial });
+    await using breaking = new Client({ bootstrapServers: stage.broker.bootstrap, dial });
     const consumer = breaking.shareConsumer({ groupId, acknowledgement: "explicit" });
     consumer.subscribe([topic]);
     const records = await some(consumer);
