@@ -83,11 +83,9 @@ describe("restarts", () => {
     const harness = await CoordinatorHarness.start();
     const fields = { rebalanceTimeoutMs: 9_000, sessionTimeoutMs: 60_000 };
     const absent = { ...fields, groupInstanceId: "instance" };
-    const joins = [harness.join(absent), harness.join(fields)];
-    await harness.advance(6_000);
-    await harness.syncAll(joins.map((join) => join.answer()!));
+    const members = await harness.stable(absent, fields);
     const protocols = [{ name: "range", metadata: Buffer.from("changed") }];
-    const [first, second] = joins.map((join) => join.answer()!.memberId);
+    const [first, second] = members.map(({ memberId }) => memberId);
     const rejoin = harness.join({ ...fields, memberId: second!, protocols });
     await harness.advance(9_000);
     await harness.syncAll([rejoin.answer()!]);

@@ -149,7 +149,12 @@ export class CoordinatorHarness {
     count: number,
     fields: Partial<JoinGroupRequest> = {},
   ): Promise<JoinGroupResult[]> {
-    const joins = Array.from({ length: count }, () => this.join(fields));
+    return this.stable(...Array.from({ length: count }, () => fields));
+  }
+
+  /** Brings a member with each of these fields into a stable group. */
+  async stable(...members: Partial<JoinGroupRequest>[]): Promise<JoinGroupResult[]> {
+    const joins = members.map((fields) => this.join(fields));
     await this.advance(this.config.groupInitialRebalanceDelayMs * 2);
     const joined = await Promise.all(joins.map((join) => join.promise));
     await this.syncAll(joined);
