@@ -11,6 +11,7 @@ import {
 } from "@ottla/client";
 import { consumerGroupDescribe, consumerGroupHeartbeat } from "@ottla/protocol";
 import { eventually, forEachBroker } from "./broker.ts";
+import { keepsStaticMembers, readsOnceWhileGrowing } from "./group-conduct.ts";
 import { Member } from "./member.ts";
 import { Stage } from "./stage.ts";
 
@@ -74,27 +75,8 @@ forEachBroker((target) => {
       await eventually(async () => first.owned.length === 1 && second.owned.length === 1);
     });
 
-    test("records are read once by a group that grows while offsets are committed by epoch", async () => {
-      const topic = await newTopic(3);
-      const groupId = unique("once");
-      await using producer = stage.client.producer();
-      const send = (from: number) =>
-        producer.sendMany(
-          Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
-        );
-      await send(0);
-      const options = { autoCommitIntervalMs: 1_000 };
-      await using first = join(groupId, [topic], options);
-      await eventually(async () => first.values.length === 300);
-      await using second = join(groupId, [topic], options);
-      await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
-      await send(300);
-      await eventually(async () => first.values.length + second.values.length >= 600);
-      const all = [...first.values, ...second.values];
-      assert.equal(all.length, 600);
-      assert.equal(new Set(all).size, 600);
-      assert.ok(second.values.length > 0);
-    });
+    test("records are read once by a group that grows while offsets are committed by epoch", () =>
+      readsOnceWhileGrowing(stage, join));
 
     test("a commit with an epoch that has passed goes again with the new one", async () => {
       const topic = await newTopic(2);
@@ -115,20 +97,8 @@ forEachBroker((target) => {
       assert.equal(member.failure, null);
     });
 
-    test("a static member that comes back within its session gets its partitions, unnoticed by others", async () => {
-      const topic = await newTopic(2);
-      const groupId = unique("static");
-      await using other = join(groupId, [topic], { groupInstanceId: "other" });
-      const returning = join(groupId, [topic], { groupInstanceId: "returning" });
-      await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
-      const owned = returning.owned;
-      const before = other.events.length;
-      await returning[Symbol.asyncDispose]();
-      await using again = join(groupId, [topic], { groupInstanceId: "returning" });
-      await eventually(async () => again.owned.length === 1);
-      assert.deepEqual(again.owned, owned);
-      assert.equal(other.events.length, before);
-    });
+    test("a static member that comes back within its session gets its partitions, unnoticed by others", () =>
+      keepsStaticMembers(stage, join));
 
     test("an instance id that is taken is refused for good", async () => {
       const topic = await newTopic(1);

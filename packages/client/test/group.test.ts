@@ -11,6 +11,7 @@ import {
   roundRobinAssignor,
 } from "@ottla/client";
 import { eventually, forEachBroker } from "./broker.ts";
+import { keepsStaticMembers, readsOnceWhileGrowing } from "./group-conduct.ts";
 import { Member } from "./member.ts";
 import { Stage } from "./stage.ts";
 
@@ -52,42 +53,11 @@ forEachBroker((target) => {
     assert.deepEqual([...first.owned, ...second.owned].sort(), [0, 1, 2, 3]);
   });
 
-  test("records are read once by a group that grows while offsets are committed on revocation", async () => {
-    const topic = await newTopic(3);
-    const groupId = unique("once");
-    await using producer = stage.client.producer();
-    const send = (from: number) =>
-      producer.sendMany(
-        Array.from({ length: 300 }, (_, i) => ({ topic, key: `${i}`, value: `${from + i}` })),
-      );
-    await send(0);
-    const options = { autoCommitIntervalMs: 1_000 };
-    await using first = join(groupId, [topic], options);
-    await eventually(async () => first.values.length === 300);
-    await using second = join(groupId, [topic], options);
-    await eventually(async () => second.owned.length > 0 && first.owned.length > 0);
-    await send(300);
-    await eventually(async () => first.values.length + second.values.length >= 600);
-    const all = [...first.values, ...second.values];
-    assert.equal(all.length, 600);
-    assert.equal(new Set(all).size, 600);
-    assert.ok(second.values.length > 0);
-  });
+  test("records are read once by a group that grows while offsets are committed on revocation", () =>
+    readsOnceWhileGrowing(stage, join));
 
-  test("a static member that comes back within its session gets its partitions without a rebalance", async () => {
-    const topic = await newTopic(2);
-    const groupId = unique("static");
-    await using other = join(groupId, [topic], { groupInstanceId: "other" });
-    const returning = join(groupId, [topic], { groupInstanceId: "returning" });
-    await eventually(async () => other.owned.length === 1 && returning.owned.length === 1);
-    const owned = returning.owned;
-    const before = other.events.length;
-    await returning[Symbol.asyncDispose]();
-    await using again = join(groupId, [topic], { groupInstanceId: "returning" });
-    await eventually(async () => again.owned.length === 1);
-    assert.deepEqual(again.owned, owned);
-    assert.equal(other.events.length, before, "the other member noticed nothing");
-  });
+  test("a static member that comes back within its session gets its partitions without a rebalance", () =>
+    keepsStaticMembers(stage, join));
 
   test("two members with one instance id: the older one is fenced, for good", async () => {
     const topic = await newTopic(1);
