@@ -4,6 +4,7 @@
  *   block  sequences of: token (literal length, match length − 4) | length bytes* | literals | distance (2 bytes) | length bytes*
  */
 import { copyLiteral, copyMatch } from "../copy.ts";
+import { HASH_BITS, positions, word32 } from "./match-table.ts";
 
 export const MIN_MATCH = 4;
 /** The format wants the last five bytes as literals and no match to begin in the last twelve. */
@@ -18,9 +19,6 @@ export const MATCH_OUTSIDE = -4;
 export const LENGTH_CUT_OFF = -5;
 export const NO_LAST_LITERALS = -6;
 
-const HASH_BITS = 13;
-const table = new Uint16Array(1 << HASH_BITS);
-
 /** Compresses `[from, to)`, at most 64 KiB, into `output` at `at`; returns the position after it. Greedy, one hash table, skipping faster where nothing repeats. */
 export function compressLz4Block(
   input: Uint8Array,
@@ -34,14 +32,14 @@ export function compressLz4Block(
   const lastMatch = to - MATCH_LIMIT;
   const matchEnd = to - LAST_LITERALS;
   if (from < lastMatch) {
-    table.fill(0);
+    positions.fill(0);
     let position = from + 1;
     let skip = 64;
     while (position < lastMatch) {
       const word = word32(input, position);
       const slot = Math.imul(word, 0x9e3779b1) >>> (32 - HASH_BITS);
-      const candidate = from + table[slot]!;
-      table[slot] = position - from;
+      const candidate = from + positions[slot]!;
+      positions[slot] = position - from;
       if (word32(input, candidate) !== word) {
         position += skip++ >> 6;
         continue;
@@ -96,10 +94,6 @@ function writeLength(output: Uint8Array, at: number, length: number): number {
   }
   output[out++] = rest;
   return out;
-}
-
-function word32(input: Uint8Array, at: number): number {
-  return input[at]! | (input[at + 1]! << 8) | (input[at + 2]! << 16) | (input[at + 3]! << 24);
 }
 
 /** Decompresses one block to `[start, limit)`; returns the position after what it held, or a failure. */

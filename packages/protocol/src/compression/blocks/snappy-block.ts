@@ -6,6 +6,7 @@
  *   element tag byte, low two bits: 0 literal, 1–3 copy with an offset of 1 (11 bits), 2 or 4 bytes
  */
 import { copyLiteral, copyMatch } from "../copy.ts";
+import { HASH_BITS, positions, word32 } from "./match-table.ts";
 
 /** Failures: what decompressing returns instead of a position. */
 export const LITERAL_CUT_OFF = -1;
@@ -13,9 +14,6 @@ export const LITERAL_TOO_LONG = -2;
 export const COPY_CUT_OFF = -3;
 export const COPY_OUTSIDE = -4;
 export const TOO_SHORT = -5;
-
-const HASH_BITS = 13;
-const table = new Uint16Array(1 << HASH_BITS);
 
 /** Compresses `[from, to)`, at most 64 KiB, into `output` at `at`; returns the position after it. Greedy, one hash table, skipping faster where nothing repeats. */
 export function compressSnappyBlock(
@@ -29,14 +27,14 @@ export function compressSnappyBlock(
   let literal = from;
   const last = to - 15;
   if (last > from) {
-    table.fill(0);
+    positions.fill(0);
     let position = from + 1;
     let skip = 32;
     while (position < last) {
       const word = word32(input, position);
       const slot = Math.imul(word, 0x1e35a7bd) >>> (32 - HASH_BITS);
-      const candidate = from + table[slot]!;
-      table[slot] = position - from;
+      const candidate = from + positions[slot]!;
+      positions[slot] = position - from;
       if (word32(input, candidate) !== word) {
         position += skip++ >> 5;
         continue;
@@ -54,15 +52,11 @@ export function compressSnappyBlock(
       skip = 32;
       if (position < last) {
         const before = Math.imul(word32(input, position - 1), 0x1e35a7bd) >>> (32 - HASH_BITS);
-        table[before] = position - 1 - from;
+        positions[before] = position - 1 - from;
       }
     }
   }
   return literal < to ? writeLiteral(input, literal, to, output, out) : out;
-}
-
-function word32(input: Uint8Array, at: number): number {
-  return input[at]! | (input[at + 1]! << 8) | (input[at + 2]! << 16) | (input[at + 3]! << 24);
 }
 
 function writeSize(output: Uint8Array, at: number, size: number): number {
@@ -125,6 +119,7 @@ function writeFarCopy(output: Uint8Array, at: number, distance: number, length: 
   output[at + 2] = distance >> 8;
   return at + 3;
 }
+
 /** Decompresses elements `[start, end)` into exactly `[to, limit)`; returns `limit`, or a failure. */
 export function decompressSnappyBlock(
   input: Uint8Array,
