@@ -1,146 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  MemoryFileSystem,
-  SeededRandom,
-  SimulatedClock,
-  SimulatedFileSystem,
-} from "@ottla/platform";
-import {
-  BatchBuilder,
-  BatchWalker,
-  baseOffset,
-  isControl,
-  lastOffset,
-  RecordCursor,
-  recordsCount,
-} from "@ottla/protocol";
-import type { LogConfig, ReadResult } from "../engine.ts";
-import type { LocalLogEngine } from "../local-engine.ts";
+import { MemoryFileSystem } from "@ottla/platform";
+import { BatchBuilder, baseOffset, RecordCursor, recordsCount } from "@ottla/protocol";
+import type { LogConfig } from "../engine.ts";
 import type { LocalLogOptions } from "../options.ts";
-import { type CleaningRound, noProbe } from "../probe.ts";
-import {
-  appendMarker,
-  appendOne,
-  config,
-  openEngine,
-  readAll,
-  readRequest,
-  topicId,
-} from "../test-support.ts";
+import { appendOne, readAll, readRequest, topicId } from "../test-support.ts";
+import { compacted, id, Setup, visit } from "./cleaner-setup.ts";
 
-const id = topicId(1);
-/** One batch of one small record fills a segment. */
-const compacted: LogConfig = {
-  ...config,
-  cleanupPolicy: { delete: false, compact: true },
-  segmentBytes: 100,
-  minCleanableDirtyRatio: 0,
-  indexIntervalBytes: 1,
-  retentionMs: -1,
+/** A cleaner that comes by itself. */
+const cleaner = {
+  isEnabled: true,
+  dedupeBufferBytes: 1_000_000,
+  ioBufferBytes: 4096,
+  ioMaxBytesPerSecond: Number.POSITIVE_INFINITY,
+  backoffMs: 500,
 };
-const COORDINATOR = { origin: "coordinator", isTransactional: true } as const;
-
-/** An engine that cleans only when told to, with one compacted topic. */
-class Setup {
-  readonly fileSystem: MemoryFileSystem | SimulatedFileSystem;
-  readonly clock = new SimulatedClock(1_000_000);
-  readonly rounds: CleaningRound[] = [];
-  readonly uncleanable: string[] = [];
-  engine!: LocalLogEngine;
-  readonly #options: Partial<LocalLogOptions>;
-
-  constructor(
-    fileSystem: MemoryFileSystem | SimulatedFileSystem = new MemoryFileSystem(),
-    options: Partial<LocalLogOptions> = {},
-  ) {
-    this.fileSystem = fileSystem;
-    this.#options = options;
-  }
-
-  async open(topicConfig: LogConfig = compacted): Promise<this> {
-    this.engine = await openEngine({
-      fileSystem: this.fileSystem,
-      clock: this.clock,
-      random: new SeededRandom(1),
-      probe: {
-        ...noProbe,
-        cleaned: (_topic, _partition, round) => this.rounds.push(round),
-        uncleanable: (topic, partition) => this.uncleanable.push(`${topic}-${partition}`),
-      },
-      checkpointIntervalMs: 1e9,
-      ...this.#options,
-    });
-    this.engine.openTopic({ topicId: id, name: "t", partitions: 1, config: topicConfig });
-    return this;
-  }
-
-  /** Appends one record in a batch of its own; null deletes the key. */
-  async put(
-    key: string,
-    value: string | null,
-    options: { timestampMs?: number; producerId?: number; sequence?: number } = {},
-  ): Promise<number> {
-    const isTransactional = options.producerId !== undefined && options.sequence === undefined;
-    const builder = new BatchBuilder({
-      producerId: options.producerId ?? -1,
-      producerEpoch: options.producerId === undefined ? -1 : 0,
-      baseSequence: options.sequence ?? -1,
-      isTransactional,
-    });
-    builder.append(options.timestampMs ?? this.clock.now(), key, value);
-    const records = Buffer.from(builder.build());
-    const request = isTransactional ? COORDINATOR : {};
-    const result = await appendOne(this.engine, id, 0, records, request);
-    assert.equal(result.error, null);
-    return result.baseOffset;
-  }
-
-  async end(producerId: number, type: "commit" | "abort"): Promise<void> {
-    const timestampMs = this.clock.now();
-    const result = await appendMarker(this.engine, id, 0, producerId, {
-      epoch: 0,
-      type,
-      timestampMs,
-    });
-    assert.equal(result.error, null);
-  }
-
-  /** `offset:key=value` of every record that a reader is given from `from` on. */
-  async read(from = 0, isolation: "committed" | "uncommitted" = "uncommitted"): Promise<string[]> {
-    const found: string[] = [];
-    for (let offset = from; ; ) {
-      const [result] = await this.engine.read(readRequest(id, 0, offset, { isolation }));
-      assert.equal(result!.error, null);
-      if (result!.sizeBytes === 0) return found;
-      offset = visit(result!, (batch) => {
-        if (isControl(batch, 0)) return;
-        const cursor = new RecordCursor();
-        cursor.start(batch, 0);
-        while (cursor.next()) found.push(`${cursor.offset}:${cursor.key()}=${cursor.value()}`);
-      });
-    }
-  }
-
-  async names(ending: string): Promise<string[]> {
-    const names = (await this.fileSystem.list("/data/t-0")).map(({ name }) => name);
-    return names.filter((name) => name.endsWith(ending)).sort();
-  }
-}
-
-/** Returns the offset behind the last batch. */
-function visit(result: ReadResult, see: (batch: Buffer) => void): number {
-  let next = 0;
-  for (const buffer of result.records) {
-    const walker = new BatchWalker(buffer);
-    while (walker.next()) {
-      const batch = buffer.subarray(walker.position, walker.position + walker.size);
-      see(batch);
-      next = lastOffset(batch, 0) + 1;
-    }
-  }
-  return next;
-}
 
 function open(topicConfig?: LogConfig, options?: Partial<LocalLogOptions>): Promise<Setup> {
   return new Setup(new MemoryFileSystem(), options).open(topicConfig);
@@ -166,14 +40,7 @@ test("LG13: a topic without compaction is left alone", async () => {
 
 test("LG13: the cleaner comes by itself after log.cleaner.backoff.ms, unless it is disabled", async () => {
   for (const isEnabled of [true, false]) {
-    const cleaner = {
-      isEnabled,
-      dedupeBufferBytes: 1_000_000,
-      ioBufferBytes: 4096,
-      ioMaxBytesPerSecond: Number.POSITIVE_INFINITY,
-      backoffMs: 500,
-    };
-    const setup = await open(compacted, { cleaner });
+    const setup = await open(compacted, { cleaner: { ...cleaner, isEnabled } });
     for (let i = 0; i < 5; i++) await setup.put("k", `v${i}`);
     await setup.clock.advanceAsync(499);
     assert.equal(setup.rounds.length, 0);
@@ -333,13 +200,6 @@ test("LG13: what was cleaned is not cleaned again after a restart", async () => 
 });
 
 test("LG13: a compaction lag that ends while nobody writes is noticed, also after a restart", async () => {
-  const cleaner = {
-    isEnabled: true,
-    dedupeBufferBytes: 1_000_000,
-    ioBufferBytes: 4096,
-    ioMaxBytesPerSecond: Number.POSITIVE_INFINITY,
-    backoffMs: 500,
-  };
   const lagging = { ...compacted, minCompactionLagMs: 60_000 };
   const setup = await open(lagging, { cleaner });
   for (let i = 0; i < 5; i++) await setup.put("k", `v${i}`);
@@ -529,144 +389,10 @@ test("LG13: a reader that opens the file of a segment just when it is replaced s
   await setup.engine.close();
 });
 
-test("LG17: when the disk is full the log stays as it was, and is cleaned when there is room", async () => {
-  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
-  const setup = await new Setup(disk).open();
-  for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
-  const cancel = disk.inject({
-    operation: "create",
-    code: "no-space",
-    count: Number.POSITIVE_INFINITY,
-    path: (path) => path.endsWith(".cleaned"),
-  });
-  await setup.engine.maintain();
-  assert.equal((await setup.read()).length, 6);
-  assert.deepEqual(setup.uncleanable, []);
-  assert.deepEqual(await setup.names(".cleaned"), []);
-  cancel();
-  await setup.engine.maintain();
-  assert.deepEqual(await setup.read(), ["4:k=v4", "5:k=v5"]);
-  await setup.engine.close();
-});
-
-test("LG17: a replacement whose journal write fails is made again, whatever the crash finds", async () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const random = new SeededRandom(seed);
-    let disk = new SimulatedFileSystem({ random });
-    const setup = await new Setup(disk).open();
-    for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
-    // The first maintenance has its checkpoint; then the journal fails once.
-    const cancel = disk.inject({
-      operation: "write",
-      code: "io",
-      path: (path) => path.includes("commit-journal"),
-    });
-    await setup.engine.maintain();
-    cancel();
-    assert.equal((await setup.names(".log.1.cleaned")).length, 1);
-    if (seed % 2 === 0) {
-      await setup.engine.maintain();
-      assert.equal((await setup.read()).length, 2);
-      assert.deepEqual(await setup.names(".cleaned"), []);
-    }
-    disk = disk.crash();
-    const again = await new Setup(disk).open();
-    assert.deepEqual((await again.read()).slice(-2), ["4:k=v4", "5:k=v5"]);
-    await again.engine.maintain();
-    assert.deepEqual(await again.read(), ["4:k=v4", "5:k=v5"]);
-    await again.engine.close();
-  }
-});
-
-test("LG17: files that cannot get their names keep readers waiting no longer than an attempt", async () => {
-  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
-  const setup = await new Setup(disk, { tailBytes: 0, segmentWriteBytes: 1 }).open({
-    ...compacted,
-    segmentBytes: 400,
-  });
-  await setup.put("a", "1");
-  for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
-  const cancel = disk.inject({
-    operation: "rename",
-    code: "io",
-    count: Number.POSITIVE_INFINITY,
-    path: (path) => path.endsWith(".cleaned"),
-  });
-  const cleaning = setup.engine.maintain();
-  await setup.clock.advanceAsync(50);
-  const [result] = await setup.engine.read(readRequest(id, 0, 0));
-  assert.equal(result!.error, "storage");
-  cancel();
-  await setup.clock.advanceAsync(200);
-  await cleaning;
-  assert.deepEqual(await setup.read(), ["0:a=1", "4:k=v3", "5:k=v4", "6:k=v5"]);
-  await setup.engine.close();
-});
-
-test("LG17: a stop does not wait for a disk that cannot rename; the next start does what is left", async () => {
-  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
-  const setup = await new Setup(disk).open();
-  for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
-  const cancel = disk.inject({
-    operation: "rename",
-    code: "io",
-    count: Number.POSITIVE_INFINITY,
-    path: (path) => path.endsWith(".cleaned"),
-  });
-  await setup.engine.maintain();
-  await setup.engine.close();
-  assert.equal((await setup.names(".log.1.cleaned")).length, 1);
-  cancel();
-  await setup.open();
-  assert.deepEqual(await setup.names(".log.1.cleaned"), []);
-  assert.deepEqual((await setup.read()).slice(-2), ["4:k=v4", "5:k=v5"]);
-  await setup.engine.maintain();
-  assert.deepEqual(await setup.read(), ["4:k=v4", "5:k=v5"]);
-  await setup.engine.close();
-});
-
-test("LG17: with relaxed acks a power failure leaves old segments or new ones, too", async () => {
-  for (let seed = 1; seed <= 40; seed++) {
-    const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
-    const relaxed = { relaxedAcks: true };
-    const setup = await new Setup(disk, relaxed).open({ ...compacted, segmentBytes: 400 });
-    for (let i = 0; i < 20; i++) await setup.put(i === 2 ? "a" : "k", `v${i}`);
-    await setup.engine.close();
-    await setup.open({ ...compacted, segmentBytes: 400 });
-    disk.crashAt(1 + (seed % 20) * 2);
-    await setup.engine.maintain();
-    const again = await new Setup(disk.crash(), relaxed).open();
-    const left = await again.read();
-    assert.ok(left.includes("2:a=v2") && left.includes("19:k=v19"), `seed ${seed}: ${left}`);
-    await again.engine.close();
-  }
-});
-
-test("LG17: nothing waits for a machine that has stopped", async () => {
-  for (let seed = 1; seed <= 40; seed++) {
-    const random = new SeededRandom(seed);
-    const disk = new SimulatedFileSystem({ random });
-    const setup = await new Setup(disk).open();
-    for (let i = 0; i < 6; i++) await setup.put(`k${i % 2}`, `v${i}`);
-    disk.crashAt(1 + random.integer(40));
-    await setup.engine.maintain();
-    await setup.engine.close();
-    const again = await new Setup(disk.crash()).open();
-    assert.deepEqual((await again.read()).slice(-2), ["4:k0=v4", "5:k1=v5"]);
-    await again.engine.close();
-  }
-});
-
 test("LG13: a stop does not wait for a slow round, nor does a topic's deletion", async () => {
-  const cleaner = {
-    isEnabled: true,
-    dedupeBufferBytes: 1_000_000,
-    ioBufferBytes: 1024,
-    ioMaxBytesPerSecond: 10,
-    backoffMs: 1,
-  };
+  const slow = { ...cleaner, ioBufferBytes: 1024, ioMaxBytesPerSecond: 10, backoffMs: 1 };
   for (const isDeletion of [false, true]) {
-    const setup = await open(compacted, { cleaner });
+    const setup = await open(compacted, { cleaner: slow });
     for (let i = 0; i < 6; i++) await setup.put("k", `v${i}`);
     const cleaning = setup.engine.maintain();
     await setup.clock.advanceAsync(1);
