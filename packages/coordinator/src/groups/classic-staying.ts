@@ -85,10 +85,8 @@ export function commitAsMember(
   group: ClassicGroup,
   credentials: CommitCredentials,
 ): GroupErrorName {
-  const { memberId, groupInstanceId, generation } = credentials;
-  if (generation < 0 && memberId === "" && groupInstanceId === null) return "UNKNOWN_MEMBER_ID";
-  const error = validateGeneration(group, credentials, generation);
-  if (error === "NONE") group.touch(group.members.get(memberId)!);
+  const error = validateCommit(group, credentials);
+  if (error === "NONE") group.touch(group.members.get(credentials.memberId)!);
   return error;
 }
 
@@ -97,9 +95,7 @@ export function commitCompleting(
   group: ClassicGroup,
   credentials: CommitCredentials,
 ): GroupErrorName {
-  const { memberId, groupInstanceId, generation } = credentials;
-  if (generation < 0 && memberId === "" && groupInstanceId === null) return "UNKNOWN_MEMBER_ID";
-  const error = validateGeneration(group, credentials, generation);
+  const error = validateCommit(group, credentials);
   return error === "NONE" ? "REBALANCE_IN_PROGRESS" : error;
 }
 
@@ -111,9 +107,18 @@ export function commitInTransaction(
   group: ClassicGroup,
   credentials: CommitCredentials,
 ): GroupErrorName {
-  const { memberId, groupInstanceId, generation } = credentials;
-  if (generation < 0 && memberId === "" && groupInstanceId === null) return "NONE";
-  return validateGeneration(group, credentials, generation);
+  if (namesNobody(credentials)) return "NONE";
+  return validateGeneration(group, credentials, credentials.generation);
+}
+
+/** A group with members takes commits of members only. */
+function validateCommit(group: ClassicGroup, credentials: CommitCredentials): GroupErrorName {
+  if (namesNobody(credentials)) return "UNKNOWN_MEMBER_ID";
+  return validateGeneration(group, credentials, credentials.generation);
+}
+
+function namesNobody({ memberId, groupInstanceId, generation }: CommitCredentials): boolean {
+  return generation < 0 && memberId === "" && groupInstanceId === null;
 }
 
 export function expirePreparing(
