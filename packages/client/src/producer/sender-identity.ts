@@ -67,11 +67,11 @@ export class SenderIdentity {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Makes sure, once {@link acquire} returned null, that the queue has an identity to send under; false when it has to wait for one. */
+  /** Makes sure, in a pass that {@link acquire} let begin, that the queue has an identity to send under; false when it has to wait for one. */
   prepare(queue: PartitionQueue): boolean {
     if (!this.#isIdempotent) return true;
-    const identity = this.#gate?.identity ?? this.#identity!;
     if (this.#gate !== null) {
+      const identity = this.#gate.identity!;
       if (
         queue.producerId !== identity.producerId ||
         queue.producerEpoch !== identity.producerEpoch
@@ -80,7 +80,11 @@ export class SenderIdentity {
       }
       return true;
     }
-    if (queue.producerId < 0) queue.startEpoch(identity.producerId, identity.producerEpoch);
+    if (queue.producerId < 0) {
+      // Another queue of the same pass may just have used up the last epoch.
+      if (this.#identity === null) return false;
+      queue.startEpoch(this.#identity.producerId, this.#identity.producerEpoch);
+    }
     if (!queue.needsNewEpoch) return true;
     if (queue.producerEpoch < MAX_EPOCH) {
       // Brokers keep producers per partition, so a new epoch here concerns no other partition.
