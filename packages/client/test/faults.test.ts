@@ -84,7 +84,7 @@ forEachBroker((target) => {
       retryBackoffMaxMs: 20,
     });
     const producer = client.producer({ batchBytes: 500, lingerMs: 0, maxRequestBytes: 2_000 });
-    const count = 3_000;
+    const count = 9_000;
     for (let i = 0; i < count; i++) {
       producer.enqueue({ topic, partition: i % 3, value: String(i).padStart(20, "0") });
       if (i % 50 === 0) await producer.flush();
