@@ -19,8 +19,8 @@ export interface Broker extends AsyncDisposable {
   readonly port: number;
   /** Kills the broker and starts it again on what it left behind; undefined for one that is not ours to kill. */
   readonly restart?: () => Promise<void>;
-  /** How often it has said, since the first start, that it completed a transaction without the end markers of some partitions. */
-  leftOutMarkers(): number;
+  /** Whether it has said that it completed a transaction without the end markers of some partitions, of a transactional id that begins like this. */
+  leftOutMarkers(transactionalIdPrefix: string): boolean;
 }
 
 /** A kind of broker to test against. */
@@ -43,7 +43,7 @@ export interface Target {
  * What Apache Kafka 4.3.1 says when it completes a transaction without markers: while it starts or stops, its partitions have no leader for a
  * moment, and the coordinator takes them for deleted. The transaction hangs in them, or what comes next from its producer decides about it.
  */
-const LEFT_OUT_MARKERS = "Couldn't find leader endpoint";
+const LEFT_OUT_MARKERS = /Couldn't find leader endpoint for .* markers for (\S+)/g;
 
 /** Groups that react quickly, and bounds that let a test ask for short sessions and locks. */
 const classicProperties = {
@@ -102,7 +102,7 @@ function runningBroker(bootstrap: string): Target {
     start: async () => ({
       bootstrap,
       port: Number(bootstrap.split(":").at(-1)),
-      leftOutMarkers: () => 0,
+      leftOutMarkers: () => false,
       [Symbol.asyncDispose]: async () => {},
     }),
   };
@@ -115,15 +115,15 @@ async function restartable(
   const dataDirectory = await mkdtemp(join(tmpdir(), "ottla-client-test-"));
   let running = await start({ dataDirectory });
   const { bootstrap, port } = running;
-  let leftOutBefore = 0;
-  const leftOut = () => running.output().split(LEFT_OUT_MARKERS).length - 1;
+  const before: string[] = [];
+  const leftOut = () => [...running.output().matchAll(LEFT_OUT_MARKERS)].map(([, id]) => id!);
   return {
     bootstrap,
     port,
-    leftOutMarkers: () => leftOutBefore + leftOut(),
+    leftOutMarkers: (prefix) => [...before, ...leftOut()].some((id) => id.startsWith(prefix)),
     restart: async () => {
       await running.kill();
-      leftOutBefore += leftOut();
+      before.push(...leftOut());
       running = await start({ dataDirectory, port });
     },
     [Symbol.asyncDispose]: async () => {

@@ -4,7 +4,7 @@
  * and then let go with what they had in mind, transactions are aborted for no reason and the broker is killed. Afterwards B and C hold, per
  * key, exactly what A does, in its order.
  *
- * A run that fails after the broker itself left end markers out proves nothing about this client and is done again (see `leftOutMarkers`).
+ * A run that fails after the broker itself left end markers of its transactions out proves nothing about this client and is done again (see `leftOutMarkers`).
  *
  * `FAULT_RUNS` says how many runs to do for each broker, `SEED` where to begin; a failure names its seed.
  */
@@ -62,22 +62,21 @@ forEachBroker((target) => {
       timeout: ATTEMPTS * 100_000,
     }, async (t) => {
       for (let attempt = 1; ; attempt++) {
-        const leftOut = broker.leftOutMarkers();
-        const outcome = await run(seed, attempt).catch((error: Error) => error);
+        const prefix = `chain-${process.pid}-${seed}-${attempt}-`;
+        const outcome = await run(seed, prefix).catch((error: Error) => error);
         if (typeof outcome === "string") {
           t.diagnostic(outcome);
           return;
         }
-        if (broker.leftOutMarkers() === leftOut || attempt === ATTEMPTS) throw outcome;
+        if (!broker.leftOutMarkers(prefix) || attempt === ATTEMPTS) throw outcome;
         t.diagnostic(`again: ${target.name} left end markers out`);
       }
     });
   }
 
-  async function run(seed: number, attempt: number): Promise<string> {
+  async function run(seed: number, prefix: string): Promise<string> {
     const random = seededRandom(seed);
-    const name = (what: string) => `chain-${process.pid}-${seed}-${attempt}-${what}`;
-    const leftOut = broker.leftOutMarkers();
+    const name = (what: string) => prefix + what;
     const [a, b, c] = [name("a"), name("b"), name("c")];
     await createTopic(steady, { name: a, partitions: PARTITIONS.a });
     await createTopic(steady, { name: b, partitions: PARTITIONS.b });
@@ -102,7 +101,7 @@ forEachBroker((target) => {
       crew.calm();
       await eventually(
         async () => crew.hasFailed || (await committed(c, PARTITIONS.c)).length >= perKey * KEYS,
-        broker.leftOutMarkers() > leftOut ? DOUBTFUL_MS : 60_000,
+        broker.leftOutMarkers(prefix) ? DOUBTFUL_MS : 60_000,
       ).catch(async (cause: unknown) => {
         throw new Error(
           `${crew.summary()}, ${broken}; ${await diagnose(jobs)}; ${crew.describe()}`,
