@@ -103,10 +103,18 @@ export class FileSystemError extends Error {
 export const DIRECT_ALIGNMENT = 4096;
 
 /**
+ * A `WebAssembly.Memory`. Not by that name, which Node's own types lack: declarations with it would ask users for those of browsers.
+ */
+export interface AlignedMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/**
  * `size` zeroed bytes, rounded up to a multiple of 64 KiB, in memory whose address is a multiple of {@link DIRECT_ALIGNMENT}: the
  * pages of a `WebAssembly.Memory` are, and Node has no other way to such an address.
  */
-export function allocateAligned(size: number): WebAssembly.Memory {
+export function allocateAligned(size: number): AlignedMemory {
   const pages = Math.max(1, Math.ceil(size / 65_536));
   return new WebAssembly.Memory({ initial: pages, maximum: pages });
 }

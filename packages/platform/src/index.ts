@@ -1,6 +1,7 @@
 export { BufferPool, POISON, poisonsMemory } from "./buffer-pool.ts";
 export { type Cancel, type Clock, SystemClock } from "./clock.ts";
 export {
+  type AlignedMemory,
   allocateAligned,
   DIRECT_ALIGNMENT,
   type DirectoryEntry,

@@ -609,7 +609,7 @@ export {
   type EndMarker,
   readControlRecord,
 } from "./records/control-record.ts";
-export { crc32c, createCrc32c, type MemoryCrc32c } from "./records/crc32c.ts";
+export { crc32c, createCrc32c, type MemoryCrc32c, type WasmMemory } from "./records/crc32c.ts";
 export { recompressBatch } from "./records/recompress.ts";
 export {
   MAX_DECOMPRESSED_BYTES,
@@ -623,7 +623,7 @@ export {
   writeZigzag,
   zigzagSize,
 } from "./records/varint.ts";
-export type { RecordsInput } from "./schema/fields.ts";
+export type { RecordsInput, Shape } from "./schema/fields.ts";
 export {
   type Api,
   type DataInput,

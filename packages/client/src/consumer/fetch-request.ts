@@ -42,7 +42,7 @@ export function fetchRequest(
   request: SessionRequest,
   isById: boolean,
   options: ResolvedConsumerOptions,
-) {
+): { readonly body: RequestInput<typeof fetchApi>; readonly version: number } {
   const version = connection.versions.pick(fetchApi, isById ? {} : { max: TOPIC_ID_VERSION - 1 });
   const name = (topic: string, topicId: string) => (isById ? { topicId } : { topic });
   const body: RequestInput<typeof fetchApi> = {

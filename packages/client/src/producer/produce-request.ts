@@ -22,7 +22,7 @@ export function produceRequest(
   gate: TransactionGate | null,
   connection: Connection,
   flights: readonly Flight[],
-) {
+): { readonly request: RequestInput<typeof produce>; readonly bounds: VersionBounds } {
   const { metadata } = cluster;
   const idOf = (topic: string) => metadata.cached(topic)?.topicId ?? ZERO_UUID;
   const isById =

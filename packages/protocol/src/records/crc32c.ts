@@ -4,6 +4,14 @@
  */
 import { appendFactor, crc32cModule } from "./crc32c-module.ts";
 
+/**
+ * A `WebAssembly.Memory`. Not by that name, which Node's own types lack: declarations with it would ask users for those of browsers.
+ */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
 /** Checksum of `length` bytes at `pointer` of the memory it was made for; `seed` is the checksum of what came before them. */
 export type MemoryCrc32c = (pointer: number, length: number, seed?: number) => number;
 
@@ -44,7 +52,7 @@ export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0):
 }
 
 /** A checksum over bytes that already lie in `memory`, which it reads in place. The memory may grow. */
-export function createCrc32c(memory: WebAssembly.Memory): MemoryCrc32c {
+export function createCrc32c(memory: WasmMemory): MemoryCrc32c {
   let bytes = new Uint8Array(memory.buffer);
   let update: Update | null = null;
   return (pointer, length, seed = 0) => {
@@ -116,7 +124,7 @@ function isModuleDue(length: number): boolean {
   return true;
 }
 
-function instantiate(memory: WebAssembly.Memory): Update {
+function instantiate(memory: WasmMemory): Update {
   module ??= compileModule();
   return new WebAssembly.Instance(module, { m: { memory } }).exports.update as Update;
 }
