@@ -1,5 +1,7 @@
 export { type BrokerProcessOptions, startBrokerProcess } from "./broker-process/broker-process.ts";
+export { buildPackages, packPackages, type Tarball } from "./build/build.ts";
 export { cacheDirectory, cachedDirectory } from "./cache.ts";
+export { nodeOfVersion } from "./install/node.ts";
 export {
   type Child,
   type ChildOptions,

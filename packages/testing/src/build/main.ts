@@ -1,0 +1,4 @@
+/** `npm run build`. */
+import { buildPackages } from "./build.ts";
+
+await buildPackages();
