@@ -1,3 +1,4 @@
+import { buildPackages } from "@ottla/testing";
 import type { Group, RunOptions, SectionSoFar } from "../cells/group.ts";
 import { sides } from "../sides.ts";
 import { clientCells } from "./cells.ts";
@@ -7,7 +8,7 @@ import { clientMarkdown } from "./report.ts";
 import { kcatVersion } from "./run-kcat.ts";
 
 const about =
-  "@ottla/client beside other clients on the same broker, each in a process of its own, used in its fastest documented way: batches of up to 64 KiB, 5 ms of linger where the client has one, acks=all, idempotence as by default (on in @ottla/client alone). What arrives is counted. CPU is user and system time of the client's process from its start; the broker's cores tell whether the broker is the limit.";
+  "@ottla/client beside other clients on the same broker, each as npm installs it (ours as `npm run build` makes it) in a process of its own, used in its fastest documented way: batches of up to 64 KiB, 5 ms of linger where the client has one, acks=all, idempotence as by default (on in @ottla/client alone). What arrives is counted. CPU is user and system time of the client's process from its start; the broker's cores tell whether the broker is the limit.";
 
 export const clientGroup: Group = {
   name: "client",
@@ -25,6 +26,7 @@ async function* run(
   const brokers = (options.sides ?? ["kafka"]).filter((name) => name !== "ceiling");
   const clients = options.clients ?? clientNames;
   const results: ClientCellResult[] = [];
+  await buildPackages();
   const kcat = clients.includes("kcat") ? await kcatVersion() : "without kcat";
   for (const cell of clientCells.filter(({ name }) => cellNames.includes(name))) {
     log(`${cell.name}: ${cell.about}`);
