@@ -22,7 +22,7 @@ export const ottla: Contestant = {
       Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })),
     );
     while (!tally.isComplete) {
-      for (const batch of await consumer.poll()) {
+      for (using batch of await consumer.poll()) {
         let records = 0;
         let bytes = 0;
         batch.forEach((record) => {

@@ -74,6 +74,44 @@ forEachBroker((target) => {
     }
   });
 
+  test("memory that is given back is used again, and what others of the client hold stays as it is", async () => {
+    const topic = await newTopic(3);
+    await using producer = stage.client.producer();
+    const count = 3_000;
+    const textOf = (i: number) => `${i} `.repeat(1_000).slice(0, 1_000);
+    for (let i = 0; i < count; i++) {
+      const record = { topic, partition: i % 3, value: textOf(i) };
+      if (!producer.enqueue(record)) await producer.ready();
+    }
+    await producer.flush();
+    const start = [0, 1, 2].map((partition) => ({ topic, partition, offset: 0 }));
+    await using keeping = stage.client.consumer({ fetchMaxBytes: 50_000 });
+    await using releasing = stage.client.consumer({ fetchMaxBytes: 50_000 });
+    keeping.assign(start);
+    releasing.assign(start);
+    const kept: Buffer[] = [];
+    const places = new Set<ArrayBufferLike>();
+    let fetches = 0;
+    let seen = 0;
+    while (kept.length < count || seen < count) {
+      for (const batch of await keeping.poll({ timeoutMs: 10 })) {
+        for (const { value } of batch) kept.push(value!);
+      }
+      for (using batch of await releasing.poll({ timeoutMs: 10 })) {
+        fetches++;
+        for (const { value, offset, partition } of batch) {
+          assert.equal(value!.toString(), textOf(offset * 3 + partition));
+          places.add(value!.buffer);
+          seen++;
+        }
+      }
+    }
+    for (const { buffer } of kept) places.add(buffer);
+    assert.ok(places.size < fetches * 1.5, `${places.size} places for ${fetches} fetches each`);
+    const values = new Set(kept.map((value) => value.toString()));
+    assert.deepEqual(values, new Set(Array.from({ length: count }, (_, i) => textOf(i))));
+  });
+
   test("a topic that does not exist is created by sending where the broker allows it, else it fails", async () => {
     const name = `pc-auto-${process.pid}`;
     await using creating = stage.client.producer();

@@ -347,7 +347,8 @@ export class Consumer {
       this.#turn = (this.#turn + i + 1) % count;
       i = -1;
       bytes += records.sizeBytes;
-      if (!records.isEmpty) collected.push(records);
+      if (records.isEmpty) records.release();
+      else collected.push(records);
     }
     return collected;
   }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchBuilder, buildEndMarker } from "@ottla/protocol";
-import { CorruptBatchError } from "../errors.ts";
+import { CorruptBatchError, UsageError } from "../errors.ts";
+import { FrameMemory } from "../transport/frame-memory.ts";
 import { AbortedTransactions } from "./aborted.ts";
 import { decodeBatches } from "./decode.ts";
+import { FetchedFrame } from "./fetched-bytes.ts";
 import { PartitionRecords } from "./records.ts";
 
 const subject = { topic: "t", partition: 0 };
@@ -41,6 +43,7 @@ function read(records: Buffer, fetchOffset: number, aborted: AbortedTransactions
     endOffset: decoded.nextOffset,
     leaderEpoch: decoded.leaderEpoch,
     buffer: records,
+    frame: null,
     batches: decoded.batches,
   });
   const values = view.toArray().map((record) => record.valueText());
@@ -135,6 +138,7 @@ test("headers, keys and timestamps of a record are there when looked at, also fr
       endOffset: 10,
       leaderEpoch: -1,
       buffer: records,
+      frame: null,
       batches: decoded,
     });
     const [record] = view.toArray();
@@ -161,6 +165,7 @@ test("records are decoded when looked at, and their bytes are views of what was 
     endOffset: decoded.nextOffset,
     leaderEpoch: -1,
     buffer: records,
+    frame: null,
     batches: decoded.batches,
   });
   // The record breaks after its batch was checked: nobody notices before it is looked at.
@@ -173,4 +178,42 @@ test("records are decoded when looked at, and their bytes are views of what was 
   records[length] = before;
   records.write("other", records.indexOf("value"));
   assert.equal(record!.valueText(), "other");
+});
+
+test("a frame goes back when the records of all its partitions are released, which cannot be looked at then", () => {
+  const memory = new FrameMemory();
+  const content = Buffer.concat([batch(0, ["a"]), batch(0, ["b"])]);
+  const frame = memory.take(Math.max(content.length, 20_000));
+  content.copy(frame);
+  const fetched = new FetchedFrame(memory, frame);
+  const [first, second] = [0, content.length / 2].map((at) => {
+    fetched.hold();
+    return new PartitionRecords({
+      ...{ ...subject, startOffset: 0, nextOffset: 1, endOffset: 1, leaderEpoch: -1 },
+      buffer: frame.subarray(at, at + content.length / 2),
+      frame: fetched,
+      batches: [0],
+    });
+  }) as [PartitionRecords, PartitionRecords];
+  fetched.release();
+  const isFree = () => {
+    const next = memory.take(frame.length);
+    const isSame = next.buffer === frame.buffer;
+    memory.giveBack(next);
+    return isSame;
+  };
+  const [record] = first;
+  {
+    using released = first;
+    assert.equal(record!.valueText(), "a");
+    released.release();
+  }
+  assert.ok(!isFree(), "the other partition's records are held");
+  for (const look of [() => record!.value, () => record!.valueText(), () => first.toArray()]) {
+    assert.throws(look, UsageError);
+  }
+  assert.throws(() => first.rawBatches(), UsageError);
+  assert.equal(second.toArray()[0]!.valueText(), "b");
+  second.release();
+  assert.ok(isFree());
 });

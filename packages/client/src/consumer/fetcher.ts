@@ -17,6 +17,7 @@ import { Waker } from "../transport/waker.ts";
 import { decodeBatches } from "./decode.ts";
 import { canFetchById, fetchRequest, wantedPartition } from "./fetch-request.ts";
 import { FetchSession } from "./fetch-session.ts";
+import { FetchedFrame } from "./fetched-bytes.ts";
 import type { FetcherHandle } from "./fetcher-handle.ts";
 import type { ResolvedConsumerOptions } from "./options.ts";
 import type { PartitionState } from "./partition-state.ts";
@@ -100,9 +101,7 @@ export class Fetcher implements FetcherHandle {
 
   remove(state: PartitionState): void {
     state.isAssigned = false;
-    this.#bufferedBytes -= state.bufferedBytes;
-    state.buffered = [];
-    state.bufferedBytes = 0;
+    this.#bufferedBytes -= state.dropBuffered();
     const states = this.#partitions.get(state.topic);
     if (states?.[state.partition] === state) states[state.partition] = undefined;
     if (states?.every((each) => each === undefined) === true) this.#partitions.delete(state.topic);
@@ -271,6 +270,7 @@ export class Fetcher implements FetcherHandle {
       byPartition.set(each.state.topic, own);
     }
     let isNews = false;
+    const frame = this.#frameOf(response);
     for (const topic of response.responses) {
       const name = topic.topic || metadata.nameOf(topic.topicId) || "";
       for (const answer of topic.partitions) {
@@ -292,17 +292,31 @@ export class Fetcher implements FetcherHandle {
           const subject = `fetch ${name}[${answer.partitionIndex}]`;
           this.#onError(state, brokerError(answer.errorCode, subject), isMoved);
           isNews = true;
-        } else if (this.#onPartition(state, answer)) {
+        } else if (this.#onPartition(state, answer, frame)) {
           isNews = true;
         }
       }
     }
+    frame?.release();
     if (isNews) this.onNews();
+  }
+
+  /** What all records of an answer lie in; null when it has none. */
+  #frameOf(response: ResponseOf<typeof fetchApi>): FetchedFrame | null {
+    for (const { partitions } of response.responses) {
+      for (const { records } of partitions) {
+        if (records !== null && records.length > 0) {
+          return new FetchedFrame(this.#cluster.options.memory, records);
+        }
+      }
+    }
+    return null;
   }
 
   #onPartition(
     state: PartitionState,
     answer: ResponseOf<typeof fetchApi>["responses"][number]["partitions"][number],
+    frame: FetchedFrame | null,
   ): boolean {
     state.failures = 0;
     if (answer.divergingEpoch.endOffset >= 0) {
@@ -343,6 +357,7 @@ export class Fetcher implements FetcherHandle {
         endOffset: state.endOffset,
         leaderEpoch: decoded.leaderEpoch,
         buffer: records,
+        frame,
         batches: decoded.batches,
       });
       state.fetchPosition = decoded.nextOffset;
@@ -353,6 +368,7 @@ export class Fetcher implements FetcherHandle {
         state.positionEpoch = decoded.leaderEpoch;
         return false;
       }
+      frame?.hold();
       state.buffered.push(taken);
       state.bufferedBytes += taken.sizeBytes;
       this.#bufferedBytes += taken.sizeBytes;

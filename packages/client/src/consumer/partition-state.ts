@@ -40,17 +40,24 @@ export class PartitionState {
 
   /** Continues at `offset`; −1 means that it has to be looked up. Returns the bytes that were buffered. */
   seek(offset: number): number {
-    const bytes = this.bufferedBytes;
+    const bytes = this.dropBuffered();
     this.position = offset;
     this.fetchPosition = offset;
     this.fetchedEpoch = -1;
     this.positionEpoch = -1;
-    this.buffered = [];
-    this.bufferedBytes = 0;
     this.error = null;
     this.retryAtMs = 0;
     this.failures = 0;
     this.aborted.clear();
+    return bytes;
+  }
+
+  /** Lets go of what was fetched and not handed out; returns its bytes. */
+  dropBuffered(): number {
+    const bytes = this.bufferedBytes;
+    for (const records of this.buffered) records.release();
+    this.buffered = [];
+    this.bufferedBytes = 0;
     return bytes;
   }
 }

@@ -9,6 +9,7 @@ import {
   ProtocolError,
   RecordCursor,
 } from "@ottla/protocol";
+import { RecordBytes } from "../consumer/fetched-bytes.ts";
 import { CorruptBatchError } from "../errors.ts";
 import { ShareRecord } from "./share-record.ts";
 
@@ -62,10 +63,11 @@ export function decodeAcquired(
       }
       if (isControl(bytes, at) || lastOffset(bytes, at) < next) continue;
       cursor.start(bytes, at);
+      const source = new RecordBytes(cursor.buffer);
       while (cursor.next()) {
         const found = rangeAt(cursor.offset);
         if (found === null) continue;
-        records.push(new ShareRecord(topic, partition, cursor, found.deliveryCount));
+        records.push(new ShareRecord(topic, partition, cursor, source, found.deliveryCount));
         next++;
       }
     }

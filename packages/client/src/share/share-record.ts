@@ -1,4 +1,5 @@
 import type { RecordCursor } from "@ottla/protocol";
+import type { RecordBytes } from "../consumer/fetched-bytes.ts";
 import { ConsumerRecord } from "../consumer/records.ts";
 
 /** A record that this member of a share group has acquired. */
@@ -6,8 +7,14 @@ export class ShareRecord extends ConsumerRecord {
   /** How often it has been handed to a member, this time included. */
   readonly deliveryCount: number;
 
-  constructor(topic: string, partition: number, cursor: RecordCursor, deliveryCount: number) {
-    super(topic, partition, cursor);
+  constructor(
+    topic: string,
+    partition: number,
+    cursor: RecordCursor,
+    bytes: RecordBytes,
+    deliveryCount: number,
+  ) {
+    super(topic, partition, cursor, bytes);
     this.deliveryCount = deliveryCount;
   }
 }

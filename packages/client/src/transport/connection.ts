@@ -32,6 +32,7 @@ import {
   TimeoutError,
 } from "../errors.ts";
 import { authenticate, type SaslCarrier } from "./authenticate.ts";
+import type { FrameMemory } from "./frame-memory.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { Inlet } from "./inlet.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
@@ -45,6 +46,7 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;
+  readonly memory: FrameMemory;
   readonly tls: TlsOptions | null;
   readonly sasl: SaslMechanism | null;
   readonly dial: Dial | null;
@@ -132,7 +134,8 @@ export class Connection {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     if (inlet === null) {
-      const reader = new FrameReader(options.maxResponseBytes, (frame) => this.#onFrame(frame));
+      const { maxResponseBytes, memory } = options;
+      const reader = new FrameReader(maxResponseBytes, memory, (frame) => this.#onFrame(frame));
       socket.on("data", (chunk: Buffer) => this.#receive(() => reader.push(chunk)));
     } else {
       inlet.onRead = (read) => this.#receive(read);
@@ -154,7 +157,7 @@ export class Connection {
   ): Promise<Connection> {
     signal?.throwIfAborted();
     const isPlain = options.dial === null && options.tls === null;
-    const inlet = isPlain ? new Inlet(options.maxResponseBytes) : null;
+    const inlet = isPlain ? new Inlet(options.maxResponseBytes, options.memory) : null;
     const socket = options.dial?.(host, port) ?? dial(host, port, options.tls, inlet);
     const connection = new Connection(host, port, options, socket, inlet);
     const onAbort = () => connection.destroy(signal?.reason);

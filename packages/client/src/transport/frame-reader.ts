@@ -1,14 +1,16 @@
 /**
  * Cuts a byte stream into frames: `size:int32 frame`. A frame that lies within one chunk is a view of it; one that spans chunks is
- * gathered into a buffer of exactly its size, so each byte is copied at most once. Frames belong to the caller.
+ * gathered in memory of its own, so each byte is copied at most once. Frames belong to the caller.
  */
 import { MalformedResponseError } from "../errors.ts";
+import type { FrameMemory } from "./frame-memory.ts";
 
 /** Less than this is not worth a read of its own. */
 const DIRECT_BYTES = 16 * 1024;
 
 export class FrameReader {
   readonly #maxBytes: number;
+  readonly #memory: FrameMemory;
   readonly #onFrame: (frame: Buffer) => void;
   /** The first bytes of a size that came in pieces. */
   readonly #sizeBytes = Buffer.alloc(4);
@@ -16,8 +18,9 @@ export class FrameReader {
   #frame: Buffer | null = null;
   #filled = 0;
 
-  constructor(maxBytes: number, onFrame: (frame: Buffer) => void) {
+  constructor(maxBytes: number, memory: FrameMemory, onFrame: (frame: Buffer) => void) {
     this.#maxBytes = maxBytes;
+    this.#memory = memory;
     this.#onFrame = onFrame;
   }
 
@@ -73,14 +76,20 @@ export class FrameReader {
         );
       }
       if (end - at >= size) {
-        const frame = isOwned ? chunk.subarray(at, at + size) : copyOf(chunk, at, at + size);
+        const whole = chunk.subarray(at, at + size);
+        const frame = isOwned ? whole : this.#place(size);
+        if (!isOwned) frame.set(whole);
         at += size;
         this.#onFrame(frame);
       } else {
-        this.#frame = Buffer.allocUnsafeSlow(size);
+        this.#frame = this.#place(size);
         this.#filled = 0;
       }
     }
+  }
+
+  #place(size: number): Buffer {
+    return size < DIRECT_BYTES ? Buffer.allocUnsafeSlow(size) : this.#memory.take(size);
   }
 
   #finish(): void {
@@ -89,10 +98,4 @@ export class FrameReader {
     this.#frame = null;
     this.#onFrame(frame);
   }
-}
-
-function copyOf(chunk: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(end - start);
-  chunk.copy(copy, 0, start, end);
-  return copy;
 }

@@ -1,4 +1,5 @@
 import type { OnReadOpts } from "node:net";
+import type { FrameMemory } from "./frame-memory.ts";
 import { FrameReader } from "./frame-reader.ts";
 
 const READ_BYTES = 64 * 1024;
@@ -16,8 +17,8 @@ export class Inlet {
   /** Runs what deals with a read, and with its errors. */
   onRead: (read: () => void) => void = (read) => read();
 
-  constructor(maxBytes: number) {
-    this.#reader = new FrameReader(maxBytes, (frame) => this.onFrame(frame));
+  constructor(maxBytes: number, memory: FrameMemory) {
+    this.#reader = new FrameReader(maxBytes, memory, (frame) => this.onFrame(frame));
   }
 
   /** For `net.connect`. */
