@@ -6,9 +6,9 @@ import {
   type SaslOptions,
   saslMechanism,
 } from "@ottla/security";
+import { BytePool } from "./byte-pool.ts";
 import { UsageError } from "./errors.ts";
 import type { Dial } from "./transport/connection.ts";
-import { FrameMemory } from "./transport/frame-memory.ts";
 
 /** How to reach a cluster and how patient to be. Only `bootstrapServers` is required. */
 export interface ClientOptions {
@@ -53,8 +53,8 @@ export interface ResolvedOptions {
   readonly retryBackoffMaxMs: number;
   readonly metadataMaxAgeMs: number;
   readonly maxResponseBytes: number;
-  /** Of one client. */
-  readonly memory: FrameMemory;
+  /** For what is received, compressed and decompressed. */
+  readonly memory: BytePool;
   readonly clock: Clock;
   readonly random: Random;
   readonly dial: Dial | null;
@@ -84,7 +84,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     retryBackoffMaxMs: options.retryBackoffMaxMs ?? 1_000,
     metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
     maxResponseBytes: options.maxResponseBytes ?? 256 * 1024 * 1024,
-    memory: new FrameMemory(),
+    memory: new BytePool(),
     clock: options.clock ?? new SystemClock(),
     random,
     dial: options.dial ?? null,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchBuilder, buildEndMarker } from "@ottla/protocol";
+import { BytePool } from "../byte-pool.ts";
 import { CorruptBatchError, UsageError } from "../errors.ts";
-import { FrameMemory } from "../transport/frame-memory.ts";
 import { AbortedTransactions } from "./aborted.ts";
 import { decodeBatches } from "./decode.ts";
 import { FetchedFrame } from "./fetched-bytes.ts";
@@ -181,7 +181,7 @@ test("records are decoded when looked at, and their bytes are views of what was 
 });
 
 test("a frame goes back when the records of all its partitions are released, which cannot be looked at then", () => {
-  const memory = new FrameMemory();
+  const memory = new BytePool();
   const content = Buffer.concat([batch(0, ["a"]), batch(0, ["b"])]);
   const frame = memory.take(Math.max(content.length, 20_000));
   content.copy(frame);

@@ -6,9 +6,15 @@
  * Whoever is done with all of it may say so (`release`, or `using`): the memory is then used for the next fetch, which is considerably
  * faster than leaving it to the garbage collector.
  */
-import { batchSize, ProtocolError, RecordCursor, type RecordHeader } from "@ottla/protocol";
+import {
+  batchSize,
+  MAX_DECOMPRESSED_BYTES,
+  ProtocolError,
+  RecordCursor,
+  type RecordHeader,
+} from "@ottla/protocol";
 import { CorruptBatchError } from "../errors.ts";
-import { type FetchedFrame, RecordBytes } from "./fetched-bytes.ts";
+import { type FetchedFrame, Lease, RecordBytes } from "./fetched-bytes.ts";
 
 /** A record as it was read. */
 export class ConsumerRecord {
@@ -96,11 +102,10 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
   readonly leaderEpoch: number;
   /** Fetched bytes these records hold on to. */
   readonly sizeBytes: number;
-  readonly #frame: FetchedFrame | null;
+  readonly #lease: Lease;
   readonly #bytes: RecordBytes;
   /** Where the batches that hold records for the application start in the buffer. */
   readonly #batches: readonly number[];
-  #isReleased = false;
 
   constructor(options: {
     readonly topic: string;
@@ -110,7 +115,7 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
     readonly endOffset: number;
     readonly leaderEpoch: number;
     readonly buffer: Buffer;
-    /** What `buffer` is a part of and what is held until the release; null when it is garbage like any other. */
+    /** What `buffer` is a part of; a hold on it is handed over. Null when nothing is to be given back. */
     readonly frame: FetchedFrame | null;
     readonly batches: readonly number[];
   }) {
@@ -121,8 +126,8 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
     this.endOffset = options.endOffset;
     this.leaderEpoch = options.leaderEpoch;
     this.sizeBytes = options.buffer.length;
-    this.#frame = options.frame;
-    this.#bytes = new RecordBytes(options.buffer);
+    this.#lease = new Lease(options.frame);
+    this.#bytes = new RecordBytes(options.buffer, this.#lease);
     this.#batches = options.batches;
   }
 
@@ -182,10 +187,7 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
    * values and header values that are Buffers. Texts are copies. Records throw if they are asked; a view cannot know.
    */
   release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#bytes.release();
-    this.#frame?.release();
+    this.#lease.release();
   }
 
   /** For `using`. */
@@ -197,11 +199,12 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
   #start(cursor: RecordCursor, index: number): RecordBytes {
     const { buffer } = this.#bytes;
     try {
-      cursor.start(buffer, this.#batches[index]!);
+      const { allocate } = this.#lease;
+      cursor.start(buffer, this.#batches[index]!, MAX_DECOMPRESSED_BYTES, allocate);
     } catch (error) {
       throw this.#corrupt(cursor, error);
     }
-    return cursor.buffer === buffer ? this.#bytes : new RecordBytes(cursor.buffer);
+    return cursor.buffer === buffer ? this.#bytes : new RecordBytes(cursor.buffer, this.#lease);
   }
 
   #advance(cursor: RecordCursor): boolean {

@@ -6,11 +6,11 @@
  * delivered; whoever waits longer than `maxBlockMs` fails.
  */
 import type { Cancel } from "@ottla/platform";
+import { BytePool } from "../byte-pool.ts";
 import type { Cluster } from "../cluster.ts";
 import { RecordTooLargeError, TimeoutError, UnknownPartitionError } from "../errors.ts";
 import { holdProcess } from "../transport/hold.ts";
 import { ProducerBatch } from "./batch.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import { partitionForKey } from "./murmur2.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import { PartitionQueue } from "./partition-queue.ts";
@@ -22,8 +22,8 @@ import type { Ticket } from "./ticket.ts";
 /** Bytes a record may take beyond its key, value and headers. */
 const RECORD_OVERHEAD_BYTES = 32;
 const INITIAL_BATCH_BYTES = 1024;
-/** Kept while there is nothing to send. */
-const IDLE_BUFFERS = 16;
+/** Kept for batches while there is nothing to send. */
+const IDLE_BYTES = 1024 * 1024;
 /** Records that share one look at the clock, at most. */
 const RECORDS_PER_CLOCK = 64;
 
@@ -63,7 +63,8 @@ export class Accumulator {
   readonly #options: ResolvedProducerOptions;
   readonly #sender: Sender;
   readonly #isTransactional: boolean;
-  readonly #pool: BufferPool;
+  /** For batches: one that is full would be most of a producer's garbage. */
+  readonly #pool: BytePool;
   readonly #topics = new Map<string, TopicQueues>();
   readonly #outstanding = new Set<ProducerBatch>();
   readonly #blocked: Blocked[] = [];
@@ -90,8 +91,7 @@ export class Accumulator {
     this.#options = options;
     this.#sender = sender;
     this.#isTransactional = isTransactional;
-    const { batchBytes, bufferBytes } = options;
-    this.#pool = new BufferPool(batchBytes, Math.ceil(bufferBytes / batchBytes));
+    this.#pool = new BytePool(options.bufferBytes);
   }
 
   /** Whether a record would enter at once. */
@@ -118,7 +118,7 @@ export class Accumulator {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     if (this.#usedBytes === 0) {
-      this.#pool.trim(IDLE_BUFFERS);
+      this.#pool.trim(IDLE_BYTES);
       this.#releaseHold?.();
       this.#releaseHold = null;
     }
@@ -271,13 +271,15 @@ export class Accumulator {
   }
 
   #openBatch(queue: PartitionQueue): ProducerBatch {
+    const { batchBytes } = this.#options;
     const batch = new ProducerBatch(
       queue.partition,
       this.#cluster.now(),
       this.#options,
       this.#isTransactional,
+      this.#pool,
       // Growing is copying: a partition that fills its batches gets them at once in full.
-      queue.lastBatchBytes > this.#options.batchBytes / 2 ? this.#pool : INITIAL_BATCH_BYTES,
+      queue.lastBatchBytes > batchBytes / 2 ? batchBytes : INITIAL_BATCH_BYTES,
     );
     this.#outstanding.add(batch);
     batch.onDone.push(() => this.#outstanding.delete(batch));

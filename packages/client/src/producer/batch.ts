@@ -11,7 +11,7 @@ import {
   stampCrc,
   writeInt64,
 } from "@ottla/protocol";
-import type { BufferPool } from "./buffer-pool.ts";
+import type { BytePool } from "../byte-pool.ts";
 import type { ProducerRecord } from "./record.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -19,6 +19,7 @@ const PRODUCER_ID_AT = 43;
 const PRODUCER_EPOCH_AT = 51;
 const BASE_SEQUENCE_AT = 53;
 
+const MIN_ROOM_BYTES = 128;
 const SEQUENCES = 2 ** 31;
 
 /** The sequence `count` records after `sequence`; wraps from 2^31 − 1 to 0. */
@@ -39,9 +40,9 @@ export class ProducerBatch {
   readonly createdMs: number;
   readonly #settings: BatchSettings;
   readonly #builder: BatchBuilder;
-  /** Where the buffer it is written into came from, and that buffer; null when it has one of its own. */
-  readonly #pool: BufferPool | null;
-  #pooled: Buffer | null;
+  readonly #pool: BytePool;
+  /** What records are written into, unless they turn out to need more. */
+  readonly #room: Buffer;
   /** Read by the builder when it builds. */
   readonly #stamp: Writable<BatchOptions>;
   /** Parallel lists: who waits, the place of the record with them, the record's place in the batch. */
@@ -76,21 +77,22 @@ export class ProducerBatch {
     createdMs: number,
     settings: BatchSettings,
     isTransactional: boolean,
-    room: number | BufferPool,
+    pool: BytePool,
+    initialBytes: number,
   ) {
     this.partition = partition;
     this.createdMs = createdMs;
     this.#settings = settings;
-    this.#pool = typeof room === "number" ? null : room;
-    this.#pooled = this.#pool?.take() ?? null;
+    this.#pool = pool;
+    this.#room = pool.take(Math.max(initialBytes, MIN_ROOM_BYTES));
     this.#stamp = {
       compression: settings.compression,
       isTransactional,
       producerId: -1,
       producerEpoch: -1,
       baseSequence: -1,
-      ...(typeof room === "number" ? { initialBytes: room } : {}),
-      ...(this.#pooled === null ? {} : { buffer: this.#pooled }),
+      buffer: this.#room,
+      allocate: pool.take,
       ...(settings.compressionLevel === null
         ? {}
         : { compressionLevel: settings.compressionLevel }),
@@ -151,15 +153,15 @@ export class ProducerBatch {
       this.#stamp.producerEpoch = this.producerEpoch;
       this.#stamp.baseSequence = this.baseSequence;
       this.#bytes = this.#builder.build();
+      // Compressed, or outgrown: what is sent lies elsewhere.
+      if (this.#bytes.buffer !== this.#room.buffer) this.#pool.giveBack(this.#room);
     }
     return this.#bytes;
   }
 
-  /** Gives its buffer back, for a batch whose bytes nobody will read again: delivered at the first attempt. */
+  /** Gives its memory back, for a batch whose bytes nobody will read again: delivered at the first attempt. */
   recycle(): void {
-    if (this.#pooled === null) return;
-    this.#pool!.give(this.#pooled);
-    this.#pooled = null;
+    if (this.#bytes !== null) this.#pool.giveBack(this.#bytes);
     this.#bytes = null;
   }
 
@@ -195,6 +197,7 @@ export class ProducerBatch {
           this.createdMs,
           this.#settings,
           isTransactional,
+          this.#pool,
           initialBytes,
         ),
     ) as [ProducerBatch, ProducerBatch];

@@ -63,7 +63,7 @@ export function decodeAcquired(
       }
       if (isControl(bytes, at) || lastOffset(bytes, at) < next) continue;
       cursor.start(bytes, at);
-      const source = new RecordBytes(cursor.buffer);
+      const source = new RecordBytes(cursor.buffer, null);
       while (cursor.next()) {
         const found = rangeAt(cursor.offset);
         if (found === null) continue;

@@ -13,6 +13,7 @@ import {
   saslAuthenticate,
   saslHandshake,
 } from "@ottla/protocol";
+import { BytePool } from "../byte-pool.ts";
 import {
   ConnectionError,
   MalformedResponseError,
@@ -20,7 +21,6 @@ import {
   UnsupportedError,
 } from "../errors.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
-import { FrameMemory } from "./frame-memory.ts";
 import { FrameReader } from "./frame-reader.ts";
 
 const options: ConnectionOptions = {
@@ -28,7 +28,7 @@ const options: ConnectionOptions = {
   clientId: "test",
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
-  memory: new FrameMemory(),
+  memory: new BytePool(),
   maxResponseBytes: 10_000,
   tls: null,
   sasl: null,
@@ -46,7 +46,7 @@ async function withPeer(
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
-    const reader = new FrameReader(1 << 20, new FrameMemory(), (frame) => {
+    const reader = new FrameReader(1 << 20, new BytePool(), (frame) => {
       const apis = new Map<number, Api>(
         [apiVersions, heartbeat, metadata, saslHandshake, saslAuthenticate].map((a) => [a.key, a]),
       );

@@ -24,6 +24,7 @@ import {
 } from "@ottla/protocol";
 import type { SaslMechanism } from "@ottla/security";
 import { throwIfError } from "../broker-error.ts";
+import type { BytePool } from "../byte-pool.ts";
 import {
   AuthenticationError,
   ClosedError,
@@ -32,7 +33,6 @@ import {
   TimeoutError,
 } from "../errors.ts";
 import { authenticate, type SaslCarrier } from "./authenticate.ts";
-import type { FrameMemory } from "./frame-memory.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { Inlet } from "./inlet.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
@@ -46,7 +46,7 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;
-  readonly memory: FrameMemory;
+  readonly memory: BytePool;
   readonly tls: TlsOptions | null;
   readonly sasl: SaslMechanism | null;
   readonly dial: Dial | null;

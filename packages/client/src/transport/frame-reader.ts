@@ -2,15 +2,16 @@
  * Cuts a byte stream into frames: `size:int32 frame`. A frame that lies within one chunk is a view of it; one that spans chunks is
  * gathered in memory of its own, so each byte is copied at most once. Frames belong to the caller.
  */
+
+import type { BytePool } from "../byte-pool.ts";
 import { MalformedResponseError } from "../errors.ts";
-import type { FrameMemory } from "./frame-memory.ts";
 
 /** Less than this is not worth a read of its own. */
 const DIRECT_BYTES = 16 * 1024;
 
 export class FrameReader {
   readonly #maxBytes: number;
-  readonly #memory: FrameMemory;
+  readonly #memory: BytePool;
   readonly #onFrame: (frame: Buffer) => void;
   /** The first bytes of a size that came in pieces. */
   readonly #sizeBytes = Buffer.alloc(4);
@@ -18,7 +19,7 @@ export class FrameReader {
   #frame: Buffer | null = null;
   #filled = 0;
 
-  constructor(maxBytes: number, memory: FrameMemory, onFrame: (frame: Buffer) => void) {
+  constructor(maxBytes: number, memory: BytePool, onFrame: (frame: Buffer) => void) {
     this.#maxBytes = maxBytes;
     this.#memory = memory;
     this.#onFrame = onFrame;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FrameMemory } from "./frame-memory.ts";
+import { BytePool } from "../byte-pool.ts";
 import { Inlet } from "./inlet.ts";
 
 test("frames come out whole, in order and in memory of their own, however much each read brings", () => {
@@ -22,7 +22,7 @@ test("frames come out whole, in order and in memory of their own, however much e
             return [size, frame];
           }),
         );
-        const inlet = new Inlet(1 << 20, new FrameMemory());
+        const inlet = new Inlet(1 << 20, new BytePool());
         const got: Buffer[] = [];
         inlet.onFrame = (frame) => got.push(frame);
         const { buffer, callback } = inlet.options.onread;
@@ -43,7 +43,7 @@ test("frames come out whole, in order and in memory of their own, however much e
 });
 
 test("a large frame is read straight into the buffer that it is handed out in", () => {
-  const inlet = new Inlet(1 << 20, new FrameMemory());
+  const inlet = new Inlet(1 << 20, new BytePool());
   const got: Buffer[] = [];
   inlet.onFrame = (frame) => got.push(frame);
   const { buffer, callback } = inlet.options.onread;

@@ -1,5 +1,5 @@
 import type { OnReadOpts } from "node:net";
-import type { FrameMemory } from "./frame-memory.ts";
+import type { BytePool } from "../byte-pool.ts";
 import { FrameReader } from "./frame-reader.ts";
 
 const READ_BYTES = 64 * 1024;
@@ -17,7 +17,7 @@ export class Inlet {
   /** Runs what deals with a read, and with its errors. */
   onRead: (read: () => void) => void = (read) => read();
 
-  constructor(maxBytes: number, memory: FrameMemory) {
+  constructor(maxBytes: number, memory: BytePool) {
     this.#reader = new FrameReader(maxBytes, memory, (frame) => this.onFrame(frame));
   }
 

@@ -1,3 +1,6 @@
+/** Provides the memory of a result of so many bytes. */
+export type Allocate = (bytes: number) => Buffer;
+
 /** What a compression codec does. Codecs are synchronous and hold no state between calls. */
 export interface CompressionCodec {
   /** Number in the attributes of a batch. */
@@ -5,21 +8,24 @@ export interface CompressionCodec {
   readonly name: string;
   /** Smallest, default and largest level, or null when the codec has none. */
   readonly levels: { readonly min: number; readonly default: number; readonly max: number } | null;
-  /** The result starts with `roomBytes` that are left for the caller to fill. */
-  compress(input: Buffer, level: number, roomBytes: number): Buffer;
+  /**
+   * The result starts with `roomBytes` that are left for the caller to fill. `allocate` may be asked for its memory; what the codec has from
+   * elsewhere is as good.
+   */
+  compress(input: Buffer, level: number, roomBytes: number, allocate: Allocate): Buffer;
   /**
    * @throws ProtocolError `corrupt` for bytes that are not the codec's, `tooLarge` when the result would exceed `maxBytes`; never
    * allocates much more than that
    */
-  decompress(input: Buffer, maxBytes: number): Buffer;
+  decompress(input: Buffer, maxBytes: number, allocate: Allocate): Buffer;
 }
 
 /** The bytes after so many that are left for the caller to fill: a copy, unless there are none. */
-export function behind(roomBytes: number, bytes: Buffer): Buffer {
+export function behind(roomBytes: number, bytes: Buffer, allocate: Allocate): Buffer {
   if (roomBytes === 0) {
     return bytes;
   }
-  const result = Buffer.allocUnsafe(roomBytes + bytes.length);
+  const result = allocate(roomBytes + bytes.length);
   result.set(bytes, roomBytes);
   return result;
 }

@@ -1,6 +1,6 @@
 /** The compressions a batch may have. A new one is a file in `codecs/` and a line in the list. */
 import { ProtocolError } from "../protocol-error.ts";
-import { behind, type CompressionCodec } from "./codec.ts";
+import { type Allocate, behind, type CompressionCodec } from "./codec.ts";
 import { gzip } from "./codecs/gzip.ts";
 import { lz4 } from "./codecs/lz4.ts";
 import { snappy } from "./codecs/snappy.ts";
@@ -40,27 +40,33 @@ export function compress(type: CompressionType, input: Buffer, level?: number): 
   return type === "none" ? input : compressBehind(0, type, input, level);
 }
 
-/** Compresses; the result starts with `roomBytes` that are left for the caller to fill. */
+/** Compresses; the result starts with `roomBytes` that are left for the caller to fill. Its memory may come from `allocate`. */
 export function compressBehind(
   roomBytes: number,
   type: CompressionType,
   input: Buffer,
   level?: number,
+  allocate: Allocate = Buffer.allocUnsafe,
 ): Buffer {
   const codec = CODECS[compressionIdOf(type)];
   return codec === null || codec === undefined
-    ? behind(roomBytes, input)
-    : codec.compress(input, level ?? codec.levels?.default ?? 0, roomBytes);
+    ? behind(roomBytes, input, allocate)
+    : codec.compress(input, level ?? codec.levels?.default ?? 0, roomBytes, allocate);
 }
 
 /**
- * Decompresses what the codec of `id` has made; returns the input itself for id 0.
+ * Decompresses what the codec of `id` has made; returns the input itself for id 0. The memory of the result may come from `allocate`.
  * @throws ProtocolError `unsupportedCompression`, `corrupt`, or `tooLarge` when the result would exceed `maxBytes`
  */
-export function decompress(id: number, input: Buffer, maxBytes: number): Buffer {
+export function decompress(
+  id: number,
+  input: Buffer,
+  maxBytes: number,
+  allocate: Allocate = Buffer.allocUnsafe,
+): Buffer {
   const codec = CODECS[id];
   if (codec === undefined) {
     throw new ProtocolError("unsupportedCompression", `no compression has the id ${id}`);
   }
-  return codec === null ? input : codec.decompress(input, maxBytes);
+  return codec === null ? input : codec.decompress(input, maxBytes, allocate);
 }

@@ -3,6 +3,7 @@
  * writes the header and its checksum.
  */
 import { textSize, writeText } from "../codec/runtime.ts";
+import type { Allocate } from "../compression/codec.ts";
 import {
   type CompressionType,
   compressBehind,
@@ -38,6 +39,8 @@ export interface BatchOptions {
    * batch; an uncompressed one is a view of it.
    */
   readonly buffer?: Buffer;
+  /** Where a compressed batch may be put. */
+  readonly allocate?: Allocate;
 }
 
 /** Text is written as UTF-8. */
@@ -126,11 +129,17 @@ export class BatchBuilder {
 
   /** The finished batch. The builder must not be used afterwards: the bytes are its own. */
   build(): Buffer {
-    const { compression = "none", compressionLevel, logAppendTimeMs } = this.#options;
+    const { compression = "none", compressionLevel, logAppendTimeMs, allocate } = this.#options;
     let batch = this.#buffer.subarray(0, this.#position);
     if (compression !== "none") {
       const records = batch.subarray(RECORD_BATCH_OVERHEAD);
-      batch = compressBehind(RECORD_BATCH_OVERHEAD, compression, records, compressionLevel);
+      batch = compressBehind(
+        RECORD_BATCH_OVERHEAD,
+        compression,
+        records,
+        compressionLevel,
+        allocate,
+      );
     }
     writeBatchHeader(batch, 0, {
       baseOffset: this.#options.baseOffset ?? 0,

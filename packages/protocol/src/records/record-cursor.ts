@@ -7,6 +7,7 @@
  * with lengths of −1 for null. Nothing is allocated per record; every length is checked against the record and the record against the
  * batch, so walking a batch to its end validates it.
  */
+import type { Allocate } from "../compression/codec.ts";
 import { decompress } from "../compression/compression.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import {
@@ -60,10 +61,16 @@ export class RecordCursor {
   #isAppendTime = false;
 
   /**
-   * Places the cursor before the first record of the complete batch at `at`, decompressing its records if need be.
+   * Places the cursor before the first record of the complete batch at `at`, decompressing its records if need be, into
+   * memory that may come from `allocate`.
    * @throws ProtocolError `unsupportedCompression`, `corrupt`, or `tooLarge` beyond `maxBytes`
    */
-  start(batch: Buffer, at = 0, maxBytes: number = MAX_DECOMPRESSED_BYTES): void {
+  start(
+    batch: Buffer,
+    at = 0,
+    maxBytes: number = MAX_DECOMPRESSED_BYTES,
+    allocate?: Allocate,
+  ): void {
     const recordsAt = at + RECORD_BATCH_OVERHEAD;
     const batchEnd = at + batchSize(batch, at);
     const compression = compressionId(batch, at);
@@ -72,7 +79,8 @@ export class RecordCursor {
       this.#position = recordsAt;
       this.#end = batchEnd;
     } else {
-      this.buffer = decompress(compression, batch.subarray(recordsAt, batchEnd), maxBytes);
+      const compressed = batch.subarray(recordsAt, batchEnd);
+      this.buffer = decompress(compression, compressed, maxBytes, allocate);
       this.#position = 0;
       this.#end = this.buffer.length;
     }

@@ -1,3 +1,4 @@
+import type { Allocate } from "../codec.ts";
 import type { BlockMachine } from "./block-machine.ts";
 import { OUTPUT, OUTPUT_END } from "./block-memory.ts";
 
@@ -34,8 +35,8 @@ export class BlockOutput {
   }
 
   /** Everything, after so many bytes left free for the caller. */
-  take(roomBytes: number): Buffer {
-    const result = Buffer.allocUnsafe(roomBytes + this.sizeBytes);
+  take(roomBytes: number, allocate: Allocate): Buffer {
+    const result = allocate(roomBytes + this.sizeBytes);
     let at = roomBytes;
     for (const part of this.#parts ?? []) {
       result.set(part, at);

@@ -7,7 +7,8 @@ export const gzip: CompressionCodec = {
   id: 1,
   name: "gzip",
   levels: { min: -1, default: -1, max: 9 },
-  compress: (input, level, roomBytes) => behind(roomBytes, gzipSync(input, { level })),
+  compress: (input, level, roomBytes, allocate) =>
+    behind(roomBytes, gzipSync(input, { level }), allocate),
   decompress(input, maxBytes) {
     try {
       return gunzipSync(input, { maxOutputLength: Math.max(maxBytes, 1) });

@@ -53,9 +53,10 @@ export const lz4: CompressionCodec = {
   name: "lz4",
   /** Accepted for Kafka's sake; every level compresses the fast way, as Kafka's default does. */
   levels: { min: 1, default: 9, max: 17 },
-  compress: (input, _level, roomBytes) =>
-    compressFrame(blockMachine(input.length), input, roomBytes),
-  decompress: (input, maxBytes) => decompressFrame(blockMachine(input.length), input, maxBytes),
+  compress: (input, _level, roomBytes, allocate) =>
+    compressFrame(blockMachine(input.length), input).take(roomBytes, allocate),
+  decompress: (input, maxBytes, allocate) =>
+    decompressFrame(blockMachine(input.length), input, maxBytes).take(0, allocate),
 };
 
 function frameHeader(): Buffer {
@@ -67,7 +68,7 @@ function frameHeader(): Buffer {
   return header;
 }
 
-function compressFrame(machine: BlockMachine, input: Buffer, roomBytes: number): Buffer {
+function compressFrame(machine: BlockMachine, input: Buffer): BlockOutput {
   const { memory } = machine;
   const output = new BlockOutput(machine);
   let at = output.reserve(FRAME_HEADER.length);
@@ -90,7 +91,7 @@ function compressFrame(machine: BlockMachine, input: Buffer, roomBytes: number):
   at = output.reserve(4);
   writeUnsigned32(memory, at, 0);
   output.advance(at + 4);
-  return output.take(roomBytes);
+  return output;
 }
 
 function writeUnsigned32(bytes: Uint8Array, at: number, value: number): void {
@@ -144,7 +145,7 @@ function readFrameHeader(input: Uint8Array): FrameHeader {
   };
 }
 
-function decompressFrame(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
+function decompressFrame(machine: BlockMachine, input: Buffer, maxBytes: number): BlockOutput {
   const { hasBlockChecksums, maxBlockBytes, size: headerSize } = readFrameHeader(input);
   const output = new BlockOutput(machine);
   let at = headerSize;
@@ -155,7 +156,7 @@ function decompressFrame(machine: BlockMachine, input: Buffer, maxBytes: number)
     const word = unsigned32(input, at);
     at += 4;
     if (word === 0) {
-      return output.take(0);
+      return output;
     }
     const isStored = word >= STORED_BIT;
     const size = isStored ? word - STORED_BIT : word;

@@ -16,7 +16,7 @@ import {
   LITERAL_TOO_LONG,
   TOO_SHORT,
 } from "../blocks/snappy-block.ts";
-import type { CompressionCodec } from "../codec.ts";
+import type { Allocate, CompressionCodec } from "../codec.ts";
 import { notCodec, tooLarge } from "../decompression-error.ts";
 
 const XERIAL_HEADER = Buffer.from([
@@ -39,17 +39,17 @@ export const snappy: CompressionCodec = {
   id: 2,
   name: "snappy",
   levels: null,
-  compress: (input, _level, roomBytes) =>
-    compressFramed(blockMachine(input.length), input, roomBytes),
-  decompress(input, maxBytes) {
+  compress: (input, _level, roomBytes, allocate) =>
+    compressFramed(blockMachine(input.length), input).take(roomBytes, allocate),
+  decompress(input, maxBytes, allocate) {
     const machine = blockMachine(input.length);
     return isXerial(input)
-      ? decompressFramed(machine, input, maxBytes)
-      : decompressBare(machine, input, maxBytes);
+      ? decompressFramed(machine, input, maxBytes, allocate)
+      : decompressBare(machine, input, maxBytes, allocate);
   },
 };
 
-function compressFramed(machine: BlockMachine, input: Buffer, roomBytes: number): Buffer {
+function compressFramed(machine: BlockMachine, input: Buffer): BlockOutput {
   const { memory } = machine;
   const output = new BlockOutput(machine);
   let at = output.reserve(XERIAL_HEADER.length);
@@ -63,7 +63,7 @@ function compressFramed(machine: BlockMachine, input: Buffer, roomBytes: number)
     writeInt32(memory, at, end - at - 4);
     output.advance(end);
   }
-  return output.take(roomBytes);
+  return output;
 }
 
 function writeInt32(bytes: Uint8Array, at: number, value: number): void {
@@ -85,18 +85,28 @@ function isXerial(input: Uint8Array): boolean {
   return true;
 }
 
-function decompressBare(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
+function decompressBare(
+  machine: BlockMachine,
+  input: Buffer,
+  maxBytes: number,
+  allocate: Allocate,
+): Buffer {
   const size = contentSize(input, 0, input.length);
   if (size > maxBytes) {
     throw tooLarge("snappy", maxBytes);
   }
-  const output = Buffer.allocUnsafe(size);
+  const output = allocate(size);
   decompressBlock(machine, input, sizeEnd, input.length, output, 0, size);
   return output;
 }
 
 /** Two passes: the first adds up what the blocks claim, so that the output is allocated once and within bounds. */
-function decompressFramed(machine: BlockMachine, input: Buffer, maxBytes: number): Buffer {
+function decompressFramed(
+  machine: BlockMachine,
+  input: Buffer,
+  maxBytes: number,
+  allocate: Allocate,
+): Buffer {
   let total = 0;
   for (let at = XERIAL_HEADER.length; at < input.length; ) {
     const end = blockEnd(input, at);
@@ -106,7 +116,7 @@ function decompressFramed(machine: BlockMachine, input: Buffer, maxBytes: number
     }
     at = end;
   }
-  const output = Buffer.allocUnsafe(total);
+  const output = allocate(total);
   let to = 0;
   for (let at = XERIAL_HEADER.length; at < input.length; ) {
     const end = blockEnd(input, at);

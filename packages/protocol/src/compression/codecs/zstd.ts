@@ -7,10 +7,11 @@ export const zstd: CompressionCodec = {
   id: 4,
   name: "zstd",
   levels: { min: -131_072, default: 3, max: 22 },
-  compress: (input, level, roomBytes) =>
+  compress: (input, level, roomBytes, allocate) =>
     behind(
       roomBytes,
       zstdCompressSync(input, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+      allocate,
     ),
   decompress(input, maxBytes) {
     try {
