@@ -159,10 +159,22 @@ export const shiftRight = binary(0x76);
 
 /** On 64-bit integers. */
 export const isZero64 = unary(0x50);
+export const leadingZeros64 = unary(0x79);
 export const trailingZeros64 = unary(0x7a);
+export const multiply64 = binary(0x7e);
 export const xor64 = binary(0x85);
 /** The lower half of a 64-bit integer. */
 export const low32 = unary(0xa7);
+
+/** Moves a 64-bit integer right by a constant number of bits. */
+export function shiftRight64(value: Operand, bits: number): Code {
+  return [...code(value), ...constant64(BigInt(bits)), 0x88];
+}
+
+/** A constant of 64 bits. */
+export function constant64(value: bigint): Code {
+  return [0x42, ...signed(BigInt.asIntN(64, value))];
+}
 
 export const load8 = load(0x2d);
 export const load16 = load(0x2f);
@@ -239,12 +251,12 @@ export function unsigned(value: number): Code {
 }
 
 /** Signed LEB128. */
-export function signed(value: number): Code {
+export function signed(value: number | bigint): Code {
   const bytes: number[] = [];
-  let rest = value;
-  while (rest < -64 || rest > 63) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>= 7;
+  let rest = BigInt(value);
+  while (rest < -64n || rest > 63n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
   }
-  return [...bytes, rest & 0x7f];
+  return [...bytes, Number(rest & 0x7fn)];
 }

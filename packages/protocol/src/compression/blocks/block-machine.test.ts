@@ -41,12 +41,7 @@ const FORMATS: readonly Format[] = [
 
 function compress(machine: Machine, format: Format, content: Uint8Array): Buffer {
   machine.memory.set(content, INPUT);
-  const end = machine[format.compress](
-    INPUT,
-    INPUT + content.length,
-    OUTPUT,
-    hashBitsFor(content.length),
-  );
+  const end = machine[format.compress](content.length, OUTPUT, hashBitsFor(content.length));
   return Buffer.from(machine.memory.subarray(OUTPUT, end));
 }
 

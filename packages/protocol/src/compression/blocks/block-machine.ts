@@ -3,14 +3,14 @@
  * over the same memory for the first bytes of a process. A block is put in at `INPUT`; `block-memory.ts` has the layout.
  */
 import { assemble } from "../../wasm/assembler.ts";
-import { MAX_HASH_BITS, MEMORY_PAGES, writePatterns } from "./block-memory.ts";
+import { INPUT, MAX_HASH_BITS, MEMORY_PAGES, writePatterns } from "./block-memory.ts";
 import { compressLz4Block, decompressLz4Block } from "./lz4-block.ts";
 import { lz4Compressor, lz4Decompressor } from "./lz4-module.ts";
 import { compressSnappyBlock, decompressSnappyBlock } from "./snappy-block.ts";
 import { snappyCompressor, snappyDecompressor } from "./snappy-module.ts";
 
-/** Compresses `[from, to)`, at most 64 KiB, to `out`; returns the position after it. Up to 32 bytes more may be written. */
-type Compress = (from: number, to: number, out: number, hashBits: number) => number;
+/** Compresses so many bytes at `INPUT`, at most 64 KiB, to `out`; returns the position after it. Up to 32 bytes more may be written. */
+type Compress = (size: number, out: number, hashBits: number) => number;
 /** Decompresses `[from, end)` to `[start, limit)`; returns the position after it, or a failure, which is negative. Up to 16 bytes more may be written. */
 type Decompress = (from: number, end: number, start: number, limit: number) => number;
 
@@ -48,18 +48,19 @@ export function createBlockMachine(kind: "javascript" | "module"): BlockMachine 
     ? { memory, ...instantiate(shared, memory) }
     : {
         memory,
-        compressLz4: (from, to, out) => compressLz4Block(memory, from, to, memory, out),
+        compressLz4: (size, out) => compressLz4Block(memory, INPUT, INPUT + size, memory, out),
         decompressLz4: (from, end, start, limit) =>
           decompressLz4Block(memory, from, end, memory, start, limit),
-        compressSnappy: (from, to, out) => compressSnappyBlock(memory, from, to, memory, out),
+        compressSnappy: (size, out) =>
+          compressSnappyBlock(memory, INPUT, INPUT + size, memory, out),
         decompressSnappy: (from, end, start, limit) =>
           decompressSnappyBlock(memory, from, end, memory, start, limit),
       };
 }
 
-/** Table entries for an input: twice as many as it has bytes, since the table is cleared each time; log 2. */
+/** Table entries for an input: no more than it has bytes, since the table is cleared each time and a small one is faster; log 2. */
 export function hashBitsFor(bytes: number): number {
-  return Math.min(MAX_HASH_BITS, Math.max(8, 33 - Math.clz32(bytes)));
+  return Math.min(MAX_HASH_BITS, Math.max(8, 31 - Math.clz32(bytes)));
 }
 
 function instantiate(shared: WebAssembly.Memory, memory: Uint8Array): Omit<BlockMachine, "memory"> {

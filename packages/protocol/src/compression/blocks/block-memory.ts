@@ -1,5 +1,5 @@
 /**
- * Layout of the memory in which blocks are compressed and decompressed: one page for tables, then a region for the block that is read
+ * Layout of the memory in which blocks are compressed and decompressed: two pages for tables, then a region for the block that is read
  * and one for what is written. Untouched pages cost nothing.
  *
  *   0        hash table of the compressors, positions of 16 bits
@@ -11,11 +11,12 @@
 const PAGE_BYTES = 65_536;
 /** The largest block of an LZ4 frame; blocks of other formats are told to be too large beyond it. */
 export const REGION_BYTES = 4 * 1024 * 1024;
-export const MAX_HASH_BITS = 13;
+/** Half a slot for each byte of the largest block. Fewer slots are faster, as they fit the first cache, but forget what comes back a little later. */
+export const MAX_HASH_BITS = 15;
 export const HASH_TABLE = 0;
 export const PATTERNS = 2 << MAX_HASH_BITS;
 export const STEPS = PATTERNS + 16 * 16;
-export const INPUT = PAGE_BYTES;
+export const INPUT = 2 * PAGE_BYTES;
 export const OUTPUT = INPUT + REGION_BYTES + PAGE_BYTES;
 export const OUTPUT_END = OUTPUT + REGION_BYTES;
 export const MEMORY_PAGES = (OUTPUT_END + PAGE_BYTES) / PAGE_BYTES;

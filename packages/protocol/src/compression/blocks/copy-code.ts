@@ -14,6 +14,15 @@ import {
 } from "../../wasm/assembler.ts";
 import { PATTERNS, STEPS } from "./block-memory.ts";
 
+/** So many bytes are moved at once where most copies are shorter: cheaper than a loop whose end nobody can foresee. */
+export const QUICK_BYTES = 32;
+
+/** Appends the move of `QUICK_BYTES`. */
+export function quickCopy(f: WasmFunction, from: Operand, to: Operand): void {
+  f.do(storeVector(to, loadVector(from)));
+  f.do(storeVector(to, loadVector(from, 16), 16));
+}
+
 /** Appends copies to a function. They have variables of their own, shared by all copies in it. */
 export class CopyCode {
   readonly #f: WasmFunction;

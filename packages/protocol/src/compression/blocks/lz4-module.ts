@@ -23,7 +23,8 @@ import {
   subtract,
   WasmFunction,
 } from "../../wasm/assembler.ts";
-import { CopyCode } from "./copy-code.ts";
+import { INPUT } from "./block-memory.ts";
+import { CopyCode, QUICK_BYTES, quickCopy } from "./copy-code.ts";
 import {
   DISTANCE_CUT_OFF,
   LAST_LITERALS,
@@ -43,7 +44,7 @@ const LONG = 15;
 const SHORT_INPUT_BYTES = 16;
 const SHORT_OUTPUT_BYTES = 32;
 
-/** `compressLz4(from, to, out, hashBits)`, see `compressor`. */
+/** `compressLz4(size, out, hashBits)`, see `compressor`. */
 export function lz4Compressor(): WasmFunction {
   return compressor("compressLz4", {
     startMargin: MATCH_LIMIT,
@@ -59,7 +60,7 @@ export function lz4Compressor(): WasmFunction {
       writeLength(f, out, code);
     },
     last(f, places, copy) {
-      writeLiterals(f, places, places.to, null, copy);
+      writeLiterals(f, places, places.size, null, copy);
     },
   });
 }
@@ -72,35 +73,50 @@ function writeLiterals(
   matchCode: Local | null,
   copy: CopyCode,
 ): void {
-  const count = f.local();
+  const [count, stop] = [f.local(), f.local()];
   f.set(count, subtract(end, literal));
   const high = shiftLeft(lesser(count, LONG), 4);
   f.do(store8(out, matchCode === null ? high : or(high, lesser(matchCode, LONG))));
   f.set(out, add(out, 1));
-  writeLength(f, out, count);
-  const stop = f.local();
-  f.set(stop, add(out, count));
-  copy.far(literal, out, stop);
-  f.set(out, stop);
+  f.if(
+    atMost(count, QUICK_BYTES),
+    () => {
+      writeLastLength(f, out, count);
+      quickCopy(f, add(literal, INPUT), out);
+      f.set(out, add(out, count));
+    },
+    () => {
+      writeLength(f, out, count);
+      f.set(stop, add(out, count));
+      copy.far(add(literal, INPUT), out, stop);
+      f.set(out, stop);
+    },
+  );
 }
 
 /** Writes what a token has no room for, if anything. */
 function writeLength(f: WasmFunction, out: Local, length: Local): void {
-  f.if(atLeast(length, LONG), () => {
-    const rest = f.local();
-    f.set(rest, subtract(length, LONG));
-    f.block((written) => {
+  f.if(
+    below(length, LONG + 255),
+    () => writeLastLength(f, out, length),
+    () => {
+      const left = f.local();
+      f.set(left, length);
       f.loop((again) => {
-        f.branchIf(written, below(rest, 255));
         f.do(store8(out, 255));
         f.set(out, add(out, 1));
-        f.set(rest, subtract(rest, 255));
-        f.branch(again);
+        f.set(left, subtract(left, 255));
+        f.branchIf(again, atLeast(left, LONG + 255));
       });
-    });
-    f.do(store8(out, rest));
-    f.set(out, add(out, 1));
-  });
+      writeLastLength(f, out, left);
+    },
+  );
+}
+
+/** Writes the last byte of a length if it has one: without a branch, a byte that does not count is written over. */
+function writeLastLength(f: WasmFunction, out: Local, left: Local): void {
+  f.do(store8(out, subtract(left, LONG)));
+  f.set(out, add(out, atLeast(left, LONG)));
 }
 
 /**
@@ -143,8 +159,7 @@ export function lz4Decompressor(): WasmFunction {
           and(atLeast(distance, 16), atLeast(source, start)),
         );
         f.if(isPlain, () => {
-          f.do(storeVector(out, loadVector(source)));
-          f.do(storeVector(out, loadVector(source, 16), 16));
+          quickCopy(f, source, out);
           f.set(out, add(out, add(length, MIN_MATCH)));
           f.branch(next);
         });

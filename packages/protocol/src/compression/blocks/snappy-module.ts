@@ -24,7 +24,8 @@ import {
   subtract,
   WasmFunction,
 } from "../../wasm/assembler.ts";
-import { CopyCode } from "./copy-code.ts";
+import { INPUT } from "./block-memory.ts";
+import { CopyCode, QUICK_BYTES, quickCopy } from "./copy-code.ts";
 import { compressor, type MatchPlaces } from "./match-code.ts";
 import {
   COPY_CUT_OFF,
@@ -37,7 +38,7 @@ import {
 /** Literals longer than this carry their length in further bytes. */
 const SHORT_LITERAL = 60;
 
-/** `compressSnappy(from, to, out, hashBits)`, see `compressor`. */
+/** `compressSnappy(size, out, hashBits)`, see `compressor`. */
 export function snappyCompressor(): WasmFunction {
   return compressor("compressSnappy", {
     startMargin: 15,
@@ -50,16 +51,16 @@ export function snappyCompressor(): WasmFunction {
       writeCopies(f, places);
     },
     last(f, places, copy) {
-      const { literal, to } = places;
-      f.if(notEqual(literal, to), () => writeLiteral(f, places, to, copy));
+      const { literal, size } = places;
+      f.if(notEqual(literal, size), () => writeLiteral(f, places, size, copy));
     },
   });
 }
 
 /** The size of the content, a varint. */
-function writeSize(f: WasmFunction, { from, to, out }: MatchPlaces): void {
+function writeSize(f: WasmFunction, { size, out }: MatchPlaces): void {
   const rest = f.local();
-  f.set(rest, subtract(to, from));
+  f.set(rest, size);
   f.block((written) => {
     f.loop((again) => {
       f.branchIf(written, below(rest, 128));
@@ -83,6 +84,24 @@ function writeLiteral(
   const [last, stop] = [f.local(), f.local()];
   f.set(last, subtract(subtract(end, literal), 1));
   f.if(
+    below(last, QUICK_BYTES),
+    () => {
+      f.do(store8(out, shiftLeft(last, 2)));
+      quickCopy(f, add(literal, INPUT), add(out, 1));
+      f.set(out, add(add(out, last), 2));
+    },
+    () => {
+      writeLiteralTag(f, out, last);
+      f.set(stop, add(add(out, last), 1));
+      copy.far(add(literal, INPUT), out, stop);
+      f.set(out, stop);
+    },
+  );
+}
+
+/** The tag of a literal and what its length has no room for there. */
+function writeLiteralTag(f: WasmFunction, out: Local, last: Local): void {
+  f.if(
     below(last, SHORT_LITERAL),
     () => {
       f.do(store8(out, shiftLeft(last, 2)));
@@ -103,9 +122,6 @@ function writeLiteral(
       );
     },
   );
-  f.set(stop, add(add(out, last), 1));
-  copy.far(literal, out, stop);
-  f.set(out, stop);
 }
 
 /** A copy element holds at most 64 bytes; the last one must not be shorter than four. */

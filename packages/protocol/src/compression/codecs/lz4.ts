@@ -78,7 +78,7 @@ function compressFrame(machine: BlockMachine, input: Buffer): BlockOutput {
     const size = Math.min(BLOCK_BYTES, input.length - from);
     input.copy(memory, INPUT, from, from + size);
     at = output.reserve(BLOCK_BYTES + BLOCK_OVERHEAD_BYTES);
-    let end = machine.compressLz4(INPUT, INPUT + size, at + 4, hashBitsFor(size));
+    let end = machine.compressLz4(size, at + 4, hashBitsFor(size));
     if (end - at - 4 < size) {
       writeUnsigned32(memory, at, end - at - 4);
     } else {

@@ -59,7 +59,7 @@ function compressFramed(machine: BlockMachine, input: Buffer): BlockOutput {
     const size = Math.min(BLOCK_BYTES, input.length - from);
     input.copy(memory, INPUT, from, from + size);
     at = output.reserve(BLOCK_BYTES + BLOCK_OVERHEAD_BYTES);
-    const end = machine.compressSnappy(INPUT, INPUT + size, at + 4, hashBitsFor(size));
+    const end = machine.compressSnappy(size, at + 4, hashBitsFor(size));
     writeInt32(memory, at, end - at - 4);
     output.advance(end);
   }
