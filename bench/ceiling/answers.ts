@@ -33,7 +33,7 @@ const unknownOperations = -0x8000_0000;
 const host = "127.0.0.1";
 
 export const ceilingApis: ReadonlyMap<number, CeilingApi> = new Map([
-  [apiKeys.produce, { announcedFrom: 3, answered: [7], answer: produce }],
+  [apiKeys.produce, { announcedFrom: 3, answered: [7, 8], answer: produce }],
   [apiKeys.fetch, { announcedFrom: 4, answered: [11], answer: fetch }],
   [apiKeys.listOffsets, { announcedFrom: 1, answered: [1, 2], answer: listOffsets }],
   [apiKeys.metadata, { announcedFrom: 0, answered: [4, 8], answer: metadata }],
@@ -62,7 +62,7 @@ function apiVersions(_request: ByteReader, _broker: CeilingBroker, version: numb
   return now(version === 0 ? body : body.int32(0));
 }
 
-function produce(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer {
+function produce(request: ByteReader, { topics }: CeilingBroker, version: number): CeilingAnswer {
   const body = new ByteWriter();
   request.string();
   const acks = request.int16();
@@ -71,6 +71,7 @@ function produce(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer 
     const index = request.int32();
     const base = acceptBatch(topics.partition(topic, index), request.bytes()!);
     body.int32(index).int16(0).int64(base).int64(-1).int64(0);
+    if (version >= 8) body.int32(0).int16(-1);
   });
   return { body: body.int32(0), isSent: acks !== 0, waitMs: 0 };
 }

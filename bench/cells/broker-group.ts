@@ -24,10 +24,12 @@ async function* run(
   options: RunOptions,
 ): AsyncGenerator<SectionSoFar> {
   const { settings, rounds, command, log } = options;
-  const chosen = group.sides.filter((name) => options.sides?.includes(name) ?? true);
   const results: CellResult[] = [];
   for (const cell of group.cells.filter(({ name }) => cellNames.includes(name))) {
     log(`${cell.name}: ${cell.about}`);
+    const chosen = (cell.sides ?? group.sides).filter(
+      (name) => options.sides?.includes(name) ?? true,
+    );
     results.push(
       await compare(
         cell,

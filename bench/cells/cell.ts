@@ -1,5 +1,5 @@
 /** What a cell of the comparison is: something that can be run on either side and gives the same named numbers each time. */
-import type { Side } from "../sides.ts";
+import type { Side, SideName } from "../sides.ts";
 
 export interface Measure {
   readonly key: string;
@@ -45,5 +45,7 @@ export interface Cell {
   readonly name: string;
   readonly about: string;
   readonly measures: readonly Measure[];
+  /** Instead of all of the group's. */
+  readonly sides?: readonly SideName[];
   open(side: Side, settings: Settings): Promise<CellRun>;
 }

@@ -11,9 +11,9 @@ export const groups: readonly Group[] = [
   brokerGroup({
     name: "thin",
     about:
-      "Raw sockets with pre-encoded requests and checked answers: the broker alone. Ottla's acks=all waits for stable storage, Kafka's for the page cache. MB are 10⁶ bytes of record values; CPU is user and system time of all of the broker's threads.",
+      "Raw sockets with pre-encoded requests and checked answers: the broker alone. Ottla's acks=all waits for stable storage, Kafka's for the page cache. MB are 10⁶ bytes of record values; CPU is user and system time of all of the broker's threads. The ceiling is what the same driver reaches against a process of Node that answers at once and stores nothing: the most that any broker in one such process could.",
     cells: thinCells,
-    sides: ["kafka", "ottla"],
+    sides: ["kafka", "ottla", "ceiling"],
     quick: ["produce-16", "singles", "singles-1000p", "fetch-hot", "latency-1000"],
   }),
   brokerGroup({

@@ -6,7 +6,7 @@ import { emptyPageCache } from "../disk.ts";
 import { drive } from "../drive.ts";
 import type { JobResult, ProduceJob } from "../driver/job.ts";
 import { memory } from "../process-usage.ts";
-import type { Side } from "../sides.ts";
+import type { Side, SideName } from "../sides.ts";
 import { Admin } from "../wire/admin.ts";
 import { Site } from "../workspace.ts";
 import type { Cell, CellRun, Measure, Sample, Settings } from "./cell.ts";
@@ -23,6 +23,8 @@ interface Load {
 const kilobyte = 1024;
 const manyPartitions = 1000;
 const loadConnections = 6;
+/** Where the ceiling, which stores nothing, has nothing to say. */
+const brokers: readonly SideName[] = ["kafka", "ottla"];
 /** Kafka takes most of a minute until partitions that were never written to are as fast as others. */
 const newPartitionsSeconds = 30;
 const hotLog: Load = {
@@ -242,6 +244,7 @@ function fetchCell(name: "fetch-hot" | "fetch-cold"): Cell {
     name,
     about: `fetch a ${name.slice(6)} log, up to 1 MiB of 16 × 1 KB batches a request, 12 partitions, ${loadConnections} connections`,
     measures: [{ key: "rate", unit: "MB/s", better: "more" }],
+    sides: brokers,
     open: async (side, settings) => {
       const site = await Site.started(side, settings.directory);
       return await keepOrClose(site, async () => {
@@ -338,6 +341,7 @@ function latencyCell(name: string, ratePerSecond: number): Cell {
     name,
     about: `latency of single 100 B records at ${ratePerSecond.toLocaleString("en")}/s from when each was due, ${load.partitions} partitions, acks=all, ${load.connections} connections`,
     measures,
+    sides: brokers,
     open: async (side, settings) => {
       const site = await Site.started(side, settings.directory);
       return await keepOrClose(site, async () => {
