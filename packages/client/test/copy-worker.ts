@@ -136,6 +136,8 @@ export class CopyWorker {
       if (polled.length === 0) continue;
       try {
         await this.#transact(consumer, producer, polled, random() < ABORTS);
+        // The transaction is over, one way or the other: nobody looks at what was read any more.
+        for (const batch of polled) batch.release();
       } catch (error) {
         this.#note(error);
         // An abort that failed leaves the transaction open: the next incarnation ends it.

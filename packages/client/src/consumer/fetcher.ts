@@ -26,6 +26,8 @@ import { PartitionRecords } from "./records.ts";
 import { StartOffsets } from "./start-offsets.ts";
 
 const READ_COMMITTED_VERSION = 4;
+/** Memory kept for fetches while there is nothing to fetch. */
+const IDLE_BYTES = 1024 * 1024;
 const READ_REPLICA_MAX_AGE_MS = 300_000;
 
 const SESSION_ERRORS: ReadonlySet<string> = new Set([
@@ -297,7 +299,8 @@ export class Fetcher implements FetcherHandle {
         }
       }
     }
-    frame?.release();
+    if (frame === null) this.#cluster.options.memory.trim(IDLE_BYTES);
+    else frame.release();
     if (isNews) this.onNews();
   }
 

@@ -184,7 +184,8 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
 
   /**
    * Gives the memory back for the next fetch. From then on these records must not be looked at, nor any view that was got from them: keys,
-   * values and header values that are Buffers. Texts are copies. Records throw if they are asked; a view cannot know.
+   * values and header values that are Buffers, those that a producer has been given and not delivered included. Texts are copies. Records
+   * throw if they are asked; a view cannot know.
    */
   release(): void {
     this.#lease.release();
