@@ -121,6 +121,8 @@ for (const format of FORMATS) {
     for (const size of sizes) {
       roundTrips(mixture(size, size));
       roundTrips(Buffer.alloc(size, 7));
+      // As the memory before the input.
+      roundTrips(Buffer.alloc(size));
     }
   });
 
@@ -163,6 +165,77 @@ for (const format of FORMATS) {
     });
   });
 }
+
+/** Lengths around what a token and a byte after it hold, and around what is copied at once. */
+const LITERALS = [0, 1, 14, 15, 16, 17, 31, 32, 33, 47, 48, 49, 59, 60, 61, 269, 270, 271, 525];
+const MATCHES = [4, 5, 11, 12, 17, 18, 19, 20, 31, 32, 33, 35, 36, 63, 64, 68, 273, 274, 275, 529];
+const DISTANCES = [1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 2047, 2048, 4000];
+
+for (const format of FORMATS) {
+  test(`${format.name}: literals and matches of every length around a boundary come back`, () => {
+    const noise = mixture(5000, 3);
+    for (let i = 0; i < LITERALS.length * MATCHES.length * DISTANCES.length; i += 7) {
+      const literals = LITERALS[i % LITERALS.length]!;
+      const length = MATCHES[Math.floor(i / LITERALS.length) % MATCHES.length]!;
+      const distance = DISTANCES[Math.floor(i / LITERALS.length / MATCHES.length)]!;
+      const bytes = Buffer.alloc(4000 + literals + length + (i % 20));
+      noise.copy(bytes);
+      const from = 4000 + literals;
+      for (let k = from; k < from + length; k++) bytes[k] = bytes[k - distance]!;
+      const packed = compress(assembled, format, bytes).subarray(format.sizeBytes(bytes.length));
+      for (const unpacker of [assembled, plain]) {
+        const unpacked = decompress(unpacker, format, packed, bytes.length);
+        assert.ok(typeof unpacked !== "number" && unpacked.equals(bytes));
+      }
+    }
+  });
+}
+
+test("lz4: well-formed sequences up to any limit fail alike or hold the same", () => {
+  const sequence = fc.record({
+    literals: fc.oneof(fc.nat(16), fc.constantFrom(...LITERALS)),
+    length: fc.oneof(fc.integer({ min: 4, max: 20 }), fc.constantFrom(...MATCHES)),
+    distance: fc.oneof(fc.nat(40), fc.nat(1000)),
+  });
+  const lengthBytes = (length: number) => {
+    const bytes: number[] = [];
+    for (let rest = length - 15; rest >= 0; rest -= 255) bytes.push(Math.min(rest, 255));
+    return bytes;
+  };
+  fc.assert(
+    fc.property(
+      fc.array(sequence, { minLength: 1, maxLength: 12 }),
+      fc.nat(20),
+      fc.integer({ min: -50, max: 50 }),
+      fc.nat(40),
+      (sequences, last, extra, cut) => {
+        let size = last;
+        const block = sequences.flatMap(({ literals, length, distance }) => {
+          size += literals;
+          const back = distance % (size + 1);
+          size += length;
+          return [
+            (Math.min(literals, 15) << 4) | Math.min(length - 4, 15),
+            ...lengthBytes(literals),
+            ...Array.from({ length: literals }, (_, i) => (i * 151) & 255),
+            back & 255,
+            back >> 8,
+            ...lengthBytes(length - 4),
+          ];
+        });
+        block.push(Math.min(last, 15) << 4, ...lengthBytes(last));
+        for (let i = 0; i < last; i++) block.push(i);
+        const whole = Buffer.from(block);
+        const limit = Math.max(0, size + extra);
+        for (const bytes of [whole, whole.subarray(0, Math.max(0, whole.length - cut))]) {
+          const expected = decompress(plain, FORMATS[0]!, bytes, limit);
+          assert.deepEqual(decompress(assembled, FORMATS[0]!, bytes, limit), expected);
+        }
+      },
+    ),
+    { numRuns: numRuns * 5 },
+  );
+});
 
 test("lz4: lengths that never end are refused", () => {
   for (const token of [0xf0, 0x1f]) {

@@ -40,8 +40,9 @@ import { compressor, type MatchPlaces } from "./match-code.ts";
 
 /** A length of this much goes on in further bytes. */
 const LONG = 15;
-/** What a token without further bytes can make: 14 literals and a match of 18. */
-const SHORT_INPUT_BYTES = 16;
+/** What follows a token of at most 14 literals: they, a distance and a byte of the match's length. */
+const SHORT_INPUT_BYTES = 14 + 2 + 1;
+/** What those literals and a match that a token has room for make, 14 + 18. */
 const SHORT_OUTPUT_BYTES = 32;
 
 /** `compressLz4(size, out, hashBits)`, see `compressor`. */
@@ -122,13 +123,14 @@ function writeLastLength(f: WasmFunction, out: Local, left: Local): void {
 /**
  * `decompressLz4(from, end, start, limit)` decompresses the block `[from, end)` to `[start, limit)`; returns the position after what it
  * held, or a failure. Before anything is written or read its length is held against what is left on both sides. Most sequences are short and
- * far from both ends: for them one comparison on either side does, and both copies are of constant length.
+ * far from both ends: for them one comparison on either side does, and both copies are of constant length; a match that a token has no
+ * room for adds a second.
  */
 export function lz4Decompressor(): WasmFunction {
   const f = new WasmFunction("decompressLz4", 4);
   const [at, end, start, limit] = f.parameters as [Local, Local, Local, Local];
   const [out, token, literals, length] = [f.local(), f.local(), f.local(), f.local()];
-  const [distance, source, stop] = [f.local(), f.local(), f.local()];
+  const [distance, source, stop, byte] = [f.local(), f.local(), f.local(), f.local()];
   const [shortEnd, shortLimit] = [f.local(), f.local()];
   const copy = new CopyCode(f);
 
@@ -154,14 +156,26 @@ export function lz4Decompressor(): WasmFunction {
         f.set(distance, load16(at));
         f.set(at, add(at, 2));
         f.set(source, subtract(out, distance));
-        const isPlain = and(
-          notEqual(length, LONG),
-          and(atLeast(distance, 16), atLeast(source, start)),
-        );
-        f.if(isPlain, () => {
-          quickCopy(f, source, out);
-          f.set(out, add(out, add(length, MIN_MATCH)));
-          f.branch(next);
+        const isFar = and(atLeast(distance, 16), atLeast(source, start));
+        f.if(isFar, () => {
+          f.if(notEqual(length, LONG), () => {
+            quickCopy(f, source, out);
+            f.set(out, add(out, add(length, MIN_MATCH)));
+            f.branch(next);
+          });
+          f.set(byte, load8(at));
+          f.if(notEqual(byte, 255), () => {
+            f.set(at, add(at, 1));
+            f.set(length, add(byte, LONG + MIN_MATCH));
+            f.returnIf(above(length, subtract(limit, out)), LZ4_TOO_LONG);
+            quickCopy(f, source, out);
+            f.set(stop, add(out, length));
+            f.if(above(length, QUICK_BYTES), () => {
+              copy.far(add(source, QUICK_BYTES), add(out, QUICK_BYTES), stop);
+            });
+            f.set(out, stop);
+            f.branch(next);
+          });
         });
       },
       () => {
