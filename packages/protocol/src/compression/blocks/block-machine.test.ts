@@ -191,51 +191,99 @@ for (const format of FORMATS) {
   });
 }
 
-test("lz4: well-formed sequences up to any limit fail alike or hold the same", () => {
-  const sequence = fc.record({
-    literals: fc.oneof(fc.nat(16), fc.constantFrom(...LITERALS)),
-    length: fc.oneof(fc.integer({ min: 4, max: 20 }), fc.constantFrom(...MATCHES)),
-    distance: fc.oneof(fc.nat(40), fc.nat(1000)),
-  });
-  const lengthBytes = (length: number) => {
-    const bytes: number[] = [];
-    for (let rest = length - 15; rest >= 0; rest -= 255) bytes.push(Math.min(rest, 255));
-    return bytes;
-  };
-  fc.assert(
-    fc.property(
-      fc.array(sequence, { minLength: 1, maxLength: 12 }),
-      fc.nat(20),
-      fc.integer({ min: -50, max: 50 }),
-      fc.nat(40),
-      (sequences, last, extra, cut) => {
-        let size = last;
-        const block = sequences.flatMap(({ literals, length, distance }) => {
-          size += literals;
-          const back = distance % (size + 1);
-          size += length;
-          return [
-            (Math.min(literals, 15) << 4) | Math.min(length - 4, 15),
-            ...lengthBytes(literals),
-            ...Array.from({ length: literals }, (_, i) => (i * 151) & 255),
-            back & 255,
-            back >> 8,
-            ...lengthBytes(length - 4),
-          ];
-        });
-        block.push(Math.min(last, 15) << 4, ...lengthBytes(last));
-        for (let i = 0; i < last; i++) block.push(i);
-        const whole = Buffer.from(block);
-        const limit = Math.max(0, size + extra);
-        for (const bytes of [whole, whole.subarray(0, Math.max(0, whole.length - cut))]) {
-          const expected = decompress(plain, FORMATS[0]!, bytes, limit);
-          assert.deepEqual(decompress(assembled, FORMATS[0]!, bytes, limit), expected);
+interface Sequence {
+  readonly literals: number;
+  readonly length: number;
+  readonly distance: number;
+}
+
+function lz4Bytes({ literals, length, distance }: Sequence): number[] {
+  return [
+    (Math.min(literals, 15) << 4) | Math.min(length - 4, 15),
+    ...lz4Length(literals),
+    ...filler(literals),
+    distance & 255,
+    distance >> 8,
+    ...lz4Length(length - 4),
+  ];
+}
+
+function lz4Length(length: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = length - 15; rest >= 0; rest -= 255) bytes.push(Math.min(rest, 255));
+  return bytes;
+}
+
+/** A copy of every kind there is, by turns where several would do. */
+function snappyBytes({ literals, length, distance }: Sequence): number[] {
+  const last = literals - 1;
+  const tag = last < 60 ? [last << 2] : last < 256 ? [240, last] : [244, last & 255, last >> 8];
+  const near = [((distance >> 8) << 5) | ((length - 4) << 2) | 1, distance & 255];
+  const far = [((length - 1) << 2) | 2, distance & 255, distance >> 8];
+  const farthest = [((length - 1) << 2) | 3, distance & 255, distance >> 8, 0, 0];
+  const copy = length < 12 && distance < 2048 ? near : literals % 4 === 0 ? farthest : far;
+  return [...(literals === 0 ? [] : [...tag, ...filler(literals)]), ...copy];
+}
+
+function filler(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => (i * 151) & 255);
+}
+
+for (const format of FORMATS) {
+  test(`${format.name}: what is copied at once keeps to every limit`, () => {
+    const encode = format.name === "lz4" ? lz4Bytes : snappyBytes;
+    for (const literals of [0, 13, 14, 15, 16]) {
+      for (const length of [4, 17, 18, 19, 20, 31, 32, 33, 63, 64]) {
+        const first = encode({ literals: 40, length: 10, distance: 20 });
+        const second = encode({ literals, length, distance: 30 });
+        const block = Buffer.from([...first, ...second, ...first]);
+        for (let limit = 40; limit < 110 + literals + length; limit++) {
+          const expected = decompress(plain, format, block, limit);
+          assert.deepEqual(decompress(assembled, format, block, limit), expected);
         }
-      },
-    ),
-    { numRuns: numRuns * 5 },
-  );
-});
+      }
+    }
+  });
+
+  test(`${format.name}: hand-made sequences up to any limit fail alike or hold the same`, () => {
+    const maxLength = format.name === "lz4" ? 1000 : 64;
+    const encode = format.name === "lz4" ? lz4Bytes : snappyBytes;
+    const sequence = fc.record({
+      literals: fc.oneof(fc.nat(16), fc.constantFrom(...LITERALS)),
+      length: fc.oneof(fc.integer({ min: 4, max: 20 }), fc.constantFrom(...MATCHES)),
+      /** What lies outside becomes the first place, the place before it, or none. */
+      distance: fc.oneof(fc.nat(40), fc.nat(1000), fc.integer({ min: 10_000, max: 10_020 })),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(sequence, { minLength: 1, maxLength: 12 }),
+        fc.nat(20),
+        fc.oneof(fc.constant(0), fc.integer({ min: -70, max: 70 })),
+        fc.oneof(fc.constant(0), fc.nat(40)),
+        (sequences, last, extra, cut) => {
+          let size = 0;
+          const block = sequences.flatMap(({ literals, length, distance }) => {
+            size += literals;
+            const isOutside = distance > size;
+            const back = isOutside ? [size, size, size, size + 1, 0][distance % 5]! : distance;
+            const bounded = Math.min(length, maxLength);
+            size += bounded;
+            return encode({ literals, length: bounded, distance: back });
+          });
+          if (format.name === "lz4") {
+            block.push(Math.min(last, 15) << 4, ...lz4Length(last), ...filler(last));
+            size += last;
+          }
+          const limit = Math.max(0, size + extra);
+          const bytes = Buffer.from(block).subarray(0, Math.max(0, block.length - cut));
+          const expected = decompress(plain, format, bytes, limit);
+          assert.deepEqual(decompress(assembled, format, bytes, limit), expected);
+        },
+      ),
+      { numRuns: numRuns * 10 },
+    );
+  });
+}
 
 test("lz4: lengths that never end are refused", () => {
   for (const token of [0xf0, 0x1f]) {

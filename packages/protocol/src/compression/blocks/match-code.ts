@@ -87,12 +87,17 @@ export function compressor(name: string, format: MatchFormat): WasmFunction {
   const places = { size, out, literal, position, end, distance };
   const copy = new CopyCode(f);
 
-  /** Looks for an earlier place with the five bytes of `word`, in exchange for which `place` is remembered. */
-  const lookUp = (place: Local | Code) => {
+  /** Sets `slot` to that of the first five bytes of `word`. */
+  const hash = () => {
     f.set(slot, and(low32(shiftRight64(multiply64(word, constant64(HASH_FACTOR)), 48)), slots));
+  };
+  const remember = (place: Local | Code) => f.do(store16(slot, place, HASH_TABLE));
+  /** Looks for an earlier place with the bytes of `word`, in exchange for which `place` is remembered. */
+  const lookUp = (place: Local | Code) => {
+    hash();
     f.set(candidate, load16(slot, HASH_TABLE));
     f.set(seen, load32(candidate, INPUT));
-    f.do(store16(slot, place, HASH_TABLE));
+    remember(place);
   };
 
   format.begin?.(f, places);
@@ -131,6 +136,10 @@ export function compressor(name: string, format: MatchFormat): WasmFunction {
       f.set(position, subtract(position, equalBefore(f, { literal, position, candidate })));
       format.match(f, places, copy);
       f.set(literal, end);
+      // A place that begins in a match and ends behind it.
+      f.set(word, load64(end, INPUT - 2));
+      hash();
+      remember(subtract(end, 2));
       f.branch(search);
     });
   });

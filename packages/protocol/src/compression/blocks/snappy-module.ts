@@ -15,6 +15,7 @@ import {
   loadVector,
   notEqual,
   or,
+  select,
   shiftLeft,
   shiftRight,
   store8,
@@ -171,8 +172,8 @@ export function snappyDecompressor(): WasmFunction {
   const f = new WasmFunction("decompressSnappy", 4);
   const [at, end, start, limit] = f.parameters as [Local, Local, Local, Local];
   const [out, tag, length, bytes] = [f.local(), f.local(), f.local(), f.local()];
-  const [distance, stop] = [f.local(), f.local()];
-  const [quickEnd, quickLimit] = [f.local(), f.local()];
+  const [distance, source, stop] = [f.local(), f.local(), f.local()];
+  const [quickEnd, quickLimit, quickCopyLimit] = [f.local(), f.local(), f.local()];
   const copy = new CopyCode(f);
   const readTag = () => {
     f.set(tag, load8(at));
@@ -183,6 +184,7 @@ export function snappyDecompressor(): WasmFunction {
   f.set(out, start);
   f.set(quickEnd, subtract(end, QUICK_INPUT_BYTES));
   f.set(quickLimit, subtract(limit, QUICK_LITERAL));
+  f.set(quickCopyLimit, subtract(limit, 2 * QUICK_BYTES));
   f.block((finished) => {
     f.loop((next) => {
       f.branchIf(finished, atLeast(at, end));
@@ -220,30 +222,26 @@ export function snappyDecompressor(): WasmFunction {
         f.set(out, stop);
         f.branch(next);
       });
+      const isQuick = and(atMost(at, subtract(end, 2)), atMost(out, quickCopyLimit));
       f.if(
-        equal(and(tag, 3), 1),
+        and(notEqual(and(tag, 3), 3), isQuick),
         () => {
-          f.returnIf(atLeast(at, end), COPY_CUT_OFF);
-          f.set(distance, or(shiftLeft(shiftRight(tag, 5), 8), load8(at)));
-          f.set(length, add(and(length, 7), 4));
-          f.set(at, add(at, 1));
+          const isNear = equal(and(tag, 3), 1);
+          const near = or(shiftLeft(shiftRight(tag, 5), 8), load8(at));
+          f.set(distance, select(near, load16(at), isNear));
+          f.set(length, select(add(and(length, 7), 4), add(length, 1), isNear));
+          f.set(at, subtract(add(at, 2), isNear));
+          f.if(and(atLeast(distance, 16), atMost(distance, subtract(out, start))), () => {
+            f.set(source, subtract(out, distance));
+            quickCopy(f, source, out);
+            f.if(above(length, QUICK_BYTES), () => {
+              quickCopy(f, add(source, QUICK_BYTES), add(out, QUICK_BYTES));
+            });
+            f.set(out, add(out, length));
+            f.branch(next);
+          });
         },
-        () => {
-          f.set(length, add(length, 1));
-          f.if(
-            equal(and(tag, 3), 2),
-            () => {
-              f.returnIf(below(subtract(end, at), 2), COPY_CUT_OFF);
-              f.set(distance, load16(at));
-              f.set(at, add(at, 2));
-            },
-            () => {
-              f.returnIf(below(subtract(end, at), 4), COPY_CUT_OFF);
-              f.set(distance, load32(at));
-              f.set(at, add(at, 4));
-            },
-          );
-        },
+        () => readCopy(f, { at, end, tag, length, distance }),
       );
       const isOutside = or(
         or(isZero(distance), above(distance, subtract(out, start))),
@@ -259,4 +257,43 @@ export function snappyDecompressor(): WasmFunction {
   f.returnIf(equal(out, limit), limit);
   f.return(TOO_SHORT);
   return f;
+}
+
+/** Reads what a copy's tag has no room for. */
+function readCopy(
+  f: WasmFunction,
+  places: {
+    readonly at: Local;
+    readonly end: Local;
+    readonly tag: Local;
+    readonly length: Local;
+    readonly distance: Local;
+  },
+): void {
+  const { at, end, tag, length, distance } = places;
+  f.if(
+    equal(and(tag, 3), 1),
+    () => {
+      f.returnIf(atLeast(at, end), COPY_CUT_OFF);
+      f.set(distance, or(shiftLeft(shiftRight(tag, 5), 8), load8(at)));
+      f.set(length, add(and(length, 7), 4));
+      f.set(at, add(at, 1));
+    },
+    () => {
+      f.set(length, add(length, 1));
+      f.if(
+        equal(and(tag, 3), 2),
+        () => {
+          f.returnIf(below(subtract(end, at), 2), COPY_CUT_OFF);
+          f.set(distance, load16(at));
+          f.set(at, add(at, 2));
+        },
+        () => {
+          f.returnIf(below(subtract(end, at), 4), COPY_CUT_OFF);
+          f.set(distance, load32(at));
+          f.set(at, add(at, 4));
+        },
+      );
+    },
+  );
 }
