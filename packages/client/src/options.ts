@@ -71,6 +71,7 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const list = typeof servers === "string" ? servers.split(",") : servers;
   const bootstrap = list.map((server) => server.trim()).filter((server) => server !== "");
   if (bootstrap.length === 0) throw new UsageError("bootstrapServers names no server");
+  const clock = options.clock ?? new SystemClock();
   const random = options.random ?? new SystemRandom();
   return {
     bootstrap: bootstrap.map(parseAddress),
@@ -84,8 +85,8 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     retryBackoffMaxMs: options.retryBackoffMaxMs ?? 1_000,
     metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
     maxResponseBytes: options.maxResponseBytes ?? 256 * 1024 * 1024,
-    memory: new BytePool(),
-    clock: options.clock ?? new SystemClock(),
+    memory: new BytePool(clock),
+    clock,
     random,
     dial: options.dial ?? null,
   };

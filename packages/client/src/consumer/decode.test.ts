@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import { BatchBuilder, buildEndMarker } from "@ottla/protocol";
 import { BytePool } from "../byte-pool.ts";
 import { CorruptBatchError, UsageError } from "../errors.ts";
@@ -181,13 +182,12 @@ test("records are decoded when looked at, and their bytes are views of what was 
 });
 
 test("a frame goes back when the records of all its partitions are released, which cannot be looked at then", () => {
-  const memory = new BytePool();
+  const memory = new BytePool(new SimulatedClock());
   const content = Buffer.concat([batch(0, ["a"]), batch(0, ["b"])]);
   const frame = memory.take(Math.max(content.length, 20_000));
   content.copy(frame);
   const fetched = new FetchedFrame(memory, frame);
   const [first, second] = [0, content.length / 2].map((at) => {
-    fetched.hold();
     return new PartitionRecords({
       ...{ ...subject, startOffset: 0, nextOffset: 1, endOffset: 1, leaderEpoch: -1 },
       buffer: frame.subarray(at, at + content.length / 2),
@@ -216,4 +216,29 @@ test("a frame goes back when the records of all its partitions are released, whi
   assert.equal(second.toArray()[0]!.valueText(), "b");
   second.release();
   assert.ok(isFree());
+});
+
+test("a walk that is under way ends when the records are released", () => {
+  for (const compression of ["none", "lz4"] as const) {
+    const pool = new BytePool(new SimulatedClock());
+    const builder = new BatchBuilder({ compression });
+    for (let i = 0; i < 3; i++) builder.append(1_000, null, String(i).repeat(3_000));
+    const content = builder.build();
+    const frame = pool.take(Math.max(content.length, 20_000));
+    content.copy(frame);
+    const records = new PartitionRecords({
+      ...{ ...subject, startOffset: 0, nextOffset: 3, endOffset: 3, leaderEpoch: -1 },
+      buffer: frame.subarray(0, content.length),
+      frame: new FetchedFrame(pool, frame),
+      batches: [0],
+    });
+    const seen: number[] = [];
+    assert.throws(() => {
+      for (const { offset } of records) {
+        seen.push(offset);
+        if (offset === 1) records.release();
+      }
+    }, UsageError);
+    assert.deepEqual(seen, [0, 1]);
+  }
 });

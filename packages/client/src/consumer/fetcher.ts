@@ -26,8 +26,6 @@ import { PartitionRecords } from "./records.ts";
 import { StartOffsets } from "./start-offsets.ts";
 
 const READ_COMMITTED_VERSION = 4;
-/** Memory kept for fetches while there is nothing to fetch. */
-const IDLE_BYTES = 1024 * 1024;
 const READ_REPLICA_MAX_AGE_MS = 300_000;
 
 const SESSION_ERRORS: ReadonlySet<string> = new Set([
@@ -299,8 +297,7 @@ export class Fetcher implements FetcherHandle {
         }
       }
     }
-    if (frame === null) this.#cluster.options.memory.trim(IDLE_BYTES);
-    else frame.release();
+    frame?.release();
     if (isNews) this.onNews();
   }
 
@@ -369,9 +366,9 @@ export class Fetcher implements FetcherHandle {
         // Nothing but markers or aborted records: the position moves on by itself.
         state.position = decoded.nextOffset;
         state.positionEpoch = decoded.leaderEpoch;
+        taken.release();
         return false;
       }
-      frame?.hold();
       state.buffered.push(taken);
       state.bufferedBytes += taken.sizeBytes;
       this.#bufferedBytes += taken.sizeBytes;

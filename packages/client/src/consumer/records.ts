@@ -14,7 +14,7 @@ import {
   type RecordHeader,
 } from "@ottla/protocol";
 import { CorruptBatchError } from "../errors.ts";
-import { type FetchedFrame, Lease, RecordBytes } from "./fetched-bytes.ts";
+import { type FetchedFrame, Lease, RecordSource } from "./fetched-bytes.ts";
 
 /** A record as it was read. */
 export class ConsumerRecord {
@@ -23,7 +23,7 @@ export class ConsumerRecord {
   readonly offset: number;
   /** Milliseconds since the epoch; −1 when the producer set none. */
   readonly timestampMs: number;
-  readonly #bytes: RecordBytes;
+  readonly #source: RecordSource;
   readonly #keyStart: number;
   readonly #keyEnd: number;
   readonly #valueStart: number;
@@ -32,13 +32,13 @@ export class ConsumerRecord {
   readonly #headersCount: number;
   readonly #end: number;
 
-  /** @param bytes what the cursor's places are in */
-  constructor(topic: string, partition: number, cursor: RecordCursor, bytes: RecordBytes) {
+  /** @param source what the cursor's places are in */
+  constructor(topic: string, partition: number, cursor: RecordCursor, source: RecordSource) {
     this.topic = topic;
     this.partition = partition;
     this.offset = cursor.offset;
     this.timestampMs = cursor.timestampMs;
-    this.#bytes = bytes;
+    this.#source = source;
     this.#keyStart = cursor.keyStart;
     this.#keyEnd = cursor.keyEnd;
     this.#valueStart = cursor.valueStart;
@@ -50,35 +50,35 @@ export class ConsumerRecord {
 
   /** A view, or null. */
   get key(): Buffer | null {
-    return this.#keyStart < 0 ? null : this.#bytes.buffer.subarray(this.#keyStart, this.#keyEnd);
+    return this.#keyStart < 0 ? null : this.#source.buffer.subarray(this.#keyStart, this.#keyEnd);
   }
 
   /** A view, or null for a tombstone. */
   get value(): Buffer | null {
     return this.#valueStart < 0
       ? null
-      : this.#bytes.buffer.subarray(this.#valueStart, this.#valueEnd);
+      : this.#source.buffer.subarray(this.#valueStart, this.#valueEnd);
   }
 
   /** The key as UTF-8 text, or null. */
   keyText(): string | null {
     return this.#keyStart < 0
       ? null
-      : this.#bytes.buffer.toString("utf8", this.#keyStart, this.#keyEnd);
+      : this.#source.buffer.toString("utf8", this.#keyStart, this.#keyEnd);
   }
 
   /** The value as UTF-8 text, or null. */
   valueText(): string | null {
     return this.#valueStart < 0
       ? null
-      : this.#bytes.buffer.toString("utf8", this.#valueStart, this.#valueEnd);
+      : this.#source.buffer.toString("utf8", this.#valueStart, this.#valueEnd);
   }
 
   /** Decoded at every look. */
   get headers(): readonly RecordHeader[] {
     if (this.#headersCount === 0) return NO_HEADERS;
     const cursor = new RecordCursor();
-    cursor.buffer = this.#bytes.buffer;
+    cursor.buffer = this.#source.buffer;
     cursor.headersStart = this.#headersStart;
     cursor.headersCount = this.#headersCount;
     cursor.recordEnd = this.#end;
@@ -100,10 +100,10 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
   readonly endOffset: number;
   /** Of the leader that wrote the last batch, or −1. */
   readonly leaderEpoch: number;
-  /** Fetched bytes these records hold on to. */
+  /** Of the batches as they were fetched. */
   readonly sizeBytes: number;
   readonly #lease: Lease;
-  readonly #bytes: RecordBytes;
+  readonly #source: RecordSource;
   /** Where the batches that hold records for the application start in the buffer. */
   readonly #batches: readonly number[];
 
@@ -115,7 +115,7 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
     readonly endOffset: number;
     readonly leaderEpoch: number;
     readonly buffer: Buffer;
-    /** What `buffer` is a part of; a hold on it is handed over. Null when nothing is to be given back. */
+    /** What `buffer` is a part of, and what is held until the release. Null when nothing is to be given back. */
     readonly frame: FetchedFrame | null;
     readonly batches: readonly number[];
   }) {
@@ -127,7 +127,7 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
     this.leaderEpoch = options.leaderEpoch;
     this.sizeBytes = options.buffer.length;
     this.#lease = new Lease(options.frame);
-    this.#bytes = new RecordBytes(options.buffer, this.#lease);
+    this.#source = new RecordSource(options.buffer, this.#lease.state);
     this.#batches = options.batches;
   }
 
@@ -146,10 +146,10 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
     const cursor = new RecordCursor();
     const { topic, partition, startOffset } = this;
     for (let i = 0; i < this.#batches.length; i++) {
-      const bytes = this.#start(cursor, i);
-      while (this.#advance(cursor)) {
+      const source = this.#start(cursor, i);
+      while (this.#advance(cursor, source)) {
         if (cursor.offset >= startOffset) {
-          visit(new ConsumerRecord(topic, partition, cursor, bytes));
+          visit(new ConsumerRecord(topic, partition, cursor, source));
         }
       }
     }
@@ -158,10 +158,10 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
   *[Symbol.iterator](): Iterator<ConsumerRecord> {
     const cursor = new RecordCursor();
     for (let i = 0; i < this.#batches.length; i++) {
-      const bytes = this.#start(cursor, i);
-      while (this.#advance(cursor)) {
+      const source = this.#start(cursor, i);
+      while (this.#advance(cursor, source)) {
         if (cursor.offset >= this.startOffset) {
-          yield new ConsumerRecord(this.topic, this.partition, cursor, bytes);
+          yield new ConsumerRecord(this.topic, this.partition, cursor, source);
         }
       }
     }
@@ -178,14 +178,14 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
 
   /** The batches as they came over the wire, for those who pass them on. */
   rawBatches(): Buffer[] {
-    const { buffer } = this.#bytes;
+    const { buffer } = this.#source;
     return this.#batches.map((at) => buffer.subarray(at, at + batchSize(buffer, at)));
   }
 
   /**
    * Gives the memory back for the next fetch. From then on these records must not be looked at, nor any view that was got from them: keys,
-   * values and header values that are Buffers, those that a producer has been given and not delivered included. Texts are copies. Records
-   * throw if they are asked; a view cannot know.
+   * values and header values that are Buffers, and raw batches. Texts are copies, and a producer has copied what it was given when the call
+   * returns. Records throw if they are asked, and so does a walk that is under way; a view cannot know.
    */
   release(): void {
     this.#lease.release();
@@ -197,18 +197,22 @@ export class PartitionRecords implements Iterable<ConsumerRecord>, Disposable {
   }
 
   /** Returns what the records of the batch lie in. */
-  #start(cursor: RecordCursor, index: number): RecordBytes {
-    const { buffer } = this.#bytes;
+  #start(cursor: RecordCursor, index: number): RecordSource {
+    const { buffer } = this.#source;
     try {
       const { allocate } = this.#lease;
       cursor.start(buffer, this.#batches[index]!, MAX_DECOMPRESSED_BYTES, allocate);
     } catch (error) {
       throw this.#corrupt(cursor, error);
     }
-    return cursor.buffer === buffer ? this.#bytes : new RecordBytes(cursor.buffer, this.#lease);
+    return cursor.buffer === buffer
+      ? this.#source
+      : new RecordSource(cursor.buffer, this.#lease.state);
   }
 
-  #advance(cursor: RecordCursor): boolean {
+  /** Release may come in the middle of a walk: what follows is not these records any more. */
+  #advance(cursor: RecordCursor, source: RecordSource): boolean {
+    source.throwIfReleased();
     try {
       return cursor.next();
     } catch (error) {

@@ -14,7 +14,7 @@ import { ProducerBatch } from "./batch.ts";
 import { partitionForKey } from "./murmur2.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import { PartitionQueue } from "./partition-queue.ts";
-import type { ProducerRecord } from "./record.ts";
+import { ownCopy, type ProducerRecord } from "./record.ts";
 import type { Sender } from "./sender.ts";
 import { StickyPartition } from "./sticky-partition.ts";
 import type { Ticket } from "./ticket.ts";
@@ -22,8 +22,6 @@ import type { Ticket } from "./ticket.ts";
 /** Bytes a record may take beyond its key, value and headers. */
 const RECORD_OVERHEAD_BYTES = 32;
 const INITIAL_BATCH_BYTES = 1024;
-/** Kept for batches while there is nothing to send. */
-const IDLE_BYTES = 1024 * 1024;
 /** Records that share one look at the clock, at most. */
 const RECORDS_PER_CLOCK = 64;
 
@@ -91,7 +89,7 @@ export class Accumulator {
     this.#options = options;
     this.#sender = sender;
     this.#isTransactional = isTransactional;
-    this.#pool = new BytePool(options.bufferBytes);
+    this.#pool = new BytePool(cluster.options.clock, options.bufferBytes);
   }
 
   /** Whether a record would enter at once. */
@@ -110,7 +108,7 @@ export class Accumulator {
       return;
     }
     const deadlineMs = this.#cluster.now() + this.#options.maxBlockMs;
-    this.#blocked.push({ record, ticket, index, deadlineMs });
+    this.#blocked.push({ record: ownCopy(record), ticket, index, deadlineMs });
     if (this.#cancelTimer === null) this.#watchBlocked(deadlineMs);
   }
 
@@ -118,7 +116,6 @@ export class Accumulator {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     if (this.#usedBytes === 0) {
-      this.#pool.trim(IDLE_BYTES);
       this.#releaseHold?.();
       this.#releaseHold = null;
     }
@@ -186,7 +183,7 @@ export class Accumulator {
     const isBeyond = record.partition !== undefined && record.partition >= topic.partitionCount;
     if (isBeyond || topic.partitionCount === 0 || topic.waiting.length > 0) {
       const bytes = roughBytes(record);
-      topic.waiting.push({ record, ticket, index });
+      topic.waiting.push({ record: ownCopy(record), ticket, index });
       topic.waitingBytes += bytes;
       this.#usedBytes += bytes;
       if (topic.waiting.length === 1) this.#learn(topic);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import { isBatchCrcValid } from "@ottla/protocol";
 import { BytePool } from "../byte-pool.ts";
 import { ProducerBatch } from "./batch.ts";
@@ -19,7 +20,7 @@ function batchOf(
 }
 
 test("a delivered batch gives its memory back, once, and the next one writes into it", () => {
-  const pool = new BytePool();
+  const pool = new BytePool(new SimulatedClock());
   const first = batchOf(pool, "one");
   const memory = first.bytes().buffer;
   first.succeed("t", 0, -1);
@@ -33,7 +34,7 @@ test("a delivered batch gives its memory back, once, and the next one writes int
 });
 
 test("a batch that is not given back keeps its bytes", () => {
-  const pool = new BytePool();
+  const pool = new BytePool(new SimulatedClock());
   const kept = batchOf(pool, "kept");
   const bytes = Buffer.from(kept.bytes());
   batchOf(pool, "a").recycle();
@@ -42,7 +43,7 @@ test("a batch that is not given back keeps its bytes", () => {
 });
 
 test("a compressed batch leaves its room to the next one as soon as it is compressed", () => {
-  const pool = new BytePool();
+  const pool = new BytePool(new SimulatedClock());
   const value = Array.from({ length: 3_000 }, (_, i) => (i * i).toString(36)).join("");
   const first = batchOf(pool, value.slice(0, 8_000), "lz4");
   const room = pool.take(ROOM_BYTES);
@@ -57,7 +58,7 @@ test("a compressed batch leaves its room to the next one as soon as it is compre
 });
 
 test("a record larger than the room has memory of its own, and the room is free again", () => {
-  const pool = new BytePool();
+  const pool = new BytePool(new SimulatedClock());
   const large = batchOf(pool, "x".repeat(50_000));
   assert.ok(isBatchCrcValid(large.bytes(), 0));
   assert.ok(large.bytes().length > 50_000);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import { baseSequence, isBatchCrcValid, producerEpoch, producerId } from "@ottla/protocol";
 import { BytePool } from "../byte-pool.ts";
 import { ProducerBatch, sequenceAfter } from "./batch.ts";
@@ -7,7 +8,14 @@ import { PartitionQueue } from "./partition-queue.ts";
 
 function enqueue(queue: PartitionQueue, records: number): ProducerBatch {
   const settings = { compression: "none", compressionLevel: null } as const;
-  const batch = new ProducerBatch(queue.partition, 0, settings, false, new BytePool(), 128);
+  const batch = new ProducerBatch(
+    queue.partition,
+    0,
+    settings,
+    false,
+    new BytePool(new SimulatedClock()),
+    128,
+  );
   for (let i = 0; i < records; i++) batch.append({ topic: "t", value: "v" }, null, 0, null, i);
   queue.waiting.push(batch);
   return batch;

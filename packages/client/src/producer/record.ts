@@ -1,6 +1,6 @@
 import type { HeaderInput } from "@ottla/protocol";
 
-/** A record to send. Text is sent as UTF-8; bytes are copied before the call returns, unless the topic is not known yet. */
+/** A record to send. Text is sent as UTF-8; bytes are copied before the call returns. */
 export interface ProducerRecord {
   readonly topic: string;
   /** Chosen by the key, or for records without one batch by batch, when left out. */
@@ -11,6 +11,21 @@ export interface ProducerRecord {
   readonly headers?: readonly HeaderInput[];
   /** Milliseconds since the epoch; now when left out. */
   readonly timestampMs?: number;
+}
+
+/** A record with bytes of its own, for one that has to wait: the caller may do with his what he likes. */
+export function ownCopy(record: ProducerRecord): ProducerRecord {
+  const { key, value, headers } = record;
+  return {
+    ...record,
+    ...(key instanceof Uint8Array ? { key: Buffer.from(key) } : {}),
+    ...(value instanceof Uint8Array ? { value: Buffer.from(value) } : {}),
+    ...(headers === undefined ? {} : { headers: headers.map(ownHeader) }),
+  };
+}
+
+function ownHeader({ key, value }: HeaderInput): HeaderInput {
+  return { key, value: value instanceof Uint8Array ? Buffer.from(value) : value };
 }
 
 /** Where a record ended up. */

@@ -9,9 +9,11 @@ import {
   ProtocolError,
   RecordCursor,
 } from "@ottla/protocol";
-import { RecordBytes } from "../consumer/fetched-bytes.ts";
+import { RecordSource } from "../consumer/fetched-bytes.ts";
 import { CorruptBatchError } from "../errors.ts";
 import { ShareRecord } from "./share-record.ts";
+
+const NEVER_RELEASED = { isReleased: false };
 
 export interface AcquiredRange {
   readonly firstOffset: number;
@@ -63,7 +65,7 @@ export function decodeAcquired(
       }
       if (isControl(bytes, at) || lastOffset(bytes, at) < next) continue;
       cursor.start(bytes, at);
-      const source = new RecordBytes(cursor.buffer, null);
+      const source = new RecordSource(cursor.buffer, NEVER_RELEASED);
       while (cursor.next()) {
         const found = rangeAt(cursor.offset);
         if (found === null) continue;

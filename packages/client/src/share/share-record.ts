@@ -1,5 +1,5 @@
 import type { RecordCursor } from "@ottla/protocol";
-import type { RecordBytes } from "../consumer/fetched-bytes.ts";
+import type { RecordSource } from "../consumer/fetched-bytes.ts";
 import { ConsumerRecord } from "../consumer/records.ts";
 
 /** A record that this member of a share group has acquired. */
@@ -11,10 +11,10 @@ export class ShareRecord extends ConsumerRecord {
     topic: string,
     partition: number,
     cursor: RecordCursor,
-    bytes: RecordBytes,
+    source: RecordSource,
     deliveryCount: number,
   ) {
-    super(topic, partition, cursor, bytes);
+    super(topic, partition, cursor, source);
     this.deliveryCount = deliveryCount;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
-import { SystemClock } from "@ottla/platform";
+import { SimulatedClock, SystemClock } from "@ottla/platform";
 import {
   type Api,
   apiVersions,
@@ -28,7 +28,7 @@ const options: ConnectionOptions = {
   clientId: "test",
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
-  memory: new BytePool(),
+  memory: new BytePool(new SimulatedClock()),
   maxResponseBytes: 10_000,
   tls: null,
   sasl: null,
@@ -46,7 +46,7 @@ async function withPeer(
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
-    const reader = new FrameReader(1 << 20, new BytePool(), (frame) => {
+    const reader = new FrameReader(1 << 20, new BytePool(new SimulatedClock()), (frame) => {
       const apis = new Map<number, Api>(
         [apiVersions, heartbeat, metadata, saslHandshake, saslAuthenticate].map((a) => [a.key, a]),
       );

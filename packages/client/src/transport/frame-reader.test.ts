@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import fc from "fast-check";
 import { BytePool } from "../byte-pool.ts";
 import { MalformedResponseError } from "../errors.ts";
@@ -19,7 +20,7 @@ test("frames come out whole and in order, however the stream is cut", () => {
           }),
         );
         const frames: Buffer[] = [];
-        const reader = new FrameReader(100, new BytePool(), (frame) =>
+        const reader = new FrameReader(100, new BytePool(new SimulatedClock()), (frame) =>
           frames.push(Buffer.from(frame)),
         );
         let at = 0;
@@ -39,7 +40,9 @@ test("frames come out whole and in order, however the stream is cut", () => {
 
 test("a size above the cap or below zero is refused before anything is allocated", () => {
   for (const size of ["7fffffff", "ffffffff", "00000065"]) {
-    const reader = new FrameReader(100, new BytePool(), () => assert.fail("no frame is expected"));
+    const reader = new FrameReader(100, new BytePool(new SimulatedClock()), () =>
+      assert.fail("no frame is expected"),
+    );
     assert.throws(() => reader.push(Buffer.from(size, "hex")), MalformedResponseError);
   }
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import fc from "fast-check";
 import { BytePool } from "../byte-pool.ts";
 import { Inlet } from "./inlet.ts";
@@ -22,7 +23,7 @@ test("frames come out whole, in order and in memory of their own, however much e
             return [size, frame];
           }),
         );
-        const inlet = new Inlet(1 << 20, new BytePool());
+        const inlet = new Inlet(1 << 20, new BytePool(new SimulatedClock()));
         const got: Buffer[] = [];
         inlet.onFrame = (frame) => got.push(frame);
         const { buffer, callback } = inlet.options.onread;
@@ -43,7 +44,7 @@ test("frames come out whole, in order and in memory of their own, however much e
 });
 
 test("a large frame is read straight into the buffer that it is handed out in", () => {
-  const inlet = new Inlet(1 << 20, new BytePool());
+  const inlet = new Inlet(1 << 20, new BytePool(new SimulatedClock()));
   const got: Buffer[] = [];
   inlet.onFrame = (frame) => got.push(frame);
   const { buffer, callback } = inlet.options.onread;
