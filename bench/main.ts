@@ -28,7 +28,7 @@ const usage = `node -C source bench/main.ts [GROUP…] [options]
   --client-mb N         data that real clients send or read in a round, 1000 unless told
   --records N           records that each client of the client group sends or reads in a run, 3,000,000 unless told
   --clients A,B         of the client group only these: ottla, kafkajs, platformatic, kcat
-  --sides kafka,ottla   only these; the clients group also has the ceiling, the client group has Kafka alone unless told
+  --sides kafka,ottla   only these; the clients group also has the ceiling, the client group has Kafka alone unless told and, to produce to, the ceiling
   --dir DIR             parent of the data directories, on a real disk; /var/tmp unless told
   --quick               three rounds of two seconds on the cells that tell most
   --write FILE          replace the groups' sections of FILE, after every cell

@@ -8,7 +8,7 @@ import { clientMarkdown } from "./report.ts";
 import { kcatVersion } from "./run-kcat.ts";
 
 const about =
-  "@ottla/client beside other clients on the same broker, each as npm installs it (ours as `npm run build` makes it) in a process of its own, used in its fastest documented way: batches of up to 64 KiB, 5 ms of linger where the client has one, acks=all, idempotence as by default (on in @ottla/client alone). What arrives is counted. CPU is user and system time of the client's process from its start; the broker's cores tell whether the broker is the limit.";
+  "@ottla/client beside other clients on the same broker, each as npm installs it (ours as `npm run build` makes it) in a process of its own, used in its fastest documented way: batches of up to 64 KiB, 5 ms of linger where the client has one, acks=all, idempotence as by default (on in @ottla/client alone). What arrives is counted. CPU is user and system time of the client's process from its start; the broker's cores tell whether the broker is the limit; the ceiling is a process that acknowledges at once and stores nothing.";
 
 export const clientGroup: Group = {
   name: "client",
@@ -23,7 +23,7 @@ async function* run(
   options: RunOptions,
 ): AsyncGenerator<SectionSoFar> {
   const { rounds, settings, command, log } = options;
-  const brokers = (options.sides ?? ["kafka"]).filter((name) => name !== "ceiling");
+  const brokers = options.sides ?? ["kafka"];
   const clients = options.clients ?? clientNames;
   const results: ClientCellResult[] = [];
   await buildPackages();
@@ -31,6 +31,8 @@ async function* run(
   for (const cell of clientCells.filter(({ name }) => cellNames.includes(name))) {
     log(`${cell.name}: ${cell.about}`);
     for (const broker of brokers) {
+      // What it answers to a fetch is nobody's records.
+      if (broker === "ceiling" && cell.load.kind === "consume") continue;
       const { directory, records } = settings;
       const side = sides[broker];
       results.push(await compareClients(cell, { side, clients, records, rounds, directory, log }));
@@ -41,7 +43,7 @@ async function* run(
         records: settings.records,
         directory: settings.directory,
       }),
-      hasFailed: results.at(-1)!.failures.length > 0,
+      hasFailed: results.some(({ failures }) => failures.length > 0),
     };
   }
 }
