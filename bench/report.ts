@@ -126,7 +126,9 @@ function resident(samples: readonly Sample[]): string {
 
 function ratio(kafka: readonly number[], ottla: readonly number[]): string {
   if (kafka.length === 0 || ottla.length === 0) return "–";
-  return `**${(median(ottla) / median(kafka)).toPrecision(2)}**`;
+  const quotient = median(ottla) / median(kafka);
+  // EndToEndLatency counts whole milliseconds, of which there may be none.
+  return Number.isFinite(quotient) ? `**${quotient.toPrecision(2)}**` : "–";
 }
 
 function valuesOf(samples: readonly Sample[], { key }: Measure): number[] {
