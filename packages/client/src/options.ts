@@ -53,7 +53,7 @@ export interface ResolvedOptions {
   readonly retryBackoffMaxMs: number;
   readonly metadataMaxAgeMs: number;
   readonly maxResponseBytes: number;
-  /** For what is received, compressed and decompressed. */
+  /** For what is received, and what of it is decompressed. */
   readonly memory: BytePool;
   readonly clock: Clock;
   readonly random: Random;

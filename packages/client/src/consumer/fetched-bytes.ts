@@ -3,7 +3,7 @@ import type { BytePool } from "../byte-pool.ts";
 import { UsageError } from "../errors.ts";
 
 /** What the holders of one frame have decompressed and will give back, at most; beyond it memory is garbage like any other. */
-const MAX_DECOMPRESSED_BYTES = 4 * 1024 * 1024;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** A frame with the records of several partitions: given back when each of its holders has let go of it. */
 export class FetchedFrame {
@@ -29,7 +29,7 @@ export class FetchedFrame {
 
   /** Memory to decompress to that is to be given back; null when there is enough of it. */
   take(bytes: number): Buffer | null {
-    if (this.#decompressedBytes + bytes > MAX_DECOMPRESSED_BYTES) return null;
+    if (this.#decompressedBytes + bytes > MAX_KEPT_BYTES) return null;
     this.#decompressedBytes += bytes;
     return this.#pool.take(bytes);
   }

@@ -1,46 +1,48 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SimulatedClock } from "@ottla/platform";
+import { SeededRandom, SimulatedClock } from "@ottla/platform";
 import { RecordCursor } from "@ottla/protocol";
-import type { Cluster } from "../cluster.ts";
-import { Accumulator } from "./accumulator.ts";
+import { Accumulator, type TopicSource } from "./accumulator.ts";
 import { resolveProducerOptions } from "./options.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
-import type { Sender } from "./sender.ts";
 
 /** An accumulator for a topic of one partition that the cluster gets to know with `learn`. */
 function stage(bufferBytes: number) {
   const clock = new SimulatedClock();
   const known = Promise.withResolvers<void>();
   let isKnown = false;
+  const replicas = { replicas: [1], isr: [1], offlineReplicas: [] };
+  const partition = { partition: 0, leader: 1, leaderEpoch: 0, errorCode: 0, ...replicas };
+  const topic = { name: "t", topicId: "", isInternal: false, partitions: [partition] };
   const metadata = {
     version: 0,
     allowCreation: () => {},
-    cached: () => (isKnown ? { partitions: [{}] } : null),
+    cached: () => (isKnown ? topic : null),
+    topic: () => known.promise.then(() => topic),
+    refresh: () => known.promise,
   };
-  const random = { integer: () => 0 };
-  const cluster = {
-    options: { clock, random },
+  const cluster: TopicSource = {
+    options: { clock, random: new SeededRandom(1) },
     metadata,
-    now: () => 0,
-    retry: () => known.promise,
+    now: () => clock.monotonic(),
+    retry: (_what, _options, attempt) => attempt({}),
   };
   const queues: PartitionQueue[] = [];
-  const sender = { wake: () => {}, onOpened: (queue: PartitionQueue) => queues.push(queue) };
-  const accumulator = new Accumulator(
-    cluster as unknown as Cluster,
-    resolveProducerOptions({ bufferBytes }),
-    sender as unknown as Sender,
-    false,
-  );
+  const sender = {
+    wake: () => {},
+    onOpened: (queue: PartitionQueue) => void queues.push(queue),
+    leaderOf: () => 1,
+  };
+  const options = resolveProducerOptions({ bufferBytes });
+  const accumulator = new Accumulator(cluster, options, sender, false);
   return {
     accumulator,
     async learn() {
       isKnown = true;
       metadata.version++;
       known.resolve();
-      await known.promise;
-      await Promise.resolve();
+      // What was waiting for it runs first.
+      await new Promise(setImmediate);
     },
     /** Keys, values and first header values of what is to be sent. */
     sent(): string[] {

@@ -9,13 +9,15 @@ import type { Cancel } from "@ottla/platform";
 import { BytePool } from "../byte-pool.ts";
 import type { Cluster } from "../cluster.ts";
 import { RecordTooLargeError, TimeoutError, UnknownPartitionError } from "../errors.ts";
+import type { ResolvedOptions } from "../options.ts";
 import { holdProcess } from "../transport/hold.ts";
+import type { Metadata } from "../transport/metadata.ts";
 import { ProducerBatch } from "./batch.ts";
 import { partitionForKey } from "./murmur2.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import { PartitionQueue } from "./partition-queue.ts";
 import { ownCopy, type ProducerRecord } from "./record.ts";
-import type { Sender } from "./sender.ts";
+import type { BatchTaker } from "./sender-seams.ts";
 import { StickyPartition } from "./sticky-partition.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -24,6 +26,12 @@ const RECORD_OVERHEAD_BYTES = 32;
 const INITIAL_BATCH_BYTES = 1024;
 /** Records that share one look at the clock, at most. */
 const RECORDS_PER_CLOCK = 64;
+
+/** What an accumulator needs of the cluster. */
+export interface TopicSource extends Pick<Cluster, "now" | "retry"> {
+  readonly options: Pick<ResolvedOptions, "clock" | "random">;
+  readonly metadata: Pick<Metadata, "version" | "cached" | "topic" | "refresh" | "allowCreation">;
+}
 
 interface Waiting {
   readonly record: ProducerRecord;
@@ -48,7 +56,7 @@ class TopicQueues {
   readonly waiting: Waiting[] = [];
   waitingBytes = 0;
 
-  constructor(name: string, sticky: StickyPartition, sender: Sender) {
+  constructor(name: string, sticky: StickyPartition, sender: BatchTaker) {
     this.name = name;
     this.sticky = sticky;
     this.queuedBytes = (partition) =>
@@ -57,9 +65,9 @@ class TopicQueues {
 }
 
 export class Accumulator {
-  readonly #cluster: Cluster;
+  readonly #cluster: TopicSource;
   readonly #options: ResolvedProducerOptions;
-  readonly #sender: Sender;
+  readonly #sender: BatchTaker;
   readonly #isTransactional: boolean;
   /** For batches: one that is full would be most of a producer's garbage. */
   readonly #pool: BytePool;
@@ -80,9 +88,9 @@ export class Accumulator {
   #idleWaiters: (() => void)[] = [];
 
   constructor(
-    cluster: Cluster,
+    cluster: TopicSource,
     options: ResolvedProducerOptions,
-    sender: Sender,
+    sender: BatchTaker,
     isTransactional: boolean,
   ) {
     this.#cluster = cluster;

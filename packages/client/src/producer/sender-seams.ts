@@ -32,6 +32,16 @@ export interface SenderHandle {
   wake(): void;
 }
 
+/** The sender, as those see it that collect what it sends. */
+export interface BatchTaker {
+  /** Looks at all queues at the end of this turn. */
+  wake(): void;
+  /** A queue has a new batch. */
+  onOpened(queue: PartitionQueue): void;
+  /** The broker to send to, or −1 while it is not known. */
+  leaderOf(topic: string, partition: number): number;
+}
+
 /** A batch on its way. */
 export interface Flight {
   readonly queue: PartitionQueue;

@@ -17,7 +17,6 @@ import type { Cancel, Clock } from "@ottla/platform";
 import {
   type Api,
   apiVersions,
-  decodeResponse,
   encodeRequest,
   type RequestInput,
   type ResponseOf,
@@ -35,6 +34,7 @@ import {
 import { authenticate, type SaslCarrier } from "./authenticate.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { Inlet } from "./inlet.ts";
+import { Pending, UNSUPPORTED_VERSION } from "./pending.ts";
 import { type VersionBounds, VersionTable } from "./versions.ts";
 
 /** Opens a byte stream to a broker; for tests and proxies. It must connect or fail on its own. */
@@ -62,40 +62,8 @@ export interface RequestOptions extends VersionBounds {
 const SOFTWARE_NAME = "ottla";
 const SOFTWARE_VERSION = "0.1.0";
 const KEEP_ALIVE_MS = 30_000;
-const UNSUPPORTED_VERSION = 35;
 /** The part of a session's life after which it is renewed. */
 const RENEW_AT = 0.85;
-
-/** One request in flight. */
-class Pending {
-  readonly api: Api;
-  readonly version: number;
-  readonly correlationId: number;
-  readonly deadlineMs: number;
-  readonly timeoutMs: number;
-  readonly resolve: (body: never) => void;
-  readonly reject: (error: unknown) => void;
-  /** Whether the caller stopped waiting. */
-  isAbandoned = false;
-
-  constructor(
-    api: Api,
-    version: number,
-    correlationId: number,
-    deadlineMs: number,
-    timeoutMs: number,
-    resolve: (body: never) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.api = api;
-    this.version = version;
-    this.correlationId = correlationId;
-    this.deadlineMs = deadlineMs;
-    this.timeoutMs = timeoutMs;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-}
 
 export class Connection {
   readonly host: string;
@@ -433,7 +401,7 @@ export class Connection {
           `the response to ${pending.api.name} carries correlation id ${frame.readInt32BE(0)} instead of ${pending.correlationId}`,
         );
       }
-      body = decode(pending, frame);
+      body = pending.decode(frame);
     } catch (error) {
       const malformed =
         error instanceof MalformedResponseError
@@ -474,15 +442,6 @@ export class Connection {
   #now(): number {
     return this.#options.clock.monotonic();
   }
-}
-
-function decode(pending: Pending, frame: Buffer): { readonly throttleTimeMs?: number } {
-  let version = pending.version;
-  // KIP-511: an ApiVersions request too new for the broker is answered in version 0.
-  if (pending.api.key === apiVersions.key && frame.length >= 6) {
-    if (frame.readInt16BE(4) === UNSUPPORTED_VERSION) version = 0;
-  }
-  return decodeResponse(pending.api, version, frame).body as { readonly throttleTimeMs?: number };
 }
 
 /** Whether the handshake failed because of the peer's certificate, which no retry cures. */

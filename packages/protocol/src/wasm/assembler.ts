@@ -194,6 +194,11 @@ export function select(then: Operand, otherwise: Operand, condition: Operand): C
   return [...code(then), ...code(otherwise), ...code(condition), 0x1b];
 }
 
+/** The smaller of two variables, or of one and a constant. */
+export function lesser(left: Local, right: Local | number): Code {
+  return select(left, right, below(left, right));
+}
+
 /** Sets `size` bytes at `address` to zero. */
 export function fillZero(address: Operand, size: Operand): Code {
   return [...code(address), ...code(0), ...code(size), 0xfc, 0x0b, 0x00];

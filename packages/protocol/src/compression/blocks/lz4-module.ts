@@ -9,12 +9,12 @@ import {
   equal,
   isZero,
   type Local,
+  lesser,
   load8,
   load16,
   loadVector,
   notEqual,
   or,
-  select,
   shiftLeft,
   shiftRight,
   store8,
@@ -219,8 +219,4 @@ function readLength(
       f.branchIf(again, equal(byte, 255));
     });
   });
-}
-
-function lesser(value: Local, bound: number) {
-  return select(value, bound, below(value, bound));
 }

@@ -22,12 +22,12 @@ import {
   isZero64,
   type Local,
   leadingZeros64,
+  lesser,
   load16,
   load32,
   load64,
   low32,
   multiply64,
-  select,
   shiftLeft,
   shiftRight,
   shiftRight64,
@@ -192,8 +192,4 @@ function equalBefore(
   f.set(count, shiftRight(low32(leadingZeros64(difference)), 3));
   f.set(count, lesser(count, most));
   return count;
-}
-
-function lesser(left: Local, right: Local): Code {
-  return select(left, right, below(left, right));
 }
