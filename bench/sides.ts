@@ -64,7 +64,7 @@ const ottla: Side = {
   format: async (dataDirectory) => {
     await mkdir(dataDirectory, { recursive: true });
   },
-  start: (options) => startBrokerProcess(options),
+  start: (options) => startBrokerProcess({ ...options, isStrict: false }),
 };
 
 /** Not a contestant: see ceiling/main.ts. */

@@ -10,7 +10,7 @@ export interface Measure {
 /** Numbers by measure key, and what they cost the broker where that has a meaning. */
 export interface Sample {
   readonly values: Readonly<Record<string, number>>;
-  readonly cost?: { readonly value: number; readonly unit: "s/GB" | "µs/request" };
+  readonly cost?: { readonly value: number; readonly unit: "s/GB" | "µs/request" | "µs/record" };
   readonly residentBytes?: number;
   readonly peakBytes?: number;
   /** Shown under the table when it is the same in every round, such as how a cache was emptied. */

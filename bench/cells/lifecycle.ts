@@ -124,6 +124,7 @@ function job(
     acks: -1,
     recordsPerBatch: isOncePerPartition ? 1 : 16,
     valueBytes: 1024,
+    partitionsPerRequest: 1,
     // One connection walks through the partitions in order, so that each gets exactly one record.
     connections: isOncePerPartition ? 1 : 6,
     inFlight: settings.inFlight,

@@ -15,6 +15,8 @@ interface Load {
   readonly recordsPerBatch: number;
   readonly valueBytes: number;
   readonly partitions: number;
+  /** What a request has a batch for; 1 unless told. */
+  readonly partitionsPerRequest?: number;
   /** −1 means all. */
   readonly acks: number;
   readonly connections: number;
@@ -58,6 +60,8 @@ export const thinCells: readonly Cell[] = [
   firstWritesCell("first-batches-1000p", { ...hotLog, partitions: manyPartitions }, 3),
   newPartitionsCell("singles-1000p", singles(-1, manyPartitions)),
   newPartitionsCell("produce-16-1000p", { ...hotLog, partitions: manyPartitions }),
+  produceCell("wide-1000p", { ...singles(-1, manyPartitions), ...wide(250) }),
+  produceCell("wide-16-1000p", { ...hotLog, partitions: manyPartitions, ...wide(50) }),
   produceCell("singles-1000p-warm", singles(-1, manyPartitions)),
   produceCell("produce-16-1000p-warm", { ...hotLog, partitions: manyPartitions }),
   fetchCell("fetch-hot"),
@@ -70,30 +74,54 @@ function singles(acks: number, partitions: number): Load {
   return { recordsPerBatch: 1, valueBytes: 100, partitions, acks, connections: 50 };
 }
 
+/**
+ * What producers send that have many partitions at hand: all their batches for a broker in one request, which may be 1 MiB
+ * (`max.request.size`).
+ */
+function wide(partitionsPerRequest: number): Pick<Load, "partitionsPerRequest" | "connections"> {
+  return { partitionsPerRequest, connections: loadConnections };
+}
+
 function suffix(acks: number, partitions: number): string {
   return `${partitions === 12 ? "" : `-${partitions}p`}${acks === 1 ? "-acks1" : ""}`;
 }
 
 function produceCell(name: string, load: Load): Cell {
-  const isSingles = load.recordsPerBatch === 1;
   const warm = load.partitions >= manyPartitions ? "warm " : "";
   return {
     name,
     about: describe(load, warm),
     measures: [produceMeasure(load)],
-    open: (side, settings) => ProduceRun.open({ side, settings, load, isSingles }),
+    open: (side, settings) => ProduceRun.open({ side, settings, load }),
   };
 }
 
+/** What a load's rate counts. */
+type Counted = "requests" | "records" | "MB";
+
+function countedOf({ recordsPerBatch, partitionsPerRequest }: Load): Counted {
+  if (recordsPerBatch > 1) return "MB";
+  return partitionsPerRequest === undefined ? "requests" : "records";
+}
+
+function rateOf(result: JobResult, counted: Counted): number {
+  const amount = counted === "MB" ? megabytes(result) : result[counted];
+  return amount / result.seconds;
+}
+
 function produceMeasure(load: Load): Measure {
-  return { key: "rate", unit: load.recordsPerBatch === 1 ? "requests/s" : "MB/s", better: "more" };
+  return { key: "rate", unit: `${countedOf(load)}/s`, better: "more" };
 }
 
 /** @param kind of partition, with a space behind it */
 function describe(load: Load, kind: string): string {
   const size = load.valueBytes === kilobyte ? "1 KB" : `${load.valueBytes} B`;
   const partitions = `${load.partitions} ${kind}partition${load.partitions === 1 ? "" : "s"}`;
-  return `produce, ${load.recordsPerBatch} × ${size} a batch, ${partitions}, acks=${
+  const several =
+    load.partitionsPerRequest === undefined
+      ? ""
+      : `, batches for ${load.partitionsPerRequest} a request`;
+  return `produce, ${load.recordsPerBatch} × ${size} a batch, ${partitions}${several}, acks=${
     load.acks === 1 ? "1" : "all"
   }, ${load.connections} connections`;
 }
@@ -102,24 +130,17 @@ class ProduceRun implements CellRun {
   readonly site: Site;
   readonly #settings: Settings;
   readonly #load: Load;
-  readonly #isSingles: boolean;
   #topic = "";
   #topics = 0;
   #recordsInTopic = 0;
 
-  private constructor(site: Site, options: { settings: Settings; load: Load; isSingles: boolean }) {
+  private constructor(site: Site, options: { settings: Settings; load: Load }) {
     this.site = site;
     this.#settings = options.settings;
     this.#load = options.load;
-    this.#isSingles = options.isSingles;
   }
 
-  static async open(options: {
-    side: Side;
-    settings: Settings;
-    load: Load;
-    isSingles: boolean;
-  }): Promise<ProduceRun> {
+  static async open(options: { side: Side; settings: Settings; load: Load }): Promise<ProduceRun> {
     const site = await Site.started(options.side, options.settings.directory);
     return await keepOrClose(site, async () => {
       const run = new ProduceRun(site, options);
@@ -136,9 +157,10 @@ class ProduceRun implements CellRun {
   async round(): Promise<Sample> {
     const { seconds } = this.#settings;
     const result = await this.#drive({ warmupSeconds: Math.min(1, seconds / 5), seconds });
+    const counted = countedOf(this.#load);
     return {
-      values: { rate: (this.#isSingles ? result.requests : megabytes(result)) / result.seconds },
-      ...costs(result, this.#isSingles),
+      values: { rate: rateOf(result, counted) },
+      ...costs(result, counted),
       ...memory(this.site.pid),
     };
   }
@@ -172,14 +194,14 @@ class ProduceRun implements CellRun {
 
 /** The first half minute of new partitions, their first writes included. The broker itself is warm. */
 function newPartitionsCell(name: string, load: Load): Cell {
-  const isSingles = load.recordsPerBatch === 1;
+  const counted = countedOf(load);
   return {
     name,
     about: `${describe(load, "new ")}, the first ${newPartitionsSeconds} s`,
     measures: [produceMeasure(load)],
     open: async (side, settings) => {
       const warm = { ...load, partitions: hotLog.partitions };
-      const run = await ProduceRun.open({ side, settings, load: warm, isSingles });
+      const run = await ProduceRun.open({ side, settings, load: warm });
       const { site } = run;
       let topics = 0;
       return {
@@ -194,8 +216,8 @@ function newPartitionsCell(name: string, load: Load): Cell {
           await expectRecords(admin, topic, load.partitions, result.acknowledgedRecords);
           await admin.deleteTopic(topic);
           return {
-            values: { rate: (isSingles ? result.requests : megabytes(result)) / result.seconds },
-            ...costs(result, isSingles),
+            values: { rate: rateOf(result, counted) },
+            ...costs(result, counted),
             ...memory(site.pid),
           };
         },
@@ -229,7 +251,7 @@ function firstWritesCell(name: string, load: Load, perPartition: number): Cell {
           await admin.deleteTopic(topic);
           return {
             values: { rate: result.requests / result.seconds },
-            ...costs(result, true),
+            ...costs(result, "requests"),
             ...memory(site.pid),
           };
         },
@@ -263,7 +285,7 @@ function hotFetch(site: Site, settings: Settings): CellRun {
       const result = await fetch(site, Math.min(1, settings.seconds / 5), settings.seconds);
       return {
         values: { rate: megabytes(result) / result.seconds },
-        ...costs(result, false),
+        ...costs(result, "MB"),
         ...memory(site.pid),
       };
     },
@@ -281,7 +303,7 @@ function coldFetch(site: Site): CellRun {
       const result = await fetch(site, 0, null);
       return {
         values: { rate: megabytes(result) / result.seconds },
-        ...costs(result, false),
+        ...costs(result, "MB"),
         ...memory(site.pid),
         note: `fetch-cold: the broker has just been restarted and reads the log once; ${how}.`,
       };
@@ -352,7 +374,7 @@ function latencyCell(name: string, ratePerSecond: number): Cell {
           async round() {
             const result = await latency(site, Math.min(1, settings.seconds / 5), settings.seconds);
             const { p50, p99, p999 } = result.latencyMs;
-            const { cost } = costs(result, true); // The driver spins: its load says nothing.
+            const { cost } = costs(result, "requests"); // The driver spins: its load says nothing.
             return {
               values: { p50, p99, "p99.9": p999 },
               cost,
@@ -372,6 +394,7 @@ function produceJob(site: Site, topic: string, load: Load, settings: Settings): 
     port: site.port,
     pid: site.pid,
     topic,
+    partitionsPerRequest: 1,
     ...load,
     inFlight: settings.inFlight,
     warmupSeconds: 0,
@@ -395,15 +418,13 @@ function megabytes(result: JobResult): number {
   return result.valueBytes / 1e6;
 }
 
-function costs(
-  result: JobResult,
-  isPerRequest: boolean,
-): Required<Pick<Sample, "cost" | "driverLoad">> {
+const costUnits = { requests: "µs/request", records: "µs/record", MB: "s/GB" } as const;
+
+function costs(result: JobResult, counted: Counted): Required<Pick<Sample, "cost" | "driverLoad">> {
   const cpu = result.brokerCpuSeconds;
+  const value = counted === "MB" ? cpu / (result.valueBytes / 1e9) : (cpu / result[counted]) * 1e6;
   return {
-    cost: isPerRequest
-      ? { value: (cpu / result.requests) * 1e6, unit: "µs/request" }
-      : { value: cpu / (result.valueBytes / 1e9), unit: "s/GB" },
+    cost: { value, unit: costUnits[counted] },
     driverLoad: result.driverCpuSeconds / result.seconds,
   };
 }

@@ -17,11 +17,13 @@ export interface ProduceJob extends Target {
   readonly acks: number;
   readonly recordsPerBatch: number;
   readonly valueBytes: number;
+  /** How many partitions get a batch with one request. */
+  readonly partitionsPerRequest: number;
   readonly connections: number;
   readonly inFlight: number;
   readonly warmupSeconds: number;
   readonly seconds: number;
-  /** Stop after so many batches; null: stop by time. */
+  /** Stop after so many batches, a multiple of `partitionsPerRequest`; null: stop by time. */
   readonly totalBatches: number | null;
 }
 

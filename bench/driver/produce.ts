@@ -3,8 +3,8 @@
  * come in request order, so the slots that fall free in one turn lie side by side: they are patched in place and leave with one
  * write. A slot's bytes are never touched before its answer, when the kernel has long taken them.
  *
- * Checked on every answer: correlation id, size, error code, and that base offsets grow by at least a batch within each partition
- * of the connection.
+ * Checked on every answer: correlation id, size, and for each partition that it was asked for, its error code, and that its base offsets grow
+ * by at least a batch on this connection. Kafka answers the partitions of a request in an order of its own.
  */
 import type { Socket } from "node:net";
 import { encodeBatch } from "../wire/batch.ts";
@@ -20,10 +20,10 @@ export async function runProduce(job: ProduceJob): Promise<JobResult> {
     valueBytes: job.valueBytes,
     timestampMs: Date.now(),
   });
-  const template = produceTemplate(job.topic, batch, job.acks);
+  const template = produceTemplate(job.topic, batch, job.acks, job.partitionsPerRequest);
   const window = new Window({
     pid: job.pid,
-    recordsPerRequest: job.recordsPerBatch,
+    recordsPerRequest: job.recordsPerBatch * job.partitionsPerRequest,
     valueBytes: job.valueBytes,
   });
   const budget = { batches: job.totalBatches ?? Infinity };
@@ -64,6 +64,7 @@ class Lane {
   readonly #ring: Buffer;
   readonly #slotBytes: number;
   readonly #sentAt: Float64Array;
+  /** By slot, the first of its partitions; the others are the next ones, from 0 again behind the last. */
   readonly #partitionOf: Int32Array;
   readonly #lastBaseOffset: Float64Array;
   readonly #frames = new FrameReader((buffer, start, bytes) => this.#answer(buffer, start, bytes));
@@ -142,25 +143,33 @@ class Lane {
         this.#isStopping = true;
         break;
       }
-      this.#budget.batches--;
+      this.#budget.batches -= this.#job.partitionsPerRequest;
       const slot = this.#sent % inFlight;
       if (slot === 0 && count > 0) {
         this.#write(first, count);
         first = 0;
         count = 0;
       }
-      const at = slot * this.#slotBytes;
-      this.#ring.writeInt32BE(this.#sent & 0x7fffffff, at + requestCorrelationAt);
-      this.#ring.writeInt32BE(this.#nextPartition, at + this.#template.partitionAt);
-      this.#partitionOf[slot] = this.#nextPartition;
+      this.#fill(slot);
       this.#sentAt[slot] = now;
-      this.#nextPartition++;
-      if (this.#nextPartition === this.#job.partitions) this.#nextPartition = 0;
       this.#sent++;
       count++;
     }
     if (count > 0) this.#write(first, count);
     if (this.#isStopping && this.#answered === this.#sent) this.#drain();
+  }
+
+  #fill(slot: number): void {
+    const { partitionAt, partitionStride } = this.#template;
+    const { partitions, partitionsPerRequest } = this.#job;
+    const start = slot * this.#slotBytes;
+    this.#ring.writeInt32BE(this.#sent & 0x7fffffff, start + requestCorrelationAt);
+    this.#partitionOf[slot] = this.#nextPartition;
+    for (let index = 0; index < partitionsPerRequest; index++) {
+      this.#ring.writeInt32BE(this.#nextPartition, start + partitionAt + index * partitionStride);
+      this.#nextPartition++;
+      if (this.#nextPartition === partitions) this.#nextPartition = 0;
+    }
   }
 
   #write(firstSlot: number, slots: number): void {
@@ -172,7 +181,7 @@ class Lane {
     const slot = this.#answered % this.#job.inFlight;
     const problem = this.#check(buffer, start, bytes, slot);
     if (problem !== null) {
-      this.#fail(new Error(`Produce to partition ${this.#partitionOf[slot]}: ${problem}`));
+      this.#fail(new Error(`Produce from partition ${this.#partitionOf[slot]} on: ${problem}`));
       return;
     }
     this.#window.count(performance.now() - this.#sentAt[slot]!);
@@ -184,17 +193,26 @@ class Lane {
     const correlation = buffer.readInt32BE(start + 4);
     if (correlation !== (this.#answered & 0x7fffffff)) return `correlation id ${correlation}`;
     if (bytes < template.responseErrorAt + 2) return `a response of ${bytes} bytes`;
-    const error = buffer.readInt16BE(start + template.responseErrorAt);
-    if (error !== 0) return `error ${error}`;
-    if (bytes !== template.responseBytes) return `a response of ${bytes} bytes`;
-    const partition = this.#partitionOf[slot]!;
-    if (buffer.readInt32BE(start + template.responseErrorAt - 4) !== partition)
-      return "another partition";
-    const base = readInt64(buffer, start + template.responseBaseOffsetAt);
-    if (base < this.#lastBaseOffset[partition]! + this.#job.recordsPerBatch)
-      return `base offset ${base} after ${this.#lastBaseOffset[partition]}`;
-    this.#lastBaseOffset[partition] = base;
+    const { partitionsPerRequest } = this.#job;
+    for (let index = 0; index < partitionsPerRequest; index++) {
+      const at = start + index * template.responseStride;
+      const error = buffer.readInt16BE(at + template.responseErrorAt);
+      if (error !== 0) return `error ${error}`;
+      if (bytes !== template.responseBytes) return `a response of ${bytes} bytes`;
+      const partition = buffer.readInt32BE(at + template.responseErrorAt - 4);
+      if (!this.#isAsked(partition, slot)) return `an answer for partition ${partition}`;
+      const base = readInt64(buffer, at + template.responseBaseOffsetAt);
+      if (base < this.#lastBaseOffset[partition]! + this.#job.recordsPerBatch)
+        return `base offset ${base} after ${this.#lastBaseOffset[partition]} in partition ${partition}`;
+      this.#lastBaseOffset[partition] = base;
+    }
     return null;
+  }
+
+  #isAsked(partition: number, slot: number): boolean {
+    const { partitions, partitionsPerRequest } = this.#job;
+    const ahead = partition - this.#partitionOf[slot]!;
+    return (ahead < 0 ? ahead + partitions : ahead) < partitionsPerRequest;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Frames that the driver sends over and over, made once. Per request only a correlation id, a partition and an offset are patched
- * at known places. Produce v8 and Fetch v11, the newest versions with a fixed layout; sizes below assume one topic
- * and one partition a request, which is what the driver sends.
+ * at known places. Produce v8 and Fetch v11, the newest versions with a fixed layout; sizes below assume one topic a request, which is
+ * what the driver sends.
  */
 import { ByteWriter } from "./bytes.ts";
 
@@ -30,32 +30,43 @@ export const requestCorrelationAt = 8;
 export interface ProduceTemplate {
   /** A whole frame, size prefix included. */
   readonly frame: Buffer;
+  /** Where the number of the first partition stands, and from each to the next. */
   readonly partitionAt: number;
+  readonly partitionStride: number;
   readonly responseBytes: number;
+  /** Of the first partition in a response; the others follow each other. */
   readonly responseErrorAt: number;
   readonly responseBaseOffsetAt: number;
+  readonly responseStride: number;
 }
 
-/** @param acks −1 (all) or 1. */
-export function produceTemplate(topic: string, batch: Buffer, acks: number): ProduceTemplate {
+/** @param acks −1 (all) or 1. @param partitions how many get the batch with one request. */
+export function produceTemplate(
+  topic: string,
+  batch: Buffer,
+  acks: number,
+  partitions = 1,
+): ProduceTemplate {
   const body = requestHeader(apiKeys.produce, 8)
     .string(null) // Transactional id.
     .int16(acks)
     .int32(30_000)
     .int32(1)
     .string(topic)
-    .int32(1)
-    .int32(0) // Partition.
-    .bytes(batch);
-  const frame = framed(body);
-  const partition = 4 + 4 + 4 + 2 + Buffer.byteLength(topic) + 4;
+    .int32(partitions);
+  const partitionAt = 4 + body.size;
+  for (let index = 0; index < partitions; index++) body.int32(index).bytes(batch);
+  const responseAt = 4 + 4 + 4 + 2 + Buffer.byteLength(topic) + 4;
+  // Index, error, base offset, append time, log start, no record errors, no message.
+  const responseStride = 4 + 2 + 8 + 8 + 8 + 4 + 2;
   return {
-    frame,
-    partitionAt: frame.length - batch.length - 8,
-    // Index, error, base offset, append time, log start, no record errors, no message; then the throttle time.
-    responseBytes: partition + 4 + 2 + 8 + 8 + 8 + 4 + 2 + 4,
-    responseErrorAt: partition + 4,
-    responseBaseOffsetAt: partition + 6,
+    frame: framed(body),
+    partitionAt,
+    partitionStride: 8 + batch.length,
+    responseBytes: responseAt + partitions * responseStride + 4, // The throttle time is last.
+    responseErrorAt: responseAt + 4,
+    responseBaseOffsetAt: responseAt + 6,
+    responseStride,
   };
 }
 
