@@ -17,12 +17,9 @@ import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog, TailBatch } from "./partition-log.ts";
 import { rewriteUnflushed } from "./rewrite-unflushed.ts";
 import type { Segment } from "./segment.ts";
+import { StagingMemory } from "./staging-memory.ts";
 import { TIME_ENTRY_BYTES } from "./time-index.ts";
 
-/** Bytes of one write; larger batches get memory of their own for once. */
-const STAGING_BYTES = 1_048_576;
-/** Writes under way at once, and so staging memories. */
-const CONCURRENT_WRITES = 2;
 /** Shortest time between attempts at writing segments after one failed. */
 const RETRY_MS = 100;
 /** An index is written at a checkpoint once it has gained this many entries; before, it is soon made again by a scan. */
@@ -33,9 +30,8 @@ export class SegmentWriter {
   readonly #files: PartitionFiles;
   readonly #handles: FileCache;
   readonly #lastBlocks = new LastBlocks();
-  readonly #free: Uint8Array[] = [];
-  #memories = 0;
-  readonly #waiting: ((memory: Uint8Array) => void)[] = [];
+  /** A run is as long as one piece of it; larger batches get memory of their own for once. */
+  readonly #staging = new StagingMemory();
   readonly #queue: PartitionLog[] = [];
   #running = 0;
   #isPaused = false;
@@ -50,12 +46,18 @@ export class SegmentWriter {
     });
   }
 
-  /** Writes the partition in the background, soon. Failures are reported, and met again by the next checkpoint. */
-  enqueue(log: PartitionLog): void {
-    if (log.isQueuedForWrite || log.isDeleted || this.#isPaused) return;
-    log.isQueuedForWrite = true;
-    this.#queue.push(log);
-    if (this.#running < CONCURRENT_WRITES) void this.#work();
+  /**
+   * Writes the partition in the background, soon. Failures are reported, and met again by the next checkpoint.
+   * @returns whether another could be written beside it at once.
+   */
+  enqueue(log: PartitionLog): boolean {
+    if (this.#isPaused) return false;
+    if (!log.isQueuedForWrite && !log.isDeleted) {
+      log.isQueuedForWrite = true;
+      this.#queue.push(log);
+      if (this.#running < StagingMemory.pieces) void this.#work();
+    }
+    return this.#running < StagingMemory.pieces;
   }
 
   /** Resolves once everything durable now is in segments. Calls for one partition share their work. */
@@ -169,13 +171,15 @@ export class SegmentWriter {
     this.#running++;
     try {
       for (let log = this.#queue.shift(); log !== undefined; log = this.#queue.shift()) {
-        log.isQueuedForWrite = false;
         try {
           await this.write(log);
-          this.#state.onSegmentsWritten();
         } catch (error) {
           if (!log.isDeleted) this.#pause(error as Error);
+          continue;
+        } finally {
+          log.isQueuedForWrite = false;
         }
+        this.#state.onSegmentsWritten();
       }
     } finally {
       this.#running--;
@@ -228,7 +232,7 @@ export class SegmentWriter {
 
   /** One write: the batches not yet written that lie in `segment`, as many as fit. */
   async #writeRun(log: PartitionLog, segment: Segment, handle: FileHandle): Promise<void> {
-    const memory = await this.#acquire();
+    const memory = await this.#staging.take(log.unwrittenBytes + 2 * DIRECT_ALIGNMENT);
     try {
       const first = log.isDeleted ? null : log.firstUnwritten();
       if (first === null || first.segment !== segment) return;
@@ -274,7 +278,7 @@ export class SegmentWriter {
         this.#lastBlocks.keep(segment, start + lastStart, target.subarray(lastStart, sizeBytes));
       }
     } finally {
-      this.#release(memory);
+      this.#staging.give(memory);
     }
   }
 
@@ -305,22 +309,6 @@ export class SegmentWriter {
   ): Promise<T> {
     if (segment.writtenBytes === 0) this.#files.noteNewName(this.#files.directory(log));
     return this.#handles.use(this.#files.segmentPath(log, segment.baseOffset, "log"), use);
-  }
-
-  async #acquire(): Promise<Uint8Array> {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    if (this.#memories < CONCURRENT_WRITES) {
-      this.#memories++;
-      return new Uint8Array(allocateAligned(STAGING_BYTES).buffer);
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #release(memory: Uint8Array): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) next(memory);
-    else this.#free.push(memory);
   }
 }
 

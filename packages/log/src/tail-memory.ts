@@ -16,12 +16,14 @@ const MINIMUM_SLOTS = 1024;
 const BYTES_PER_PARTITION = 163_840;
 /** How much larger the budget may be with many partitions than with few. */
 const LARGEST_FACTOR = 2.5;
+/** How many batches behind the oldest are looked at for further partitions to write. */
+const LOOK_AHEAD = 64;
 
 export class TailMemory {
   readonly #smallestBytes: number;
   #budgetBytes: number;
   readonly #slabs: Slabs;
-  readonly #write: (log: PartitionLog) => void;
+  readonly #write: (log: PartitionLog) => boolean;
   /** A ring; batches that left early have no buffer any more. */
   #slots: (TailBatch | null)[] = new Array(MINIMUM_SLOTS).fill(null);
   #first = 0;
@@ -29,8 +31,8 @@ export class TailMemory {
   /** Of buffers of their own, and the overhead of all batches. */
   #ownBytes = 0;
 
-  /** `write` is called with a partition whose oldest batch must go to its segment. */
-  constructor(budgetBytes: number, slabs: Slabs, write: (log: PartitionLog) => void) {
+  /** `write` is called with a partition whose oldest batch must go to its segment, and says whether there may be another beside it. */
+  constructor(budgetBytes: number, slabs: Slabs, write: (log: PartitionLog) => boolean) {
     this.#smallestBytes = budgetBytes;
     this.#budgetBytes = budgetBytes;
     this.#slabs = slabs;
@@ -66,10 +68,8 @@ export class TailMemory {
       const batch = this.#slots[this.#first & mask]!;
       if (batch.isInMemory) {
         const { log } = batch;
-        // What is not durable yet cannot be written; the group commit that makes it so trims again.
-        if (batch.baseOffset >= log.highWatermark) return;
         if (batch.lastOffset >= log.writtenOffset) {
-          this.#write(log);
+          this.#writeOldest();
           return;
         }
         log.shift();
@@ -78,6 +78,21 @@ export class TailMemory {
       this.#slots[this.#first & mask] = null;
       this.#first = (this.#first + 1) & mask;
       this.#count--;
+    }
+  }
+
+  /**
+   * Writes the partitions of the oldest batches, several beside each other: with many partitions the writes are small, and one after the other each
+   * would wait for a turn of the event loop. What is not durable yet cannot be written; the group commit that makes it so trims again.
+   */
+  #writeOldest(): void {
+    const mask = this.#slots.length - 1;
+    const end = Math.min(this.#count, LOOK_AHEAD);
+    for (let i = 0; i < end; i++) {
+      const batch = this.#slots[(this.#first + i) & mask]!;
+      const { log } = batch;
+      if (!batch.isInMemory || batch.lastOffset < log.writtenOffset) continue;
+      if (batch.baseOffset >= log.highWatermark || !this.#write(log)) return;
     }
   }
 
