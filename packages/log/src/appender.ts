@@ -36,7 +36,8 @@ import {
 import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from "./engine.ts";
 import type { Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
-import { type PartitionLog, TailBatch, type Topic } from "./partition-log.ts";
+import type { PartitionLog, Topic } from "./partition-log.ts";
+import { TailBatch } from "./partition-tail.ts";
 import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
 import type { Segment } from "./segment.ts";
@@ -263,11 +264,11 @@ export class Appender {
       sizeBytes,
       baseOffset,
       lastOffset,
-      info.maxTimestamp,
       place,
       at,
     );
     log.push(batch);
+    log.gatheredBytes += sizeBytes;
     tail.add(batch);
     if (this.#marker !== null) applyMarker(log, segment, this.#marker, baseOffset, nowMs);
     else if (info.producerId >= 0) this.#remember(log, baseOffset, lastOffset, nowMs);

@@ -20,9 +20,10 @@ export class Group {
   directoryBytes = 0;
   entries = 0;
   batches = 0;
-  /** Partitions with a batch in this group, each once, and the log end each has once the group is durable. */
+  /** Partitions with a batch in this group, each once; the log end each has once the group is durable, and the bytes it then has gained. */
   touched: PartitionLog[] = [];
   ends: number[] = [];
+  bytes: number[] = [];
   waiters: GroupWaiter[] = [];
   /** What entries change in memory, in the step in which the group becomes durable. */
   effects: (() => void)[] = [];

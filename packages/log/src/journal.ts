@@ -403,6 +403,8 @@ export class Journal {
     for (const log of group.touched) {
       log.gatheringGroup = null;
       group.ends.push(log.logEnd);
+      group.bytes.push(log.gatheredBytes);
+      log.gatheredBytes = 0;
     }
     this.#group = this.#groupBehind(group, sizeBytes);
     this.#offerRoom();

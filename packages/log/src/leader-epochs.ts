@@ -3,9 +3,12 @@
 export class LeaderEpochs {
   /** Flat: epoch, start offset; both grow. */
   readonly #entries: number[];
+  /** The greatest epoch, −1 when there is none. Kept apart, as every append asks for it. */
+  #latest: number;
 
   constructor(entries: number[] = []) {
     this.#entries = entries;
+    this.#latest = entries.at(-2) ?? -1;
   }
 
   /** Flat: epoch, start offset. */
@@ -14,14 +17,15 @@ export class LeaderEpochs {
   }
 
   get latest(): number {
-    return this.#entries.length === 0 ? -1 : this.#entries[this.#entries.length - 2]!;
+    return this.#latest;
   }
 
   /** Notes that batches from `startOffset` on carry `epoch`. Epochs without a batch vanish. */
   assign(epoch: number, startOffset: number): void {
-    if (epoch <= this.latest) return;
+    if (epoch <= this.#latest) return;
     this.truncateTo(startOffset);
     this.#entries.push(epoch, startOffset);
+    this.#latest = epoch;
   }
 
   /** The epoch of the record at `offset`, or −1. */
@@ -49,6 +53,7 @@ export class LeaderEpochs {
   truncateTo(endOffset: number): void {
     const entries = this.#entries;
     while (entries.length > 0 && entries[entries.length - 1]! >= endOffset) entries.length -= 2;
+    this.#latest = entries.at(-2) ?? -1;
   }
 
   /** Forgets epochs that end at or below the log start; the one that holds it then begins there. */

@@ -318,7 +318,8 @@ export class LocalLogEngine implements LogEngine {
       const from = log.highWatermark;
       const stableFrom = log.lastStableOffset;
       const end = group.ends[i]!;
-      const bytes = log.advance(end);
+      const bytes = group.bytes[i]!;
+      log.advance(end, bytes);
       const stableEnd = log.lastStableOffset;
       const isStable = stableFrom === from && stableEnd === end;
       probe.appended(log.topic.name, bytes, end - from);

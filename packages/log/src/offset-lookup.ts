@@ -150,8 +150,8 @@ export class OffsetLookup {
       });
       if (found !== null) return found;
     }
-    for (let index = log.indexOf(Math.max(from, log.tailOffset)); ; index++) {
-      const batch = log.at(index);
+    for (let index = log.tail.indexOf(Math.max(from, log.tailOffset)); ; index++) {
+      const batch = log.tail.at(index);
       if (batch === null || batch.baseOffset >= log.highWatermark) return null;
       if (batch.lastOffset < from || batch.segment.baseOffset < segment.baseOffset) continue;
       if (batch.segment !== segment) return null;

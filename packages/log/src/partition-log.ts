@@ -14,9 +14,9 @@
 import type { LogConfig } from "./engine.ts";
 import type { Group } from "./journal-group.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
+import { PartitionTail, type TailBatch } from "./partition-tail.ts";
 import type { ProducerStates } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";
-import type { Slab } from "./slabs.ts";
 import type { ReadWaiter } from "./waiters.ts";
 
 /** A topic that is open. */
@@ -41,57 +41,6 @@ export class Topic {
     this.config = config;
   }
 }
-
-/** A batch in memory: in a slab, or in a buffer of its own when it was large or found at start-up. */
-export class TailBatch {
-  readonly log: PartitionLog;
-  readonly segment: Segment;
-  readonly position: number;
-  readonly sizeBytes: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  readonly maxTimestamp: number;
-  /** One of them holds its bytes; both are null once it left memory. */
-  slab: Slab | null;
-  own: Buffer | null;
-  /** Where in the slab. */
-  readonly at: number;
-
-  constructor(
-    log: PartitionLog,
-    segment: Segment,
-    position: number,
-    sizeBytes: number,
-    baseOffset: number,
-    lastOffset: number,
-    maxTimestamp: number,
-    place: Buffer | Slab,
-    at: number,
-  ) {
-    this.log = log;
-    this.segment = segment;
-    this.position = position;
-    this.sizeBytes = sizeBytes;
-    this.baseOffset = baseOffset;
-    this.lastOffset = lastOffset;
-    this.maxTimestamp = maxTimestamp;
-    this.slab = Buffer.isBuffer(place) ? null : place;
-    this.own = Buffer.isBuffer(place) ? place : null;
-    this.at = at;
-  }
-
-  get isInMemory(): boolean {
-    return this.slab !== null || this.own !== null;
-  }
-
-  /** Its bytes, while it is in memory: a view that holds until then, or for as long as a reader holds the slab. */
-  get bytes(): Buffer {
-    return this.own ?? this.slab!.bytes.subarray(this.at, this.at + this.sizeBytes);
-  }
-}
-
-/** What memory a batch costs beside its bytes: its entry, its places in two queues, its share of a group's directory. */
-export const TAIL_BATCH_OVERHEAD = 256;
 
 export class PartitionLog {
   readonly topic: Topic;
@@ -146,11 +95,10 @@ export class PartitionLog {
     readonly position: number;
   } | null = null;
   isDeleted = false;
-  /** Batches in memory, ascending; slots before `#head` are empty. */
-  #tail: TailBatch[] = [];
-  #head = 0;
-  /** Where in the tail the first batch lies that is not in its segment, relative to the array. */
-  #firstUnwritten = 0;
+  /** Bytes staged since the gathering group took in its first batch of this partition. */
+  gatheredBytes = 0;
+  /** The batches in memory. */
+  readonly tail = new PartitionTail();
 
   constructor(topic: Topic, partition: number) {
     this.topic = topic;
@@ -177,114 +125,64 @@ export class PartitionLog {
 
   /** First offset in memory; the log end when nothing is. */
   get tailOffset(): number {
-    return this.#head < this.#tail.length ? this.#tail[this.#head]!.baseOffset : this.logEnd;
+    return this.tail.oldest()?.baseOffset ?? this.logEnd;
   }
 
   /** Adds a batch behind the log end, in the active segment. */
   push(batch: TailBatch): void {
-    this.#tail.push(batch);
+    this.tail.push(batch);
     this.logEnd = batch.lastOffset + 1;
   }
 
-  /** Everything below `end` is durable; returns the bytes that became so. */
-  advance(end: number): number {
-    let bytes = 0;
-    for (let index = this.indexOf(this.highWatermark); ; index++) {
-      const batch = this.at(index);
-      if (batch === null || batch.baseOffset >= end) break;
-      bytes += batch.sizeBytes;
-    }
+  /** Everything below `end` is durable, which is new for so many bytes. */
+  advance(end: number, bytes: number): void {
     this.highWatermark = end;
     this.producers?.settle(end);
     this.unwrittenBytes += bytes;
-    return bytes;
   }
 
   /** Bytes of the batches in `[from, to)`; Infinity when memory does not reach that far back. */
   bytesBetween(from: number, to: number): number {
     if (from >= to) return 0;
-    const start = this.indexOf(from);
+    const start = this.tail.indexOf(from);
     if (start < 0) return Infinity;
     let bytes = 0;
     for (let index = start; ; index++) {
-      const batch = this.at(index);
+      const batch = this.tail.at(index);
       if (batch === null || batch.baseOffset >= to) return bytes;
       bytes += batch.sizeBytes;
-    }
-  }
-
-  /** The oldest batch leaves memory. */
-  shift(): void {
-    this.#tail[this.#head] = undefined as unknown as TailBatch;
-    this.#head++;
-    if (this.#head > 32 && this.#head * 2 > this.#tail.length) {
-      this.#tail.splice(0, this.#head);
-      this.#firstUnwritten = Math.max(0, this.#firstUnwritten - this.#head);
-      this.#head = 0;
     }
   }
 
   /** Takes the batches below `end` out of memory; they are in their segments. */
   takeBefore(end: number): TailBatch[] {
     const taken: TailBatch[] = [];
-    for (let batch = this.oldest(); batch !== null; batch = this.oldest()) {
+    const { tail } = this;
+    for (let batch = tail.oldest(); batch !== null; batch = tail.oldest()) {
       if (batch.lastOffset >= end) break;
       taken.push(batch);
-      this.shift();
+      tail.shift();
     }
     return taken;
   }
 
-  oldest(): TailBatch | null {
-    return this.#tail[this.#head] ?? null;
-  }
-
-  /** The batch in memory that holds `offset`, as an index for {@link at}; −1 when memory does not reach that far back. */
-  indexOf(offset: number): number {
-    const tail = this.#tail;
-    let low = this.#head;
-    let high = tail.length - 1;
-    if (low > high || tail[low]!.baseOffset > offset) return -1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (tail[middle]!.baseOffset <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
-  /** A batch in memory, null behind the last; indexes hold until the next await. */
-  at(index: number): TailBatch | null {
-    return index >= this.#head ? (this.#tail[index] ?? null) : null;
-  }
-
-  /** Index of the first batch that is not in its segment. */
-  firstUnwrittenIndex(): number {
-    return Math.max(this.#firstUnwritten, this.#head);
-  }
-
   /** The oldest durable batch that is not in its segment. */
   firstUnwritten(): TailBatch | null {
-    const batch = this.at(this.firstUnwrittenIndex());
+    const batch = this.tail.at(this.tail.firstUnwrittenIndex());
     return batch === null || batch.baseOffset >= this.highWatermark ? null : batch;
   }
 
   /** Everything below `nextOffset` is in its segment. */
   markWritten(nextOffset: number): void {
-    let index = this.firstUnwrittenIndex();
-    while (index < this.#tail.length && this.#tail[index]!.baseOffset < nextOffset) {
-      this.unwrittenBytes -= this.#tail[index]!.sizeBytes;
-      index++;
-    }
-    this.#firstUnwritten = index;
+    this.unwrittenBytes -= this.tail.markWritten(nextOffset);
     this.writtenOffset = nextOffset;
   }
 
   /** Fills `target` with the bytes that precede `batch` in its segment, if memory still has them. */
   copyBefore(batch: TailBatch, target: Uint8Array): boolean {
     let end = target.length;
-    for (let index = this.indexOf(batch.baseOffset) - 1; end > 0; index--) {
-      const before = this.at(index);
+    for (let index = this.tail.indexOf(batch.baseOffset) - 1; end > 0; index--) {
+      const before = this.tail.at(index);
       if (before === null || before.segment !== batch.segment) return false;
       const { bytes } = before;
       const size = Math.min(end, bytes.length);
@@ -297,11 +195,14 @@ export class PartitionLog {
   /** Takes back everything above the high watermark. Returns the batches, for {@link TailMemory.drop}. */
   rollBack(): TailBatch[] {
     const dropped: TailBatch[] = [];
-    const end = this.highWatermark;
-    while (this.#tail.length > this.#head && this.#tail[this.#tail.length - 1]!.baseOffset >= end) {
-      dropped.push(this.#tail.pop()!);
+    const { tail, highWatermark: end } = this;
+    for (let batch = tail.newest(); batch !== null; batch = tail.newest()) {
+      if (batch.baseOffset < end) break;
+      dropped.push(batch);
+      tail.pop();
     }
     this.logEnd = end;
+    this.gatheredBytes = 0;
     while (this.segments.length > 1 && this.active.baseOffset > end) this.segments.pop();
     let sizeBytes = this.segments.length === 0 ? 0 : this.active.sizeBytes;
     for (const batch of dropped) {
@@ -312,15 +213,6 @@ export class PartitionLog {
     this.epochs.truncateTo(end);
     while (this.snapshots.length > 0 && this.snapshots.at(-1)!.offset > end) this.snapshots.pop();
     this.snapshotOffset = Math.min(this.snapshotOffset, end);
-    return dropped;
-  }
-
-  /** Forgets all memory: the topic is deleted. */
-  clear(): TailBatch[] {
-    const dropped = this.#tail.slice(this.#head);
-    this.#tail = [];
-    this.#head = 0;
-    this.#firstUnwritten = 0;
     return dropped;
   }
 }

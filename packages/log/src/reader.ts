@@ -174,7 +174,7 @@ export class Reader {
     const { offset } = asked;
     const found = await this.#segments.read(log, offset, limitOffset, maxBytes, mustReturn);
     if (found !== null) return found;
-    const index = log.indexOf(Math.max(offset, log.tailOffset));
+    const index = log.tail.indexOf(Math.max(offset, log.tailOffset));
     if (index < 0) return NOTHING;
     return readTail(this.#context.slabs, log, index, offset, limitOffset, maxBytes, mustReturn);
   }
@@ -226,7 +226,7 @@ export class Reader {
       this.#add(pass, log, NOTHING, NONE_ABORTED);
       return null;
     }
-    const index = log.indexOf(asked.offset);
+    const index = log.tail.indexOf(asked.offset);
     if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn, found: null };
     const { slabs } = context;
     const found = readTail(slabs, log, index, asked.offset, limitOffset, maxBytes, mustReturn);
@@ -324,7 +324,7 @@ function readTail(
   let last: Slab | null = null;
   let sizeBytes = 0;
   for (let i = index; ; i++) {
-    const batch = log.at(i);
+    const batch = log.tail.at(i);
     if (batch === null || batch.baseOffset >= limitOffset) break;
     if (batch.lastOffset < offset) continue;
     const isFirst = records.length === 0;

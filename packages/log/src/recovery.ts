@@ -41,7 +41,8 @@ import type { JournalCut } from "./journal-files.ts";
 import { journalFilePath } from "./journal-files.ts";
 import type { JournalEntry } from "./journal-format.ts";
 import { findGroup, JournalReader } from "./journal-reader.ts";
-import { type PartitionLog, TailBatch, Topic } from "./partition-log.ts";
+import { type PartitionLog, Topic } from "./partition-log.ts";
+import { TailBatch } from "./partition-tail.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
 import type { Segment } from "./segment.ts";
@@ -261,17 +262,7 @@ export class Recovery {
     const at = segment.sizeBytes;
     segment.append(lastOffset, bytes.length, timestamp, log.topic.config.indexIntervalBytes);
     log.epochs.assign(bytes.readInt32BE(12), base);
-    const batch = new TailBatch(
-      log,
-      segment,
-      at,
-      bytes.length,
-      base,
-      lastOffset,
-      timestamp,
-      bytes,
-      0,
-    );
+    const batch = new TailBatch(log, segment, at, bytes.length, base, lastOffset, bytes, 0);
     log.push(batch);
     log.highWatermark = log.logEnd;
     log.unwrittenBytes += bytes.length;
@@ -314,7 +305,7 @@ export class Recovery {
     for (const log of topic.logs) {
       if (log === undefined) continue;
       log.isDeleted = true;
-      state.tail.drop(log.clear());
+      state.tail.drop(log.tail.clear());
       state.dirtyLogs.delete(log);
     }
     topic.isDeleted = true;

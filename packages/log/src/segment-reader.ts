@@ -277,8 +277,7 @@ export class SegmentReader {
         times.push(segment.timeIndex.pending[i]!, segment.timeIndex.pending[i + 1]!);
       }
     }
-    segment.index.replace(offsets);
-    segment.timeIndex.replace(times);
+    segment.replaceIndexes(offsets, times);
     this.#state.markDirty(log);
   }
 

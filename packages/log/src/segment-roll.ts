@@ -2,11 +2,10 @@
 import type { Random } from "@ottla/platform";
 import type { BatchInfo } from "./append-validation.ts";
 import type { LogConfig } from "./engine.ts";
-import { MAX_OFFSET_SPAN, OFFSET_ENTRY_BYTES } from "./offset-index.ts";
+import { MAX_OFFSET_SPAN } from "./offset-index.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import { encodeSnapshot } from "./producer-snapshot.ts";
 import { Segment } from "./segment.ts";
-import { TIME_ENTRY_BYTES } from "./time-index.ts";
 
 /** The segment that takes the next batch: the active one, or a new one when that must be rolled (LG12). */
 export function segmentFor(
@@ -40,8 +39,7 @@ function mustRoll(
   return (
     active.sizeBytes + sizeBytes > config.segmentBytes ||
     waitedMs > longestMs(config) - active.jitterMs ||
-    (active.index.entries + 1) * OFFSET_ENTRY_BYTES > config.segmentIndexBytes ||
-    (active.timeIndex.entries + 1) * TIME_ENTRY_BYTES > config.segmentIndexBytes ||
+    active.nextIndexBytes > config.segmentIndexBytes ||
     log.logEnd + info.lastOffsetDelta - active.baseOffset > MAX_OFFSET_SPAN
   );
 }

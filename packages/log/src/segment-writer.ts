@@ -14,7 +14,8 @@ import { FileCache } from "./file-cache.ts";
 import { LastBlocks } from "./last-blocks.ts";
 import { OFFSET_ENTRY_BYTES } from "./offset-index.ts";
 import type { PartitionFiles } from "./partition-files.ts";
-import type { PartitionLog, TailBatch } from "./partition-log.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import type { TailBatch } from "./partition-tail.ts";
 import { rewriteUnflushed } from "./rewrite-unflushed.ts";
 import type { Segment } from "./segment.ts";
 import { StagingMemory } from "./staging-memory.ts";
@@ -323,8 +324,8 @@ function collectRun(log: PartitionLog, segment: Segment, maxBytes: number): Run 
   const batches: TailBatch[] = [];
   let sizeBytes = 0;
   let nextOffset = 0;
-  for (let index = log.firstUnwrittenIndex(); ; index++) {
-    const batch = log.at(index);
+  for (let index = log.tail.firstUnwrittenIndex(); ; index++) {
+    const batch = log.tail.at(index);
     if (batch === null || batch.segment !== segment || batch.baseOffset >= log.highWatermark) break;
     if (batches.length > 0 && sizeBytes + batch.sizeBytes > maxBytes) break;
     batches.push(batch);

@@ -5,8 +5,8 @@
  * writes whole blocks, so the last one is padded with zeros until the segment is finished or the engine stops cleanly.
  * Nothing behind `writtenBytes` is ever read.
  */
-import { OffsetIndex } from "./offset-index.ts";
-import { TimeIndex } from "./time-index.ts";
+import { OFFSET_ENTRY_BYTES, OffsetIndex } from "./offset-index.ts";
+import { TIME_ENTRY_BYTES, TimeIndex } from "./time-index.ts";
 import { TransactionIndex } from "./transaction-index.ts";
 
 export interface SegmentState {
@@ -49,6 +49,8 @@ export class Segment {
   /** While its files are taking their names, after cleaning. */
   moving: Promise<void> | null = null;
   bytesSinceIndex = 0;
+  /** What the larger of its indexes would take with one entry more. Kept apart, as every append asks for it. */
+  nextIndexBytes: number;
   readonly index: OffsetIndex;
   readonly timeIndex: TimeIndex;
   /** The aborted transactions whose markers are here. */
@@ -70,6 +72,7 @@ export class Segment {
       state.timeEntries,
       state.timeEntries > 0 ? state.maxTimestamp : -1,
     );
+    this.nextIndexBytes = this.#measureIndexes();
   }
 
   static empty(baseOffset: number, createdMs: number, jitterMs: number): Segment {
@@ -116,6 +119,7 @@ export class Segment {
     if (this.maxTimestamp >= 0) {
       this.timeIndex.add(this.maxTimestamp, this.maxTimestampOffset - this.baseOffset);
     }
+    this.nextIndexBytes = this.#measureIndexes();
   }
 
   /** Takes back what was appended behind `sizeBytes` and never became durable. The max timestamp stays, as an upper bound. */
@@ -124,12 +128,27 @@ export class Segment {
     this.index.truncateTo(sizeBytes);
     this.timeIndex.truncateTo(nextOffset - this.baseOffset);
     this.aborted.truncateTo(nextOffset);
+    this.nextIndexBytes = this.#measureIndexes();
     this.bytesSinceIndex = 0;
     if (sizeBytes === 0) {
       this.maxTimestamp = -1;
       this.maxTimestampOffset = -1;
       this.firstTimestamp = -1;
     }
+  }
+
+  /** The indexes were made again by a scan. */
+  replaceIndexes(offsetEntries: number[], timeEntries: number[]): void {
+    this.index.replace(offsetEntries);
+    this.timeIndex.replace(timeEntries);
+    this.nextIndexBytes = this.#measureIndexes();
+  }
+
+  #measureIndexes(): number {
+    return Math.max(
+      (this.index.entries + 1) * OFFSET_ENTRY_BYTES,
+      (this.timeIndex.entries + 1) * TIME_ENTRY_BYTES,
+    );
   }
 }
 

@@ -8,7 +8,8 @@
  *
  * Most batches lie in slabs, and what counts is how many of these are retired: their memory is free when the last batch in them has left.
  */
-import { type PartitionLog, TAIL_BATCH_OVERHEAD, type TailBatch } from "./partition-log.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import { TAIL_BATCH_OVERHEAD, type TailBatch } from "./partition-tail.ts";
 import type { Slabs } from "./slabs.ts";
 
 const MINIMUM_SLOTS = 1024;
@@ -72,7 +73,7 @@ export class TailMemory {
           this.#writeOldest();
           return;
         }
-        log.shift();
+        log.tail.shift();
         this.#letGo(batch);
       }
       this.#slots[this.#first & mask] = null;
