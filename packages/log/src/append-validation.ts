@@ -206,7 +206,7 @@ export function inspectRecords(
   scan.limitLow = checksTime ? nowMs - config.timestampBeforeMaxMs : -Infinity;
   scan.limitHigh = checksTime ? nowMs + config.timestampAfterMaxMs : Infinity;
   scan.requiresKeys = config.cleanupPolicy.compact && !info.isControl;
-  scan.faults = [];
+  if (scan.faults.length > 0) scan.faults = [];
   scan.maxTimestamp = -1;
   const problem = scanRecords(bytes, at, end, info.lastOffsetDelta + 1, info.baseTimestamp, scan);
   if (problem !== null) return fault("invalidRecord", problem);

@@ -128,6 +128,13 @@ export class PartitionLog {
     return this.tail.oldest()?.baseOffset ?? this.logEnd;
   }
 
+  /** Reads what an append will read, and makes a number of it that means nothing. */
+  touch(): number {
+    const { logEnd, isDeleted, segments, epochs, tail } = this;
+    const sum = logEnd + (isDeleted ? 1 : 0) + epochs.latest + tail.touch();
+    return segments.length === 0 ? sum : sum + segments[segments.length - 1]!.touch();
+  }
+
   /** Adds a batch behind the log end, in the active segment. */
   push(batch: TailBatch): void {
     this.tail.push(batch);

@@ -73,6 +73,11 @@ export class PartitionTail {
   /** The first that is not in its segment, unless that is before the oldest. */
   #unwritten = 0;
 
+  /** As that of the partition. */
+  touch(): number {
+    return this.#slots[this.#end & (this.#slots.length - 1)] === null ? 1 : 0;
+  }
+
   /** Adds a batch behind all others. */
   push(batch: TailBatch): void {
     if (this.#end - this.#first === this.#slots.length) this.#grow();

@@ -92,6 +92,11 @@ export class Segment {
     );
   }
 
+  /** As that of a partition. */
+  touch(): number {
+    return this.sizeBytes + this.maxTimestamp + this.firstTimestamp + this.nextIndexBytes;
+  }
+
   /** Counts a batch appended at the end. Index entries are made every `indexIntervalBytes`. */
   append(
     lastOffset: number,

@@ -272,7 +272,8 @@ function tellRefusals(
   let answered = 0;
   for (const { topic, refusal, records } of partitions) {
     const error = refusal === 0 ? results[answered++]!.error : null;
-    if (topic === null || (refusal === 0 && error === null) || error === "unknownTopic") continue;
+    if (refusal === 0 && error === null) continue;
+    if (topic === null || error === "unknownTopic") continue;
     const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
     services.probe.produceRefused(topic.name, 1, isTooLarge ? (records?.length ?? 0) : 0);
   }
@@ -308,8 +309,10 @@ function responseOf(
   return { responses, nodeEndpoints: hints.nodeEndpoints() };
 }
 
+const NO_RECORD_ERRORS: readonly [] = [];
+
 /** Faults that Kafka answers without looking at the log, so without its start. */
-const WITHOUT_LOG_START: ReadonlySet<LogErrorKind | null> = new Set<LogErrorKind>([
+const WITHOUT_LOG_START: ReadonlySet<LogErrorKind> = new Set<LogErrorKind>([
   "corruptBatch",
   "messageTooLarge",
   "recordListTooLarge",
@@ -328,11 +331,14 @@ function partitionResponse(index: number, result: AppendResult) {
     errorCode: logErrorCode(error),
     baseOffset: result.baseOffset,
     logAppendTimeMs: result.appendTimeMs,
-    logStartOffset: WITHOUT_LOG_START.has(error) ? -1 : result.logStartOffset,
-    recordErrors: recordErrors.map((fault) => ({
-      batchIndex: fault.index,
-      batchIndexErrorMessage: fault.message,
-    })),
+    logStartOffset: error !== null && WITHOUT_LOG_START.has(error) ? -1 : result.logStartOffset,
+    recordErrors:
+      recordErrors.length === 0
+        ? NO_RECORD_ERRORS
+        : recordErrors.map((fault) => ({
+            batchIndex: fault.index,
+            batchIndexErrorMessage: fault.message,
+          })),
     // Words come only with records at fault; every other code speaks for itself.
     errorMessage: recordErrors.length > 0 ? result.errorMessage : null,
   };
