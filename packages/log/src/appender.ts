@@ -174,7 +174,7 @@ export class Appender {
     if (headerFault !== null) return this.#fail(append, log, headerFault);
 
     const stored = this.#checkRecords(bytes, topic, nowMs);
-    if (!Buffer.isBuffer(stored)) return this.#fail(append, log, stored);
+    if (stored !== bytes && !Buffer.isBuffer(stored)) return this.#fail(append, log, stored);
     this.#marker = null;
     if (info.producerId >= 0 && info.isControl) {
       const marker = checkMarker(log.producers ?? NO_PRODUCERS, bytes, info, request);

@@ -55,10 +55,16 @@ export class TailBatch {
   get bytes(): Buffer {
     return this.own ?? this.slab!.bytes.subarray(this.at, this.at + this.sizeBytes);
   }
+
+  /** Copies its bytes, without a view of them. */
+  copyTo(target: Uint8Array, at: number): void {
+    if (this.own !== null) this.own.copy(target, at);
+    else this.slab!.bytes.copy(target, at, this.at, this.at + this.sizeBytes);
+  }
 }
 
-/** What memory a batch costs beside its bytes: its entry, its places in two queues, its share of a group's directory. */
-export const TAIL_BATCH_OVERHEAD = 256;
+/** What memory a batch costs beside its bytes and its share of a group's directory: its entry and its places in two rings. */
+export const TAIL_BATCH_OVERHEAD = 128;
 
 const SMALLEST_RING = 8;
 /** A larger ring that falls empty is given up: a burst of one partition must not be paid for by ten thousand idle ones. */

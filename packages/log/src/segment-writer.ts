@@ -261,7 +261,7 @@ export class SegmentWriter {
       if (target !== memory) target.set(head);
       let at = headBytes;
       for (const batch of run.batches) {
-        target.set(batch.bytes, at);
+        batch.copyTo(target, at);
         at += batch.sizeBytes;
       }
       target.fill(0, sizeBytes, paddedBytes);
