@@ -34,7 +34,8 @@ export function isImpossibleEpoch(currentLeaderEpoch: number): boolean {
 export class LeaderHints {
   readonly #context: RequestContext;
   readonly #isTold: boolean;
-  readonly #brokers = new Set<LogicalBroker>();
+  /** null until one is named, as hardly any request does. */
+  #brokers: Set<LogicalBroker> | null = null;
 
   /** @param since first version of the response that can carry hints. */
   constructor(context: RequestContext, since: number) {
@@ -49,11 +50,15 @@ export class LeaderHints {
     const { cluster, engine } = this.#context.services;
     const leaderId = cluster.leader(topic, partition);
     const broker = cluster.broker(leaderId);
-    if (broker !== null) this.#brokers.add(broker);
+    if (broker !== null) {
+      this.#brokers ??= new Set();
+      this.#brokers.add(broker);
+    }
     return { leaderId, leaderEpoch: engine.leaderEpoch };
   }
 
   nodeEndpoints() {
+    if (this.#brokers === null) return [];
     const { connection, services } = this.#context;
     return Array.from(this.#brokers, (broker) => {
       const { host, port } = services.cluster.endpoint(broker, connection.listenerName);
