@@ -148,7 +148,10 @@ class ProduceRun implements CellRun {
       const { partitions } = options.load;
       const { recordsPerBatch, valueBytes } = hotLog;
       if (partitions >= manyPartitions)
-        await run.#drive({ recordsPerBatch, valueBytes, totalBatches: 2 * partitions });
+        await run.#drive({
+          ...{ recordsPerBatch, valueBytes },
+          ...{ partitionsPerRequest: 1, totalBatches: 2 * partitions },
+        });
       await run.#drive({ seconds: options.settings.warmupSeconds });
       return run;
     });

@@ -67,6 +67,8 @@ class Lane {
   /** By slot, the first of its partitions; the others are the next ones, from 0 again behind the last. */
   readonly #partitionOf: Int32Array;
   readonly #lastBaseOffset: Float64Array;
+  /** By place in a request, the last response that named the partition there. */
+  readonly #answeredBy: Float64Array;
   readonly #frames = new FrameReader((buffer, start, bytes) => this.#answer(buffer, start, bytes));
   #socket: Socket | null = null;
   #nextPartition: number;
@@ -94,8 +96,9 @@ class Lane {
       template.frame.copy(this.#ring, slot * this.#slotBytes);
     this.#sentAt = new Float64Array(job.inFlight);
     this.#partitionOf = new Int32Array(job.inFlight);
+    this.#answeredBy = new Float64Array(job.partitionsPerRequest).fill(-1);
     this.#lastBaseOffset = new Float64Array(job.partitions).fill(-job.recordsPerBatch);
-    // Lanes start apart and walk with a stride, so that they do not visit the same partition together.
+    // Lanes start apart, so that they do not walk over the same partitions together.
     this.#nextPartition = Math.floor((index * job.partitions) / job.connections);
     this.drained = new Promise((resolve) => {
       this.#drain = resolve;
@@ -139,7 +142,7 @@ class Lane {
     let first = this.#sent % inFlight;
     let count = 0;
     while (!this.#isStopping && this.#sent - this.#answered < inFlight) {
-      if (this.#budget.batches === 0) {
+      if (this.#budget.batches <= 0) {
         this.#isStopping = true;
         break;
       }
@@ -200,7 +203,10 @@ class Lane {
       if (error !== 0) return `error ${error}`;
       if (bytes !== template.responseBytes) return `a response of ${bytes} bytes`;
       const partition = buffer.readInt32BE(at + template.responseErrorAt - 4);
-      if (!this.#isAsked(partition, slot)) return `an answer for partition ${partition}`;
+      const place = this.#placeOf(partition, slot);
+      if (place < 0) return `an answer for partition ${partition}`;
+      if (this.#answeredBy[place] === this.#answered) return `partition ${partition} twice`;
+      this.#answeredBy[place] = this.#answered;
       const base = readInt64(buffer, at + template.responseBaseOffsetAt);
       if (base < this.#lastBaseOffset[partition]! + this.#job.recordsPerBatch)
         return `base offset ${base} after ${this.#lastBaseOffset[partition]} in partition ${partition}`;
@@ -209,10 +215,13 @@ class Lane {
     return null;
   }
 
-  #isAsked(partition: number, slot: number): boolean {
+  /** Which of the request's partitions it is, −1 for none. */
+  #placeOf(partition: number, slot: number): number {
     const { partitions, partitionsPerRequest } = this.#job;
+    if (partition < 0 || partition >= partitions) return -1;
     const ahead = partition - this.#partitionOf[slot]!;
-    return (ahead < 0 ? ahead + partitions : ahead) < partitionsPerRequest;
+    const place = ahead < 0 ? ahead + partitions : ahead;
+    return place < partitionsPerRequest ? place : -1;
   }
 }
 

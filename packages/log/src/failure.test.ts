@@ -88,6 +88,53 @@ test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, i
   assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
 });
 
+test("LG9, LG17: what a failed group would have gained counts for no reader and for no segment write", async () => {
+  let held: Promise<void> | undefined;
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(11), delay: async () => held });
+  const clock = new SimulatedClock();
+  const batch = makeBatch({ values: ["x".repeat(100)] });
+  const size = batch.length;
+  await using engine = await openEngine({
+    fileSystem: disk,
+    clock,
+    retryDelayMs: 1000,
+    segmentWriteBytes: 5 * size,
+  });
+  engine.openTopic(topic);
+  assert.equal((await appendOne(engine, id, 0, Buffer.from(batch))).error, null);
+  let answered = 0;
+  const waiting = engine
+    .read(readRequest(id, 0, 1, { minBytes: 3 * size, maxWaitMs: 60_000 }))
+    .then((results) => {
+      answered = results[0]!.sizeBytes;
+    });
+  disk.inject({ operation: "write", code: "io", path: isJournal });
+  // One is being written, two gather behind it; all three are taken back.
+  let release = () => {};
+  held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const first = appendOne(engine, id, 0, Buffer.from(batch));
+  await clock.advanceAsync(0);
+  const behind = [1, 2].map(() => appendOne(engine, id, 0, Buffer.from(batch)));
+  assert.equal(engine.describe(id, 0)!.logEndOffset, 4, "all three are staged");
+  release();
+  held = undefined;
+  for (const { error } of await Promise.all([first, ...behind])) assert.equal(error, "storage");
+  await clock.advanceAsync(2000);
+  for (let gained = 0; gained < 2; gained++) {
+    assert.equal((await appendOne(engine, id, 0, Buffer.from(batch))).error, null);
+    await clock.advanceAsync(0);
+  }
+  assert.equal(answered, 0, "two batches are there, three were asked for");
+  const segment = "/data/t-0/00000000000000000000.log";
+  assert.equal(await disk.readFile(segment), null, "three are in the log, five were asked for");
+  assert.equal((await appendOne(engine, id, 0, Buffer.from(batch))).error, null);
+  await clock.advanceAsync(0);
+  await waiting;
+  assert.equal(answered, 3 * size);
+});
+
 test("LG17: appends that wait for memory go on when what filled it fails", async () => {
   const disk = new SimulatedFileSystem({ random: new SeededRandom(7) });
   await using engine = await openEngine({ fileSystem: disk, tailBytes: 1000 });

@@ -63,8 +63,8 @@ export class TailBatch {
   }
 }
 
-/** What memory a batch costs beside its bytes and its share of a group's directory: its entry and its places in two rings. */
-export const TAIL_BATCH_OVERHEAD = 128;
+/** What memory a batch costs beside its bytes and its share of a group's directory: its entry, its places in two rings, offsets above 2^31. */
+export const TAIL_BATCH_OVERHEAD = 160;
 
 const SMALLEST_RING = 8;
 /** A larger ring that falls empty is given up: a burst of one partition must not be paid for by ten thousand idle ones. */
@@ -103,7 +103,7 @@ export class PartitionTail {
   shift(): void {
     this.#slots[this.#first & (this.#slots.length - 1)] = null;
     this.#first++;
-    if (this.#first === this.#end && this.#slots.length > KEPT_RING) this.#slots = NO_SLOTS;
+    this.#giveUpEmpty();
   }
 
   /** The newest batch leaves. */
@@ -111,6 +111,7 @@ export class PartitionTail {
     this.#end--;
     this.#slots[this.#end & (this.#slots.length - 1)] = null;
     if (this.#unwritten > this.#end) this.#unwritten = this.#end;
+    this.#giveUpEmpty();
   }
 
   /** All leave. */
@@ -158,6 +159,10 @@ export class PartitionTail {
     }
     this.#unwritten = index;
     return bytes;
+  }
+
+  #giveUpEmpty(): void {
+    if (this.#first === this.#end && this.#slots.length > KEPT_RING) this.#slots = NO_SLOTS;
   }
 
   #grow(): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import {
   FileSystemError,
   MemoryFileSystem,
@@ -9,8 +10,17 @@ import {
 } from "@ottla/platform";
 import { FileCache } from "./file-cache.ts";
 import { LastBlocks } from "./last-blocks.ts";
+import { noProbe } from "./probe.ts";
 import { Segment } from "./segment.ts";
-import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
+import {
+  appendOne,
+  appendRequest,
+  config,
+  makeBatch,
+  openEngine,
+  readAll,
+  topicId,
+} from "./test-support.ts";
 
 const id = topicId(1);
 const log = "/data/t-0/00000000000000000000.log";
@@ -36,6 +46,147 @@ test("a segment that is being written may end in padding; at rest it has none", 
     await clock.advanceAsync(1);
   assert.equal((await fileSystem.readFile(log))?.length, sizeAtRest);
   assert.equal((await readAll(engine, id, 0)).length, 100);
+});
+
+test("segments of many partitions are written beside each other, and appends go on when they are", async () => {
+  const memory = new MemoryFileSystem();
+  let under = 0;
+  let most = 0;
+  const { passed, pass } = gate();
+  const gated = new Proxy(memory, {
+    get: (target, name) => {
+      if (name !== "open") return Reflect.get(target, name).bind(target);
+      return async (path: string, options: Parameters<typeof memory.open>[1]) => {
+        const handle = await target.open(path, options);
+        if (!path.endsWith(".log") || !path.includes("/t-")) return handle;
+        const { write } = handle;
+        handle.write = async (...args: Parameters<typeof write>) => {
+          under++;
+          most = Math.max(most, under);
+          await passed;
+          under--;
+          return write.apply(handle, args);
+        };
+        return handle;
+      };
+    },
+  });
+  await using engine = await openEngine({ fileSystem: gated, tailBytes: 65_536 });
+  engine.openTopic({ topicId: id, name: "t", partitions: 32, config });
+  const batch = makeBatch({ values: ["v".repeat(1000)] });
+  const rounds = 20;
+  const all = async () => {
+    for (let i = 0; i < rounds; i++) {
+      const partitions = Array.from({ length: 32 }, (_, partition) => {
+        return { topicId: id, partition, records: Buffer.from(batch) };
+      });
+      const results = await engine.append(appendRequest(partitions));
+      assert.ok(results.every(({ error }) => error === null));
+    }
+  };
+  const appended = all();
+  for (let turn = 0; turn < 1000 && under < 8; turn++) await setImmediate();
+  assert.equal(most, 8, "as many as there is memory for");
+  pass();
+  await appended;
+  for (let partition = 0; partition < 32; partition++) {
+    assert.equal((await readAll(engine, id, partition)).length, rounds);
+  }
+});
+
+test("LG17: the folder of a new segment is flushed after the segment's file is in it", async () => {
+  const memory = new MemoryFileSystem();
+  const events: string[] = [];
+  const gates = { flush: gate(), open: gate() };
+  const traced = new Proxy(memory, {
+    get: (target, name) => {
+      if (name === "syncDirectory") {
+        return (path: string) => {
+          events.push(`flush ${path}`);
+          return target.syncDirectory(path);
+        };
+      }
+      if (name !== "open") return Reflect.get(target, name).bind(target);
+      return async (path: string, options: Parameters<typeof memory.open>[1]) => {
+        const isSegment = path.endsWith(".log");
+        if (isSegment && path.includes("/t-1/")) {
+          events.push("opening");
+          await gates.open.passed;
+        }
+        const handle = await target.open(path, options);
+        if (isSegment) events.push(`open ${path}`);
+        if (isSegment && path.includes("/t-0/")) {
+          const { sync } = handle;
+          handle.sync = async () => {
+            events.push("flushing");
+            await gates.flush.passed;
+            return sync.call(handle);
+          };
+        }
+        return handle;
+      };
+    },
+  });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: traced, clock, segmentWriteBytes: 1000 });
+  engine.openTopic({ topicId: id, name: "t", partitions: 2, config });
+  const batch = () => makeBatch({ values: ["v".repeat(2000)] });
+  const until = async (event: string) => {
+    for (let i = 0; i < 1000 && !events.includes(event); i++) await clock.advanceAsync(0);
+    assert.ok(events.includes(event), event);
+  };
+  await appendOne(engine, id, 0, batch());
+  await clock.advanceAsync(30_000);
+  await until("flushing");
+  // The checkpoint under way does not know of this partition; its folder is flushed while the file is being made.
+  await appendOne(engine, id, 1, batch());
+  await until("opening");
+  gates.flush.pass();
+  await until("flush /data/t-0");
+  gates.open.pass();
+  await engine.close();
+  const made = events.indexOf("open /data/t-1/00000000000000000000.log");
+  assert.ok(made >= 0);
+  assert.ok(events.lastIndexOf("flush /data/t-1") > made, events.join("\n"));
+});
+
+test("segment writes that fail together are tried again together, and nobody waits for ever", async () => {
+  const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(5) });
+  const clock = new SimulatedClock();
+  const failures: string[] = [];
+  await using engine = await openEngine({
+    fileSystem,
+    clock,
+    tailBytes: 65_536,
+    probe: { ...noProbe, storageFailed: (error) => failures.push(error.message) },
+  });
+  engine.openTopic({ topicId: id, name: "t", partitions: 32, config });
+  fileSystem.inject({
+    operation: "write",
+    code: "io",
+    count: 12,
+    path: (path) => path.endsWith(".log") && path.includes("/t-"),
+  });
+  const batch = makeBatch({ values: ["v".repeat(1000)] });
+  const sent = Array.from({ length: 20 }, () =>
+    engine.append(
+      appendRequest(
+        Array.from({ length: 32 }, (_, partition) => {
+          return { topicId: id, partition, records: Buffer.from(batch) };
+        }),
+      ),
+    ),
+  );
+  let isDone = false;
+  const answers = Promise.all(sent).finally(() => {
+    isDone = true;
+  });
+  for (let i = 0; i < 1000 && !isDone; i++) await clock.advanceAsync(100);
+  for (const results of await answers) assert.ok(results.every(({ error }) => error === null));
+  assert.ok(failures.length > 0);
+  for (let partition = 0; partition < 32; partition++) {
+    assert.equal((await readAll(engine, id, partition)).length, 20);
+  }
 });
 
 test("the last block of a segment is known until many others have been written", () => {
@@ -86,3 +237,11 @@ test("when the operating system refuses to open another file, others are closed"
   await cache.close();
   assert.equal(open, 0);
 });
+
+function gate(): { readonly passed: Promise<void>; pass(): void } {
+  let pass: () => void = () => {};
+  const passed = new Promise<void>((resolve) => {
+    pass = resolve;
+  });
+  return { passed, pass: () => pass() };
+}

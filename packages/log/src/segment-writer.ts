@@ -49,7 +49,7 @@ export class SegmentWriter {
 
   /**
    * Writes the partition in the background, soon. Failures are reported, and met again by the next checkpoint.
-   * @returns whether another could be written beside it at once.
+   * @returns whether another may be written beside it.
    */
   enqueue(log: PartitionLog): boolean {
     if (this.#isPaused) return false;
@@ -173,12 +173,15 @@ export class SegmentWriter {
     try {
       for (let log = this.#queue.shift(); log !== undefined; log = this.#queue.shift()) {
         try {
-          await this.write(log);
+          await this.write(log).finally(() => {
+            log.isQueuedForWrite = false;
+          });
         } catch (error) {
-          if (!log.isDeleted) this.#pause(error as Error);
-          continue;
-        } finally {
-          log.isQueuedForWrite = false;
+          // Of a deleted partition there is nothing to write again; whoever waits for memory has got its.
+          if (!log.isDeleted) {
+            this.#pause(error as Error);
+            continue;
+          }
         }
         this.#state.onSegmentsWritten();
       }
@@ -308,8 +311,11 @@ export class SegmentWriter {
     segment: Segment,
     use: (handle: FileHandle) => Promise<T>,
   ): Promise<T> {
-    if (segment.writtenBytes === 0) this.#files.noteNewName(this.#files.directory(log));
-    return this.#handles.use(this.#files.segmentPath(log, segment.baseOffset, "log"), use);
+    return this.#handles.use(this.#files.segmentPath(log, segment.baseOffset, "log"), (handle) => {
+      // Not before the file is open: a checkpoint might flush the folder before the file is in it.
+      if (segment.writtenBytes === 0) this.#files.noteNewName(this.#files.directory(log));
+      return use(handle);
+    });
   }
 }
 

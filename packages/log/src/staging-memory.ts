@@ -5,7 +5,7 @@
 import { allocateAligned } from "@ottla/platform";
 
 const KINDS = [
-  { sizeBytes: 131_072, pieces: 8 },
+  { sizeBytes: 262_144, pieces: 8 },
   { sizeBytes: 1_048_576, pieces: 2 },
 ] as const;
 
@@ -34,8 +34,9 @@ export class StagingMemory {
     const free = kind.free.pop();
     if (free !== undefined) return free;
     if (kind.left === 0) return new Promise((resolve) => kind.waiting.push(resolve));
+    const memory = new Uint8Array(allocateAligned(kind.sizeBytes).buffer);
     kind.left--;
-    return new Uint8Array(allocateAligned(kind.sizeBytes).buffer);
+    return memory;
   }
 
   give(memory: Uint8Array): void {
