@@ -6,6 +6,8 @@
 import { enableCompileCache } from "node:module";
 import { MessageChannel } from "node:worker_threads";
 
+// Segment writes, flushes and the journal's writes each take a thread while they last; with the four that are usual, acknowledgements queue behind segments.
+process.env.UV_THREADPOOL_SIZE ??= "8";
 enableCompileCache();
 const [{ processContext }, { runCommandLine }] = await Promise.all([
   import("./process-context.ts"),

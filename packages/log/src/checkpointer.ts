@@ -25,7 +25,7 @@ import { encodeSnapshot } from "./producer-snapshot.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 
-/** Few, so that flushes do not take all of libuv's threads while the journal wants one; at a stop nobody waits for it. */
+/** Few, so that flushes do not take all of libuv's threads, of which segment writes take some too, while the journal wants one; at a stop nobody waits for it. */
 const CONCURRENT_PARTITIONS = 2;
 const CONCURRENT_PARTITIONS_AT_STOP = 4;
 /** Shortest time between attempts after one failed. */
