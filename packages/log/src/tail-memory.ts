@@ -1,7 +1,8 @@
 /**
  * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. A batch leaves when the budget
- * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. When the budget is exceeded by as much
- * again as it is with few partitions, {@link TailMemory.isFull} says so and appends wait.
+ * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. When twice the budget is exceeded,
+ * {@link TailMemory.isFull} says so and appends wait. Between the two lies what is appended while all partitions are written once: before that
+ * nothing can leave, as the oldest batches are of all of them.
  *
  * What is in memory of a partition when its oldest batch has to leave goes to its segment in one write. With a thousand partitions these
  * writes would be small and cost more than all the rest, so the budget grows with the partitions that are being written.
@@ -16,7 +17,7 @@ const MINIMUM_SLOTS = 1024;
 /** What the budget allows each partition, within {@link LARGEST_FACTOR}. */
 const BYTES_PER_PARTITION = 163_840;
 /** How much larger the budget may be with many partitions than with few. */
-const LARGEST_FACTOR = 2.5;
+const LARGEST_FACTOR = 1.75;
 /** How many batches behind the oldest are looked at for further partitions to write. */
 const LOOK_AHEAD = 64;
 
@@ -45,7 +46,7 @@ export class TailMemory {
   }
 
   get isFull(): boolean {
-    return this.bytes > this.#budgetBytes + this.#smallestBytes;
+    return this.bytes > this.#budgetBytes * 2;
   }
 
   /** Fits the budget to the number of partitions that are being written. */
