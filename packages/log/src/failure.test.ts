@@ -88,6 +88,21 @@ test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, i
   assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
 });
 
+test("LG17: what was answered storage is not there after a clean stop, whatever of it the disk had got", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+    const engine = await openEngine({ fileSystem: disk, clock: new SimulatedClock() });
+    engine.openTopic(topic);
+    assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
+    disk.inject({ operation: "write", code: "io", path: isJournal });
+    assert.equal((await appendOne(engine, id, 0, makeBatch())).error, "storage");
+    await engine.close();
+    await using again = await openEngine({ fileSystem: disk, clock: new SimulatedClock() });
+    again.openTopic(topic);
+    assert.equal((await readAll(again, id, 0)).length, 1, `seed ${seed}`);
+  }
+});
+
 test("LG9, LG17: what a failed group would have gained counts for no reader and for no segment write", async () => {
   let held: Promise<void> | undefined;
   const disk = new SimulatedFileSystem({ random: new SeededRandom(11), delay: async () => held });

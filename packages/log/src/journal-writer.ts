@@ -73,7 +73,7 @@ export class JournalWriter {
     const startMs = this.#clock.monotonic();
     const sizeBytes = bytes.length;
     if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
-      if (this.#hasFailed) await this.#blankFailed();
+      await this.blankFailed();
       this.#current = await this.#nextFile(sizeBytes);
       this.#position = 0;
     }
@@ -101,10 +101,13 @@ export class JournalWriter {
     if (this.#position > this.#current!.sizeBytes / 2) this.#files.prepare();
   }
 
-  /** The group that failed may be on disk all the same; its LSN goes to another file now, so it must not be found there. */
-  async #blankFailed(): Promise<void> {
+  /**
+   * The group that failed may be on disk all the same. Where its LSN goes to another file, or nothing is written any more, it must not be found
+   * there. Nothing is done when the last write succeeded.
+   */
+  async blankFailed(): Promise<void> {
     const file = this.#current;
-    if (file === null || this.#position + BLOCK_BYTES > file.sizeBytes) return;
+    if (!this.#hasFailed || file === null || this.#position + BLOCK_BYTES > file.sizeBytes) return;
     const block = new Uint8Array(allocateAligned(BLOCK_BYTES).buffer).subarray(0, BLOCK_BYTES);
     await file.handle.write([block], this.#position);
     this.#hasFailed = false;

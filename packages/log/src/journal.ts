@@ -300,6 +300,11 @@ export class Journal {
     return this.#writer.close();
   }
 
+  /** What failed last and was not written since is not found by the next start. Only when nothing is staged or being written. */
+  blankFailed(): Promise<void> {
+    return this.#writer.blankFailed();
+  }
+
   /** Waits until nothing is staged or being written. */
   async drain(): Promise<void> {
     while (this.#writing !== null || this.#group.entries > 0) {

@@ -285,6 +285,7 @@ export class LocalLogEngine implements LogEngine {
       if (state.journal.isWaiting) this.#checkpointer.request();
       await state.journal.drain();
       await this.#cleaner.close();
+      await state.journal.blankFailed();
       for (const log of state.usedLogs()) state.markDirty(log);
       await this.#checkpointer.run(true);
     } catch (error) {
