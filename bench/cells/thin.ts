@@ -149,8 +149,10 @@ class ProduceRun implements CellRun {
       const { recordsPerBatch, valueBytes } = hotLog;
       if (partitions >= manyPartitions)
         await run.#drive({
-          ...{ recordsPerBatch, valueBytes },
-          ...{ partitionsPerRequest: 1, totalBatches: 2 * partitions },
+          recordsPerBatch,
+          valueBytes,
+          partitionsPerRequest: 1,
+          totalBatches: 2 * partitions,
         });
       await run.#drive({ seconds: options.settings.warmupSeconds });
       return run;

@@ -53,25 +53,21 @@ test("segments of many partitions are written beside each other, and appends go 
   let under = 0;
   let most = 0;
   const { passed, pass } = gate();
-  const gated = new Proxy(memory, {
-    get: (target, name) => {
-      if (name !== "open") return Reflect.get(target, name).bind(target);
-      return async (path: string, options: Parameters<typeof memory.open>[1]) => {
-        const handle = await target.open(path, options);
-        if (!path.endsWith(".log") || !path.includes("/t-")) return handle;
-        const { write } = handle;
-        handle.write = async (...args: Parameters<typeof write>) => {
-          under++;
-          most = Math.max(most, under);
-          await passed;
-          under--;
-          return write.apply(handle, args);
-        };
-        return handle;
-      };
-    },
-  });
-  await using engine = await openEngine({ fileSystem: gated, tailBytes: 65_536 });
+  const open = memory.open.bind(memory);
+  memory.open = async (path, options) => {
+    const handle = await open(path, options);
+    if (!path.endsWith(".log") || !path.includes("/t-")) return handle;
+    const write = handle.write.bind(handle);
+    handle.write = async (...args) => {
+      under++;
+      most = Math.max(most, under);
+      await passed;
+      under--;
+      return write(...args);
+    };
+    return handle;
+  };
+  await using engine = await openEngine({ fileSystem: memory, tailBytes: 65_536 });
   engine.openTopic({ topicId: id, name: "t", partitions: 32, config });
   const batch = makeBatch({ values: ["v".repeat(1000)] });
   const rounds = 20;
@@ -98,37 +94,32 @@ test("LG17: the folder of a new segment is flushed after the segment's file is i
   const memory = new MemoryFileSystem();
   const events: string[] = [];
   const gates = { flush: gate(), open: gate() };
-  const traced = new Proxy(memory, {
-    get: (target, name) => {
-      if (name === "syncDirectory") {
-        return (path: string) => {
-          events.push(`flush ${path}`);
-          return target.syncDirectory(path);
-        };
-      }
-      if (name !== "open") return Reflect.get(target, name).bind(target);
-      return async (path: string, options: Parameters<typeof memory.open>[1]) => {
-        const isSegment = path.endsWith(".log");
-        if (isSegment && path.includes("/t-1/")) {
-          events.push("opening");
-          await gates.open.passed;
-        }
-        const handle = await target.open(path, options);
-        if (isSegment) events.push(`open ${path}`);
-        if (isSegment && path.includes("/t-0/")) {
-          const { sync } = handle;
-          handle.sync = async () => {
-            events.push("flushing");
-            await gates.flush.passed;
-            return sync.call(handle);
-          };
-        }
-        return handle;
+  const syncDirectory = memory.syncDirectory.bind(memory);
+  memory.syncDirectory = (path) => {
+    events.push(`flush ${path}`);
+    return syncDirectory(path);
+  };
+  const open = memory.open.bind(memory);
+  memory.open = async (path, options) => {
+    const isSegment = path.endsWith(".log");
+    if (isSegment && path.includes("/t-1/")) {
+      events.push("opening");
+      await gates.open.passed;
+    }
+    const handle = await open(path, options);
+    if (isSegment) events.push(`open ${path}`);
+    if (isSegment && path.includes("/t-0/")) {
+      const sync = handle.sync.bind(handle);
+      handle.sync = async () => {
+        events.push("flushing");
+        await gates.flush.passed;
+        return sync();
       };
-    },
-  });
+    }
+    return handle;
+  };
   const clock = new SimulatedClock();
-  const engine = await openEngine({ fileSystem: traced, clock, segmentWriteBytes: 1000 });
+  const engine = await openEngine({ fileSystem: memory, clock, segmentWriteBytes: 1000 });
   engine.openTopic({ topicId: id, name: "t", partitions: 2, config });
   const batch = () => makeBatch({ values: ["v".repeat(2000)] });
   const until = async (event: string) => {
@@ -209,33 +200,29 @@ test("the last block of a segment is known until many others have been written",
 
 test("when the operating system refuses to open another file, others are closed", async () => {
   const memory = new MemoryFileSystem();
-  let open = 0;
+  let opened = 0;
   let most = 0;
-  const limited = new Proxy(memory, {
-    get: (target, name) => {
-      if (name !== "open") return Reflect.get(target, name).bind(target);
-      return async (path: string, options: Parameters<typeof memory.open>[1]) => {
-        if (open === 20) throw new FileSystemError("too-many-open", path);
-        const handle = await target.open(path, options);
-        open++;
-        most = Math.max(most, open);
-        const { close } = handle;
-        handle.close = () => {
-          open--;
-          return close.call(handle);
-        };
-        return handle;
-      };
-    },
-  });
-  const cache = new FileCache(limited, 1000, { access: "write", create: true });
+  const open = memory.open.bind(memory);
+  memory.open = async (path, options) => {
+    if (opened === 20) throw new FileSystemError("too-many-open", path);
+    const handle = await open(path, options);
+    opened++;
+    most = Math.max(most, opened);
+    const close = handle.close.bind(handle);
+    handle.close = () => {
+      opened--;
+      return close();
+    };
+    return handle;
+  };
+  const cache = new FileCache(memory, 1000, { access: "write", create: true });
   for (let i = 0; i < 100; i++) {
     await cache.use(`/${i % 30}`, (handle) => handle.write([Buffer.from([i])], 0));
   }
   assert.equal(most, 20);
   assert.equal((await memory.readFile("/9"))?.[0], 99);
   await cache.close();
-  assert.equal(open, 0);
+  assert.equal(opened, 0);
 });
 
 function gate(): { readonly passed: Promise<void>; pass(): void } {
