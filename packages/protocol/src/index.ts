@@ -609,7 +609,7 @@ export {
   type EndMarker,
   readControlRecord,
 } from "./records/control-record.ts";
-export { crc32c, createCrc32c, type MemoryCrc32c, type WasmMemory } from "./records/crc32c.ts";
+export { crc32c, createCrc32c, type MemoryCrc32c } from "./records/crc32c.ts";
 export { recompressBatch } from "./records/recompress.ts";
 export {
   MAX_DECOMPRESSED_BYTES,
@@ -636,3 +636,5 @@ export {
 } from "./schema/schema.ts";
 export type { VersionRange } from "./schema/versions.ts";
 export { isUuid, ZERO_UUID } from "./uuid.ts";
+export { createGather, GATHER_OVERSHOOT_BYTES, type Gather } from "./wasm/gather.ts";
+export type { WasmMemory } from "./wasm/memory.ts";

@@ -2,15 +2,8 @@
  * CRC-32C (Castagnoli), the checksum of record batches, in two ways: slicing by eight in JavaScript for small inputs and for the first
  * ones of a process, and WebAssembly (`crc32c-module.ts`), about five times as fast, for the rest.
  */
+import type { WasmMemory } from "../wasm/memory.ts";
 import { appendFactor, crc32cModule } from "./crc32c-module.ts";
-
-/**
- * A `WebAssembly.Memory`. Not by that name, which Node's own types lack: declarations with it would ask users for those of browsers.
- */
-export interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
 
 /** Checksum of `length` bytes at `pointer` of the memory it was made for; `seed` is the checksum of what came before them. */
 export type MemoryCrc32c = (pointer: number, length: number, seed?: number) => number;
