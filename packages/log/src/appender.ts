@@ -37,12 +37,11 @@ import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from 
 import type { Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
 import type { PartitionLog, Topic } from "./partition-log.ts";
-import { TailBatch } from "./partition-tail.ts";
+import type { BatchHolder } from "./partition-tail.ts";
 import { type ProducerBatch, ProducerStates } from "./producer-state.ts";
 import { recompress, withRecords } from "./recompression.ts";
 import type { Segment } from "./segment.ts";
 import { segmentFor } from "./segment-roll.ts";
-import type { Slab } from "./slabs.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { applyMarker, type Marker } from "./transaction-markers.ts";
 
@@ -270,7 +269,7 @@ export class Appender {
     segment: Segment,
     position: number,
     sizeBytes: number,
-    place: Buffer | Slab,
+    holder: BatchHolder,
     at: number,
     nowMs: number,
   ): void {
@@ -281,19 +280,9 @@ export class Appender {
     const lastOffset = baseOffset + info.lastOffsetDelta;
     segment.append(lastOffset, sizeBytes, info.maxTimestamp, config.indexIntervalBytes);
     log.epochs.assign(leaderEpoch, baseOffset);
-    const batch = new TailBatch(
-      log,
-      segment,
-      position,
-      sizeBytes,
-      baseOffset,
-      lastOffset,
-      place,
-      at,
-    );
-    log.push(batch);
+    log.push(segment, position, sizeBytes, baseOffset, lastOffset, holder, at);
     log.gatheredBytes += sizeBytes;
-    tail.add(batch);
+    tail.add(log, holder);
     if (this.#marker !== null) applyMarker(log, segment, this.#marker, baseOffset, nowMs);
     else if (info.producerId >= 0) this.#remember(log, baseOffset, lastOffset, nowMs);
     if (log.gatheringGroup !== journal.gathering) {

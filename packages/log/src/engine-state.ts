@@ -1,6 +1,7 @@
 /** What the parts of an engine share. Each part is handed this and changes only what its own file says. */
 import type { Clock, Random } from "@ottla/platform";
 import type { AppendContext } from "./appender.ts";
+import { Arena } from "./arena.ts";
 import type { TopicLog } from "./engine.ts";
 import type { Journal } from "./journal.ts";
 import { alignUp } from "./journal-format.ts";
@@ -10,8 +11,12 @@ import type { LogProbe } from "./probe.ts";
 import { RecoveredTopics } from "./recovered-topics.ts";
 import { drawJitter } from "./segment-roll.ts";
 import { Slabs } from "./slabs.ts";
-import type { TailMemory } from "./tail-memory.ts";
+import { StagingMemory } from "./staging-memory.ts";
+import { mostTailBytes, type TailMemory } from "./tail-memory.ts";
 import { ReadWaiters } from "./waiters.ts";
+
+/** Beside those that the tail may fill: one that is being filled, one that is being written, and some that readers hold. */
+const SPARE_SLABS = 4;
 
 export class EngineState implements AppendContext {
   readonly options: ResolvedOptions;
@@ -20,6 +25,8 @@ export class EngineState implements AppendContext {
   readonly probe: LogProbe;
   readonly replicas: number;
   readonly waiters = new ReadWaiters();
+  readonly arena: Arena;
+  readonly staging: StagingMemory;
   readonly slabs: Slabs;
   readonly topics = new Map<string, Topic>();
   /** Topics known from the last run that nobody has opened yet. */
@@ -44,7 +51,11 @@ export class EngineState implements AppendContext {
 
   constructor(options: ResolvedOptions) {
     this.options = options;
-    this.slabs = new Slabs(alignUp(options.journalBufferBytes));
+    const slabBytes = alignUp(options.journalBufferBytes);
+    const tailBytes = Math.ceil(mostTailBytes(options.tailBytes) / slabBytes) * slabBytes;
+    this.arena = new Arena(StagingMemory.sizeBytes + tailBytes + SPARE_SLABS * slabBytes);
+    this.staging = new StagingMemory(this.arena);
+    this.slabs = new Slabs(slabBytes, this.arena);
     this.clock = options.clock;
     this.random = options.random;
     this.probe = options.probe;

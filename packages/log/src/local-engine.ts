@@ -346,12 +346,13 @@ export class LocalLogEngine implements LogEngine {
     for (const group of groups) {
       for (const log of group.touched) {
         if (log.isDeleted) continue;
-        tail.drop(log.rollBack());
+        tail.forget(log.rollBack());
         log.epochs.assign(leaderEpoch, log.logEnd);
       }
     }
     // What was announced in a failed group is not known to the journal.
     for (const topic of topics.values()) topic.isAnnounced = false;
+    tail.trim();
     this.#appender.failLarge();
   }
 }

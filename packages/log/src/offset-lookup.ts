@@ -150,15 +150,18 @@ export class OffsetLookup {
       });
       if (found !== null) return found;
     }
-    for (let index = log.tail.indexOf(Math.max(from, log.tailOffset)); ; index++) {
-      const batch = log.tail.at(index);
-      if (batch === null || batch.baseOffset >= log.highWatermark) return null;
-      if (batch.lastOffset < from || batch.segment.baseOffset < segment.baseOffset) continue;
-      if (batch.segment !== segment) return null;
-      if (!matches(batch.maxTimestamp)) continue;
-      found = firstRecord(batch.bytes, 0, start, timestampMs);
+    const { tail } = log;
+    const first = tail.indexOf(Math.max(from, log.tailOffset));
+    if (first < 0) return null;
+    for (let i = first; i < tail.end && tail.baseOffset(i) < log.highWatermark; i++) {
+      const { baseOffset } = tail.segment(i);
+      if (tail.lastOffset(i) < from || baseOffset < segment.baseOffset) continue;
+      if (tail.segment(i) !== segment) return null;
+      if (!matches(tail.maxTimestamp(i))) continue;
+      found = firstRecord(tail.bytes(i), 0, start, timestampMs);
       if (found !== null) return found;
     }
+    return null;
   }
 }
 

@@ -14,7 +14,7 @@
 import type { LogConfig } from "./engine.ts";
 import type { Group } from "./journal-group.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
-import { PartitionTail, type TailBatch } from "./partition-tail.ts";
+import { type BatchHolder, PartitionTail } from "./partition-tail.ts";
 import type { ProducerStates } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";
 import type { ReadWaiter } from "./waiters.ts";
@@ -97,6 +97,8 @@ export class PartitionLog {
   isDeleted = false;
   /** Bytes staged since the gathering group took in its first batch of this partition. */
   gatheredBytes = 0;
+  /** Which fill of a slab took in its newest batch. */
+  newestFill = 0;
   /** The batches in memory. */
   readonly tail = new PartitionTail();
 
@@ -125,7 +127,8 @@ export class PartitionLog {
 
   /** First offset in memory; the log end when nothing is. */
   get tailOffset(): number {
-    return this.tail.oldest()?.baseOffset ?? this.logEnd;
+    const { tail } = this;
+    return tail.first < tail.end ? tail.baseOffset(tail.first) : this.logEnd;
   }
 
   /** Reads what an append will read, and makes a number of it that means nothing. */
@@ -135,10 +138,18 @@ export class PartitionLog {
     return segments.length === 0 ? sum : sum + segments[segments.length - 1]!.touch();
   }
 
-  /** Adds a batch behind the log end, in the active segment. */
-  push(batch: TailBatch): void {
-    this.tail.push(batch);
-    this.logEnd = batch.lastOffset + 1;
+  /** Adds a batch behind the log end, in the active segment. `at` is where in its slab it is. */
+  push(
+    segment: Segment,
+    position: number,
+    sizeBytes: number,
+    baseOffset: number,
+    lastOffset: number,
+    holder: BatchHolder,
+    at: number,
+  ): void {
+    this.tail.push(segment, position, sizeBytes, baseOffset, lastOffset, holder, at);
+    this.logEnd = lastOffset + 1;
   }
 
   /** Everything below `end` is durable, which is new for so many bytes. */
@@ -151,32 +162,29 @@ export class PartitionLog {
   /** Bytes of the batches in `[from, to)`; Infinity when memory does not reach that far back. */
   bytesBetween(from: number, to: number): number {
     if (from >= to) return 0;
-    const start = this.tail.indexOf(from);
+    const { tail } = this;
+    const start = tail.indexOf(from);
     if (start < 0) return Infinity;
     let bytes = 0;
-    for (let index = start; ; index++) {
-      const batch = this.tail.at(index);
-      if (batch === null || batch.baseOffset >= to) return bytes;
-      bytes += batch.sizeBytes;
+    for (let index = start; index < tail.end && tail.baseOffset(index) < to; index++) {
+      bytes += tail.sizeBytes(index);
     }
+    return bytes;
   }
 
-  /** Takes the batches below `end` out of memory; they are in their segments. */
-  takeBefore(end: number): TailBatch[] {
-    const taken: TailBatch[] = [];
+  /** Takes the batches below `end` out of memory; they are in their segments. @returns how many. */
+  takeBefore(end: number): number {
     const { tail } = this;
-    for (let batch = tail.oldest(); batch !== null; batch = tail.oldest()) {
-      if (batch.lastOffset >= end) break;
-      taken.push(batch);
-      tail.shift();
-    }
-    return taken;
+    let index = tail.first;
+    while (index < tail.end && tail.lastOffset(index) < end) index++;
+    return tail.dropBefore(index);
   }
 
-  /** The oldest durable batch that is not in its segment. */
-  firstUnwritten(): TailBatch | null {
-    const batch = this.tail.at(this.tail.firstUnwrittenIndex());
-    return batch === null || batch.baseOffset >= this.highWatermark ? null : batch;
+  /** Index of the oldest durable batch that is not in its segment; −1 when there is none. */
+  get firstUnwritten(): number {
+    const { tail } = this;
+    const index = tail.firstUnwritten;
+    return index < tail.end && tail.baseOffset(index) < this.highWatermark ? index : -1;
   }
 
   /** Everything below `nextOffset` is in its segment. */
@@ -185,13 +193,13 @@ export class PartitionLog {
     this.writtenOffset = nextOffset;
   }
 
-  /** Fills `target` with the bytes that precede `batch` in its segment, if memory still has them. */
-  copyBefore(batch: TailBatch, target: Uint8Array): boolean {
+  /** Fills `target` with the bytes that precede a batch in its segment, if memory still has them. */
+  copyBefore(index: number, target: Uint8Array): boolean {
+    const { tail } = this;
     let end = target.length;
-    for (let index = this.tail.indexOf(batch.baseOffset) - 1; end > 0; index--) {
-      const before = this.tail.at(index);
-      if (before === null || before.segment !== batch.segment) return false;
-      const { bytes } = before;
+    for (let before = index - 1; end > 0; before--) {
+      if (!tail.has(before) || tail.segment(before) !== tail.segment(index)) return false;
+      const bytes = tail.bytes(before);
       const size = Math.min(end, bytes.length);
       target.set(bytes.subarray(bytes.length - size), end - size);
       end -= size;
@@ -199,23 +207,21 @@ export class PartitionLog {
     return true;
   }
 
-  /** Takes back everything above the high watermark. Returns the batches, for {@link TailMemory.drop}. */
-  rollBack(): TailBatch[] {
-    const dropped: TailBatch[] = [];
+  /** Takes back everything above the high watermark. @returns how many batches, for {@link TailMemory.forget}. */
+  rollBack(): number {
     const { tail, highWatermark: end } = this;
-    for (let batch = tail.newest(); batch !== null; batch = tail.newest()) {
-      if (batch.baseOffset < end) break;
-      dropped.push(batch);
-      tail.pop();
-    }
+    let first = tail.end;
+    while (tail.has(first - 1) && tail.baseOffset(first - 1) >= end) first--;
+    const segment = tail.has(first) ? tail.segment(first) : null;
+    const position = segment === null ? 0 : tail.position(first);
+    const dropped = tail.dropFrom(first);
     this.logEnd = end;
     this.gatheredBytes = 0;
     while (this.segments.length > 1 && this.active.baseOffset > end) this.segments.pop();
-    let sizeBytes = this.segments.length === 0 ? 0 : this.active.sizeBytes;
-    for (const batch of dropped) {
-      if (batch.segment === this.active) sizeBytes = Math.min(sizeBytes, batch.position);
+    if (this.segments.length > 0) {
+      const { active } = this;
+      active.truncateTo(active === segment ? position : active.sizeBytes, end);
     }
-    if (this.segments.length > 0) this.active.truncateTo(sizeBytes, end);
     this.producers?.truncateTo(end);
     this.epochs.truncateTo(end);
     while (this.snapshots.length > 0 && this.snapshots.at(-1)!.offset > end) this.snapshots.pop();

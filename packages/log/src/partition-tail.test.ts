@@ -1,24 +1,57 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { PartitionLog, Topic } from "./partition-log.ts";
-import { PartitionTail, TailBatch } from "./partition-tail.ts";
+import { PartitionTail } from "./partition-tail.ts";
 import { Segment } from "./segment.ts";
-import { config, topicId } from "./test-support.ts";
 
-const log = new PartitionLog(new Topic(topicId(1), "t", 1, 1, config), 0);
-const segment = Segment.empty(0, 0, 0);
+interface Batch {
+  readonly segment: Segment;
+  readonly position: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly bytes: Buffer;
+}
 
-/** Of so many records. */
-function batchAt(baseOffset: number, records: number): TailBatch {
-  const bytes = Buffer.alloc(60 + records);
-  const lastOffset = baseOffset + records - 1;
-  return new TailBatch(log, segment, 0, bytes.length, baseOffset, lastOffset, bytes, 0);
+/** Of so many records; some in a segment of their own. */
+function batchAt(baseOffset: number, records: number, last: Batch | undefined): Batch {
+  const isRolled = last === undefined || baseOffset % 7 === 0;
+  return {
+    segment: isRolled ? Segment.empty(baseOffset, 0, 0) : last.segment,
+    position: isRolled ? 0 : last.position + last.bytes.length,
+    baseOffset,
+    lastOffset: baseOffset + records - 1,
+    bytes: Buffer.alloc(60 + records),
+  };
+}
+
+/** What the tail says of its batches. */
+function batchesOf(tail: PartitionTail): Batch[] {
+  return Array.from({ length: tail.end - tail.first }, (_, i) => describe(tail, tail.first + i));
+}
+
+function describe(tail: PartitionTail, index: number): Batch {
+  assert.equal(tail.sizeBytes(index), tail.bytes(index).length);
+  return {
+    segment: tail.segment(index),
+    position: tail.position(index),
+    baseOffset: tail.baseOffset(index),
+    lastOffset: tail.lastOffset(index),
+    bytes: tail.bytes(index),
+  };
+}
+
+function assertSame(actual: readonly Batch[], expected: readonly Batch[]): void {
+  assert.equal(actual.length, expected.length);
+  for (const [i, batch] of actual.entries()) {
+    for (const key of ["segment", "position", "baseOffset", "lastOffset", "bytes"] as const) {
+      assert.ok(batch[key] === expected[i]![key], `${key} of batch ${i}`);
+    }
+  }
 }
 
 type Step =
   | { readonly kind: "push"; readonly records: number }
-  | { readonly kind: "shift" | "pop" }
+  | { readonly kind: "drop" | "takeBack"; readonly count: number }
   | { readonly kind: "write"; readonly share: number };
 
 const steps = fc.array(
@@ -27,8 +60,13 @@ const steps = fc.array(
       weight: 5,
       arbitrary: fc.record({ kind: fc.constant("push"), records: fc.integer({ min: 1, max: 3 }) }),
     },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant("shift") }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("pop") }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constantFrom("drop", "takeBack"),
+        count: fc.integer({ min: 0, max: 4 }),
+      }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -44,14 +82,15 @@ test("the tail of a partition is what a list would be, however it grows, shrinks
   fc.assert(
     fc.property(steps, (list) => {
       const tail = new PartitionTail();
-      const model: TailBatch[] = [];
+      let model: Batch[] = [];
       let end = 0;
       let written = 0;
       for (const step of list) {
         if (step.kind === "push") {
-          const batch = batchAt(end, step.records);
+          const batch = batchAt(end, step.records, model.at(-1));
+          const { segment, position, baseOffset, lastOffset, bytes } = batch;
           end += step.records;
-          tail.push(batch);
+          tail.push(segment, position, bytes.length, baseOffset, lastOffset, bytes, 0);
           model.push(batch);
         } else if (step.kind === "write") {
           const upTo = Math.round(written + (end - written) * step.share);
@@ -60,34 +99,40 @@ test("the tail of a partition is what a list would be, however it grows, shrinks
           const fresh = model.filter(
             ({ baseOffset }) => baseOffset >= written && baseOffset < next,
           );
-          const bytes = fresh.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+          const bytes = fresh.reduce((sum, batch) => sum + batch.bytes.length, 0);
           assert.equal(tail.markWritten(next), bytes);
           written = next;
-        } else if (model.length > 0) {
+        } else if (step.kind === "drop") {
           // As in an engine: what leaves at the front is written, what leaves at the end is not.
-          if (step.kind === "shift" && model[0]!.lastOffset < written) {
-            tail.shift();
-            model.shift();
-          } else if (step.kind === "pop" && model.at(-1)!.baseOffset >= written) {
-            tail.pop();
-            end = model.pop()!.baseOffset;
-          }
+          const count = Math.min(
+            step.count,
+            model.filter(({ lastOffset }) => lastOffset < written).length,
+          );
+          assert.equal(tail.dropBefore(tail.first + count), count);
+          model = model.slice(count);
+        } else {
+          const count = Math.min(
+            step.count,
+            model.filter(({ baseOffset }) => baseOffset >= written).length,
+          );
+          assert.equal(tail.dropFrom(tail.end - count), count);
+          if (count > 0) end = model.at(-count)!.baseOffset;
+          model = model.slice(0, model.length - count);
         }
-        assert.equal(tail.oldest(), model[0] ?? null);
-        assert.equal(tail.newest(), model.at(-1) ?? null);
-        const unwritten = model.find(({ baseOffset }) => baseOffset >= written) ?? null;
-        assert.equal(tail.at(tail.firstUnwrittenIndex()), unwritten);
+        assertSame(batchesOf(tail), model);
+        const unwritten = model.filter(({ baseOffset }) => baseOffset >= written);
+        assert.equal(tail.end - tail.firstUnwritten, unwritten.length);
       }
       for (let offset = 0; offset < end; offset++) {
         const held = model.find(
           (batch) => batch.lastOffset >= offset && batch.baseOffset <= offset,
         );
         const index = tail.indexOf(offset);
-        assert.equal(index < 0 ? null : tail.at(index), held ?? null);
+        assertSame(index < 0 ? [] : [describe(tail, index)], held === undefined ? [] : [held]);
       }
-      assert.deepEqual(tail.clear(), model);
-      assert.equal(tail.oldest(), null);
-      assert.equal(tail.newest(), null);
+      assert.equal(tail.clear(), model.length);
+      assert.equal(tail.first, tail.end);
+      assert.equal(tail.indexOf(end), -1);
     }),
   );
 });

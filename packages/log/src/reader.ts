@@ -319,21 +319,21 @@ function readTail(
   maxBytes: number,
   mustReturn: boolean,
 ): FoundRecords {
+  const { tail } = log;
   const records: Buffer[] = [];
   const held: Slab[] = [];
   let last: Slab | null = null;
   let sizeBytes = 0;
-  for (let i = index; ; i++) {
-    const batch = log.tail.at(i);
-    if (batch === null || batch.baseOffset >= limitOffset) break;
-    if (batch.lastOffset < offset) continue;
+  for (let i = index; i < tail.end && tail.baseOffset(i) < limitOffset; i++) {
+    if (tail.lastOffset(i) < offset) continue;
     const isFirst = records.length === 0;
-    if (sizeBytes + batch.sizeBytes > maxBytes && !(isFirst && mustReturn)) break;
-    records.push(batch.bytes);
-    const { slab } = batch;
+    const batchBytes = tail.sizeBytes(i);
+    if (sizeBytes + batchBytes > maxBytes && !(isFirst && mustReturn)) break;
+    records.push(tail.bytes(i));
+    const slab = tail.slab(i);
     if (slab !== null && slab !== last) held.push(slab);
     last = slab;
-    sizeBytes += batch.sizeBytes;
+    sizeBytes += batchBytes;
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
   if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {

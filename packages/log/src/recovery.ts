@@ -42,7 +42,6 @@ import { journalFilePath } from "./journal-files.ts";
 import type { JournalEntry } from "./journal-format.ts";
 import { findGroup, JournalReader } from "./journal-reader.ts";
 import { type PartitionLog, Topic } from "./partition-log.ts";
-import { TailBatch } from "./partition-tail.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
 import type { Segment } from "./segment.ts";
@@ -262,11 +261,10 @@ export class Recovery {
     const at = segment.sizeBytes;
     segment.append(lastOffset, bytes.length, timestamp, log.topic.config.indexIntervalBytes);
     log.epochs.assign(bytes.readInt32BE(12), base);
-    const batch = new TailBatch(log, segment, at, bytes.length, base, lastOffset, bytes, 0);
-    log.push(batch);
+    log.push(segment, at, bytes.length, base, lastOffset, bytes, 0);
     log.highWatermark = log.logEnd;
     log.unwrittenBytes += bytes.length;
-    state.tail.add(batch);
+    state.tail.add(log, bytes);
     state.markDirty(log);
     const id = producerId(bytes, 0);
     if (id >= 0 && isControl(bytes, 0)) {
@@ -305,7 +303,7 @@ export class Recovery {
     for (const log of topic.logs) {
       if (log === undefined) continue;
       log.isDeleted = true;
-      state.tail.drop(log.tail.clear());
+      state.tail.forget(log.tail.clear());
       state.dirtyLogs.delete(log);
     }
     topic.isDeleted = true;

@@ -8,6 +8,7 @@
  * checkpoint and journal name, and overwritten.
  */
 import { allocateAligned, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
+import type { Arena } from "./arena.ts";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
 import { FileCache } from "./file-cache.ts";
@@ -15,10 +16,10 @@ import { LastBlocks } from "./last-blocks.ts";
 import { OFFSET_ENTRY_BYTES } from "./offset-index.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 import type { PartitionLog } from "./partition-log.ts";
-import type { TailBatch } from "./partition-tail.ts";
+import type { PartitionTail } from "./partition-tail.ts";
 import { rewriteUnflushed } from "./rewrite-unflushed.ts";
 import type { Segment } from "./segment.ts";
-import { StagingMemory } from "./staging-memory.ts";
+import { type StagedPiece, StagingMemory } from "./staging-memory.ts";
 import { TIME_ENTRY_BYTES } from "./time-index.ts";
 
 /** Shortest time between attempts at writing segments after one failed. */
@@ -31,8 +32,6 @@ export class SegmentWriter {
   readonly #files: PartitionFiles;
   readonly #handles: FileCache;
   readonly #lastBlocks = new LastBlocks();
-  /** A run is as long as one piece of it; larger batches get memory of their own for once. */
-  readonly #staging = new StagingMemory();
   readonly #queue: PartitionLog[] = [];
   #running = 0;
   #isPaused = false;
@@ -204,12 +203,12 @@ export class SegmentWriter {
   async #writeAll(log: PartitionLog): Promise<void> {
     await this.#files.ensureDirectory(log);
     for (;;) {
-      const first = log.isDeleted ? null : log.firstUnwritten();
-      if (first === null) break;
-      const { segment } = first;
+      const first = log.isDeleted ? -1 : log.firstUnwritten;
+      if (first < 0) break;
+      const segment = log.tail.segment(first);
       if (!log.segments.includes(segment)) {
         // Retention took the segment before it was written.
-        log.markWritten(first.lastOffset + 1);
+        log.markWritten(log.tail.lastOffset(first) + 1);
         continue;
       }
       await this.#useLog(log, segment, (handle) => this.#writeRun(log, segment, handle));
@@ -234,15 +233,19 @@ export class SegmentWriter {
     }
   }
 
-  /** One write: the batches not yet written that lie in `segment`, as many as fit. */
+  /** One write: the batches not yet written that lie in `segment`, as many as fit into a piece of memory; a larger one gets its own for once. */
   async #writeRun(log: PartitionLog, segment: Segment, handle: FileHandle): Promise<void> {
-    const memory = await this.#staging.take(log.unwrittenBytes + 2 * DIRECT_ALIGNMENT);
+    const { staging, arena, probe, clock } = this.#state;
+    const piece = await staging.take(log.unwrittenBytes + 2 * DIRECT_ALIGNMENT);
+    const memory = piece.bytes;
+    const { tail } = log;
     try {
-      const first = log.isDeleted ? null : log.firstUnwritten();
-      if (first === null || first.segment !== segment) return;
+      const first = log.isDeleted ? -1 : log.firstUnwritten;
+      if (first < 0 || tail.segment(first) !== segment) return;
       const blockBytes = handle.direct ? DIRECT_ALIGNMENT : 1;
-      const start = first.position - (first.position % blockBytes);
-      const headBytes = first.position - start;
+      const position = tail.position(first);
+      const start = position - (position % blockBytes);
+      const headBytes = position - start;
       const head = memory.subarray(0, headBytes);
       if (
         headBytes > 0 &&
@@ -254,35 +257,35 @@ export class SegmentWriter {
           const path = this.#files.segmentPath(log, segment.baseOffset, "log");
           throw new CorruptLog(path, start, "the file is shorter than what was written to it");
         }
-        if (log.isDeleted || log.firstUnwritten() !== first) return;
+        if (log.isDeleted || log.firstUnwritten !== first) return;
       }
-      const run = collectRun(log, segment, memory.length - headBytes - blockBytes);
+      const run = findRun(log, segment, first, memory.length - headBytes - blockBytes);
       const sizeBytes = headBytes + run.sizeBytes;
       const paddedBytes = Math.ceil(sizeBytes / blockBytes) * blockBytes;
-      const target =
-        paddedBytes <= memory.length ? memory : new Uint8Array(allocateAligned(paddedBytes).buffer);
-      if (target !== memory) target.set(head);
-      let at = headBytes;
-      for (const batch of run.batches) {
-        batch.copyTo(target, at);
-        at += batch.sizeBytes;
+      let target = memory;
+      if (paddedBytes <= memory.length) {
+        gatherRun(arena, tail, first, run.end, piece, headBytes);
+      } else {
+        target = new Uint8Array(allocateAligned(paddedBytes).buffer);
+        target.set(head);
+        tail.copyTo(first, target, headBytes);
       }
       target.fill(0, sizeBytes, paddedBytes);
-      const startMs = this.#state.clock.monotonic();
+      const startMs = clock.monotonic();
       segment.isUnsynced = true;
       if (paddedBytes > sizeBytes) segment.isPadded = true;
       await handle.write([target.subarray(0, paddedBytes)], start);
-      this.#state.probe.segmentWritten(paddedBytes, this.#state.clock.monotonic() - startMs);
+      probe.segmentWritten(paddedBytes, clock.monotonic() - startMs);
       // A flush that began before the write ended does not count.
       segment.isUnsynced = true;
-      segment.writtenBytes = first.position + run.sizeBytes;
+      segment.writtenBytes = position + run.sizeBytes;
       log.markWritten(run.nextOffset);
       if (paddedBytes > sizeBytes) {
         const lastStart = paddedBytes - blockBytes;
         this.#lastBlocks.keep(segment, start + lastStart, target.subarray(lastStart, sizeBytes));
       }
     } finally {
-      this.#staging.give(memory);
+      staging.give(piece);
     }
   }
 
@@ -320,23 +323,54 @@ export class SegmentWriter {
 }
 
 interface Run {
-  readonly batches: readonly TailBatch[];
+  /** Index behind the last batch. */
+  readonly end: number;
   readonly sizeBytes: number;
   readonly nextOffset: number;
 }
 
-/** The durable batches in `segment` that are not written, at most `maxBytes` but at least one. */
-function collectRun(log: PartitionLog, segment: Segment, maxBytes: number): Run {
-  const batches: TailBatch[] = [];
+/** The durable batches in `segment` from `first` on, at most `maxBytes` but at least one. */
+function findRun(log: PartitionLog, segment: Segment, first: number, maxBytes: number): Run {
+  const { tail, highWatermark } = log;
   let sizeBytes = 0;
-  let nextOffset = 0;
-  for (let index = log.tail.firstUnwrittenIndex(); ; index++) {
-    const batch = log.tail.at(index);
-    if (batch === null || batch.segment !== segment || batch.baseOffset >= log.highWatermark) break;
-    if (batches.length > 0 && sizeBytes + batch.sizeBytes > maxBytes) break;
-    batches.push(batch);
-    sizeBytes += batch.sizeBytes;
-    nextOffset = batch.lastOffset + 1;
+  let end = first;
+  for (; end < tail.end && tail.baseOffset(end) < highWatermark; end++) {
+    const batchBytes = tail.sizeBytes(end);
+    if (end > first && sizeBytes + batchBytes > maxBytes) break;
+    if (tail.segment(end) !== segment) break;
+    sizeBytes += batchBytes;
   }
-  return { batches, sizeBytes, nextOffset };
+  return { end, sizeBytes, nextOffset: tail.lastOffset(end - 1) + 1 };
+}
+
+/** Copies batches one behind the other into the piece, from `at` on. */
+function gatherRun(
+  arena: Arena,
+  tail: PartitionTail,
+  first: number,
+  end: number,
+  piece: StagedPiece,
+  at: number,
+): void {
+  let gathered = at;
+  let next = at;
+  const gather = () => {
+    if (gathered < next) arena.gather(piece.address + gathered);
+    gathered = next;
+  };
+  for (let index = first; index < end; index++) {
+    const sizeBytes = tail.sizeBytes(index);
+    const address = tail.address(index);
+    if (address < 0) {
+      gather();
+      tail.copyTo(index, piece.bytes, next);
+      next += sizeBytes;
+      gathered = next;
+    } else {
+      const hasRoom = arena.addPiece(address, sizeBytes);
+      next += sizeBytes;
+      if (!hasRoom) gather();
+    }
+  }
+  gather();
 }

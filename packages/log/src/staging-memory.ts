@@ -1,23 +1,35 @@
 /**
- * Page-aligned memory in which segment writes are put together: a few large pieces, so that long runs go out in large writes, and more small
+ * Page-aligned memory of the arena in which segment writes are put together: a few large pieces, so that long runs go out in large writes, and more small
  * ones, so that the short runs of many partitions need not wait for each other. Whoever asks for a piece of a kind of which all are taken waits.
  */
-import { allocateAligned } from "@ottla/platform";
+import type { Arena } from "./arena.ts";
+
+/** What gathering may overwrite behind a piece. */
+const SLACK_BYTES = 4096;
 
 const KINDS = [
   { sizeBytes: 262_144, pieces: 8 },
   { sizeBytes: 1_048_576, pieces: 2 },
 ] as const;
 
+export interface StagedPiece {
+  readonly bytes: Uint8Array;
+  /** In the arena. */
+  readonly address: number;
+}
+
 interface Kind {
   readonly sizeBytes: number;
-  readonly free: Uint8Array[];
-  readonly waiting: ((memory: Uint8Array) => void)[];
+  readonly free: StagedPiece[];
+  readonly waiting: ((piece: StagedPiece) => void)[];
   /** How many more may be allocated. */
   left: number;
 }
 
 export class StagingMemory {
+  readonly #arena: Arena;
+  /** Where the next piece is. */
+  #address: number;
   readonly #kinds: readonly Kind[] = KINDS.map(({ sizeBytes, pieces }) => ({
     sizeBytes,
     free: [],
@@ -27,22 +39,33 @@ export class StagingMemory {
 
   /** The most pieces that can be taken at once. */
   static readonly pieces: number = KINDS.reduce((sum, { pieces }) => sum + pieces, 0);
+  /** What all of them take of the arena. */
+  static readonly sizeBytes: number = KINDS.reduce(
+    (sum, { sizeBytes, pieces }) => sum + pieces * (sizeBytes + SLACK_BYTES),
+    0,
+  );
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#address = arena.take(StagingMemory.sizeBytes);
+  }
 
   /** A piece of at least so many bytes, or the largest there is; the caller's until {@link give}. */
-  async take(sizeBytes: number): Promise<Uint8Array> {
+  async take(sizeBytes: number): Promise<StagedPiece> {
     const kind = this.#kinds.find((one) => one.sizeBytes >= sizeBytes) ?? this.#kinds.at(-1)!;
     const free = kind.free.pop();
     if (free !== undefined) return free;
     if (kind.left === 0) return new Promise((resolve) => kind.waiting.push(resolve));
-    const memory = new Uint8Array(allocateAligned(kind.sizeBytes).buffer);
     kind.left--;
-    return memory;
+    const address = this.#address;
+    this.#address += kind.sizeBytes + SLACK_BYTES;
+    return { bytes: new Uint8Array(this.#arena.buffer, address, kind.sizeBytes), address };
   }
 
-  give(memory: Uint8Array): void {
-    const kind = this.#kinds.find((one) => one.sizeBytes === memory.length)!;
+  give(piece: StagedPiece): void {
+    const kind = this.#kinds.find((one) => one.sizeBytes === piece.bytes.length)!;
     const next = kind.waiting.shift();
-    if (next !== undefined) next(memory);
-    else kind.free.push(memory);
+    if (next !== undefined) next(piece);
+    else kind.free.push(piece);
   }
 }

@@ -1,36 +1,61 @@
 /**
- * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. A batch leaves when the budget
- * is exceeded and the batch is in its segment; if the oldest is not, its partition is written first. When twice the budget is exceeded,
+ * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. Batches leave when the budget
+ * is exceeded and they are in their segments; if the oldest are not, their partitions are written first. When twice the budget is exceeded,
  * {@link TailMemory.isFull} says so and appends wait. Between the two lies what is appended while all partitions are written once: before that
  * nothing can leave, as the oldest batches are of all of them.
  *
- * What is in memory of a partition when its oldest batch has to leave goes to its segment in one write. With a thousand partitions these
+ * What is in memory of a partition when its oldest batches have to leave goes to its segment in one write. With a thousand partitions these
  * writes would be small and cost more than all the rest, so the budget grows with the partitions that are being written.
  *
- * Most batches lie in slabs, and what counts is how many of these are retired: their memory is free when the last batch in them has left.
+ * Most batches lie in slabs, whose memory is free when the last batch in them has left. So they leave by slabs: of each that was retired the tail
+ * knows the partitions with batches in it, and up to which batch of each. Batches with buffers of their own leave some together.
  */
 import type { PartitionLog } from "./partition-log.ts";
-import { TAIL_BATCH_OVERHEAD, type TailBatch } from "./partition-tail.ts";
-import type { Slabs } from "./slabs.ts";
+import { type BatchHolder, TAIL_BATCH_OVERHEAD } from "./partition-tail.ts";
+import { Slab, type Slabs } from "./slabs.ts";
 
-const MINIMUM_SLOTS = 1024;
 /** What the budget allows each partition, within {@link LARGEST_FACTOR}. */
 const BYTES_PER_PARTITION = 163_840;
 /** How much larger the budget may be with many partitions than with few. */
 const LARGEST_FACTOR = 1.75;
-/** How many batches behind the oldest are looked at for further partitions to write. */
+/** How many partitions behind the oldest batch's are looked at for further ones to write. */
 const LOOK_AHEAD = 64;
+
+/** From how many bytes on batches with buffers of their own leave together. */
+const OWN_PART_BYTES = 262_144;
+
+/** Batches that leave together. */
+interface Part {
+  /** The partitions whose batches they are, oldest first. */
+  readonly logs: PartitionLog[];
+  /** Of each the index behind its last batch. */
+  readonly ends: number[];
+  /** What they lie in, held for them; null for those with buffers of their own. */
+  readonly slab: Slab | null;
+  /** Of those buffers. */
+  ownBytes: number;
+  /** The first partition whose batches are still here. */
+  next: number;
+}
+
+/** The most memory that slabs take while nobody but the tail and the journal hold any. */
+export function mostTailBytes(budgetBytes: number): number {
+  return Math.ceil(budgetBytes * LARGEST_FACTOR * 2);
+}
 
 export class TailMemory {
   readonly #smallestBytes: number;
   #budgetBytes: number;
   readonly #slabs: Slabs;
   readonly #write: (log: PartitionLog) => boolean;
-  /** A ring; batches that left early have no buffer any more. */
-  #slots: (TailBatch | null)[] = new Array(MINIMUM_SLOTS).fill(null);
-  #first = 0;
-  #count = 0;
-  /** Of buffers of their own, and the overhead of all batches. */
+  /** Oldest first, from {@link TailMemory.#oldest} on. */
+  #parts: Part[] = [];
+  #oldest = 0;
+  /** The slab that took in the newest batch. */
+  #newest: Slab | null = null;
+  /** The part that took in the newest batch with a buffer of its own, while it may take in more. */
+  #own: Part | null = null;
+  #batches = 0;
   #ownBytes = 0;
 
   /** `write` is called with a partition whose oldest batch must go to its segment, and says whether there may be another beside it. */
@@ -39,10 +64,11 @@ export class TailMemory {
     this.#budgetBytes = budgetBytes;
     this.#slabs = slabs;
     this.#write = write;
+    slabs.onRetired = (slab) => this.#close(slab);
   }
 
   get bytes(): number {
-    return this.#ownBytes + this.#slabs.retiredBytes;
+    return this.#ownBytes + this.#batches * TAIL_BATCH_OVERHEAD + this.#slabs.retiredBytes;
   }
 
   get isFull(): boolean {
@@ -55,73 +81,92 @@ export class TailMemory {
     this.#budgetBytes = Math.min(wanted, this.#smallestBytes * LARGEST_FACTOR);
   }
 
-  add(batch: TailBatch): void {
-    if (this.#count === this.#slots.length) this.#grow();
-    this.#slots[(this.#first + this.#count) & (this.#slots.length - 1)] = batch;
-    this.#count++;
-    this.#ownBytes += ownBytes(batch);
-    if (batch.slab !== null) this.#slabs.hold(batch.slab);
+  /** Counts the newest batch of the partition. */
+  add(log: PartitionLog, holder: BatchHolder): void {
+    this.#batches++;
+    if (holder instanceof Slab) {
+      this.#newest = holder;
+      if (log.newestFill === holder.fill) return;
+      log.newestFill = holder.fill;
+      holder.logs.push(log);
+    } else {
+      const own = this.#ownPart();
+      own.logs.push(log);
+      own.ends.push(log.tail.end);
+      own.ownBytes += holder.length;
+      this.#ownBytes += holder.length;
+      if (own.ownBytes >= OWN_PART_BYTES) this.#own = null;
+    }
+  }
+
+  /** So many batches were taken back, belong to a deleted topic or were compacted. What they lie in goes with its other batches. */
+  forget(batches: number): void {
+    this.#batches -= batches;
   }
 
   /** Drops what exceeds the budget, as far as it is in segments. */
   trim(): void {
-    const mask = this.#slots.length - 1;
-    while (this.#count > 0 && this.bytes > this.#budgetBytes) {
-      const batch = this.#slots[this.#first & mask]!;
-      if (batch.isInMemory) {
-        const { log } = batch;
-        if (batch.lastOffset >= log.writtenOffset) {
-          this.#writeOldest();
+    while (this.bytes > this.#budgetBytes) {
+      const part = this.#oldestPart();
+      if (part === null) return;
+      for (; part.next < part.logs.length; part.next++) {
+        const { tail } = part.logs[part.next]!;
+        const end = part.ends[part.next]!;
+        if (tail.firstUnwritten < Math.min(end, tail.end)) {
+          this.#writeOldest(part);
           return;
         }
-        log.tail.shift();
-        this.#letGo(batch);
+        this.#batches -= tail.dropBefore(end);
       }
-      this.#slots[this.#first & mask] = null;
-      this.#first = (this.#first + 1) & mask;
-      this.#count--;
+      this.#leave(part);
     }
+  }
+
+  /** The part that leaves next; where no slab is retired, what is in the one that is being filled. */
+  #oldestPart(): Part | null {
+    if (this.#oldest === this.#parts.length && this.#newest !== null) this.#close(this.#newest);
+    return this.#parts[this.#oldest] ?? null;
+  }
+
+  #ownPart(): Part {
+    if (this.#own === null) {
+      this.#own = { logs: [], ends: [], slab: null, ownBytes: 0, next: 0 };
+      this.#parts.push(this.#own);
+    }
+    return this.#own;
+  }
+
+  /** The batches in the slab leave together. */
+  #close(slab: Slab): void {
+    if (slab === this.#newest) this.#newest = null;
+    if (slab.logs.length === 0) return;
+    const logs = this.#slabs.refill(slab);
+    this.#slabs.hold(slab);
+    this.#parts.push({ logs, ends: logs.map(({ tail }) => tail.end), slab, ownBytes: 0, next: 0 });
+  }
+
+  #leave(part: Part): void {
+    if (part === this.#own) this.#own = null;
+    this.#ownBytes -= part.ownBytes;
+    if (part.slab !== null) this.#slabs.letGo(part.slab);
+    this.#oldest++;
+    if (this.#oldest * 2 < this.#parts.length) return;
+    this.#parts = this.#parts.slice(this.#oldest);
+    this.#oldest = 0;
   }
 
   /**
    * Writes the partitions of the oldest batches, several beside each other: with many partitions the writes are small, and one after the other each
    * would wait for a turn of the event loop. What is not durable yet cannot be written; the group commit that makes it so trims again.
    */
-  #writeOldest(): void {
-    const mask = this.#slots.length - 1;
-    const end = Math.min(this.#count, LOOK_AHEAD);
-    for (let i = 0; i < end; i++) {
-      const batch = this.#slots[(this.#first + i) & mask]!;
-      const { log } = batch;
-      if (!batch.isInMemory || batch.lastOffset < log.writtenOffset) continue;
-      if (batch.baseOffset >= log.highWatermark || !this.#write(log)) return;
+  #writeOldest({ logs, ends, next }: Part): void {
+    const last = Math.min(logs.length, next + LOOK_AHEAD);
+    for (let i = next; i < last; i++) {
+      const log = logs[i]!;
+      const { tail } = log;
+      const index = tail.firstUnwritten;
+      if (index >= Math.min(ends[i]!, tail.end)) continue;
+      if (tail.baseOffset(index) >= log.highWatermark || !this.#write(log)) return;
     }
   }
-
-  /** Batches were taken back or belong to a deleted topic: their memory is free at once. */
-  drop(batches: readonly TailBatch[]): void {
-    for (const batch of batches) this.#letGo(batch);
-  }
-
-  #letGo(batch: TailBatch): void {
-    const { slab } = batch;
-    this.#ownBytes -= ownBytes(batch);
-    batch.slab = null;
-    batch.own = null;
-    if (slab !== null) this.#slabs.letGo(slab);
-  }
-
-  #grow(): void {
-    const { length } = this.#slots;
-    const larger: (TailBatch | null)[] = new Array(length * 2).fill(null);
-    for (let i = 0; i < this.#count; i++) {
-      larger[i] = this.#slots[(this.#first + i) & (length - 1)] ?? null;
-    }
-    this.#slots = larger;
-    this.#first = 0;
-  }
-}
-
-function ownBytes({ own }: TailBatch): number {
-  return TAIL_BATCH_OVERHEAD + (own === null ? 0 : own.length);
 }

@@ -50,7 +50,7 @@ export class TopicRemover {
       log.isDeleted = true;
       state.dirtyLogs.delete(log);
       state.waiters.changed(log);
-      state.tail.drop(log.tail.clear());
+      state.tail.forget(log.tail.clear());
       logs.push(log);
     }
     if (!topic.isAnnounced && logs.every(({ hasDirectory }) => !hasDirectory)) return;

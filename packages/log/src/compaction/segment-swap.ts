@@ -91,7 +91,7 @@ export class SegmentSwap {
     journal.addEntry(encodeCleanedEntry(entry), () => {
       if (log.isDeleted) return;
       const replacement = replaceSegments(log, entry, segment);
-      this.#state.tail.drop(log.takeBefore(end));
+      this.#state.tail.forget(log.takeBefore(end));
       this.#state.markDirty(log);
       installed = this.#install(replacement);
     });
