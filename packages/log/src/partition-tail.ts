@@ -2,8 +2,8 @@
  * The batches of one partition that are in memory, ascending: a ring that doubles when it is full. Indexes count up for ever and hold
  * until the next await. The oldest leave first; what is taken back leaves from the end.
  *
- * There may be a million of them, so they are no objects, which the garbage collector would visit and move: the ring is one array for
- * each kind of number.
+ * There may be a million of them, so they are no objects, which the garbage collector would visit and move, but numbers in one array; that
+ * of an idle partition is in no cache, and one array is one miss.
  */
 import { maxTimestamp } from "@ottla/protocol";
 import type { Segment } from "./segment.ts";
@@ -12,36 +12,46 @@ import { Slab } from "./slabs.ts";
 /** Where a batch is: in a slab, or in a buffer of its own when it was large or found at start-up. */
 export type BatchHolder = Slab | Buffer;
 
-/** What memory a batch costs beside its bytes and its share of a group's directory: its places in the rings, which may be half empty. */
+/** What memory a batch costs beside its bytes and its share of a group's directory: its numbers in a ring that may be half empty. */
 export const TAIL_BATCH_OVERHEAD = 64;
 
 const SMALLEST_RING = 8;
 /** A larger ring that falls empty is given up: a burst of one partition must not be paid for by ten thousand idle ones. */
 const KEPT_RING = 64;
-/** Of a batch among {@link PartitionTail.#numbers}, and at which of its places they are. */
-const NUMBERS = 4;
-const POSITION = 0;
-const SIZE = 1;
-const AT = 2;
-const LAST_DELTA = 3;
+/** Of a batch in the ring, and at which of its places they are. */
+const NUMBERS = 5;
+const BASE = 0;
+const LAST = 1;
+const POSITION = 2;
+const SIZE = 3;
+const PLACE = 4;
 
-const NO_HOLDERS: (BatchHolder | null)[] = [];
-const NO_BASES = new Float64Array(0);
-const NO_NUMBERS = new Int32Array(0);
+const NO_RING = new Float64Array(0);
+
+/** Batches in a row that have something in common. */
+interface Run<T> {
+  /** Index of the first. */
+  readonly from: number;
+  readonly value: T;
+}
 
 export class PartitionTail {
-  /** As many as a power of two; null where no batch is. */
-  #holders = NO_HOLDERS;
-  /** Base offsets. */
-  #bases = NO_BASES;
-  /** Position in the segment, size, place in the holder, offsets up to the last one. */
-  #numbers = NO_NUMBERS;
+  /**
+   * Of each batch: base offset, last offset, position in its segment, size, and place. That is an address in the arena or, for what lies elsewhere,
+   * −1 less where in its holder.
+   */
+  #ring = NO_RING;
+  /** Of slots less one; slots are as many as a power of two. */
+  #mask = -1;
   #first = 0;
   #end = 0;
   /** The first that is not in its segment, unless that is before the oldest. */
   #unwritten = 0;
-  /** From which index on batches are in which segment; one more each time a segment is rolled. */
-  #segments: { readonly from: number; readonly segment: Segment }[] = [];
+  /** Of the newest batch. */
+  #segment: Segment | null = null;
+  #holder: BatchHolder | null = null;
+  #segments: Run<Segment>[] = [];
+  #holders: Run<BatchHolder>[] = [];
 
   /** Index of the oldest batch. */
   get first(): number {
@@ -55,8 +65,8 @@ export class PartitionTail {
 
   /** As that of the partition. */
   touch(): number {
-    const slot = this.#end & (this.#holders.length - 1);
-    return this.#holders[slot] === null ? this.#numbers[slot * NUMBERS]! + this.#bases[slot]! : 0;
+    const ring = this.#ring;
+    return ring.length === 0 ? 0 : ring[(this.#end & this.#mask) * NUMBERS]!;
   }
 
   /** Adds a batch behind all others. `at` is where in its slab it is. */
@@ -69,21 +79,25 @@ export class PartitionTail {
     holder: BatchHolder,
     at: number,
   ): void {
-    if (this.#end - this.#first === this.#holders.length) this.#grow();
-    const slot = this.#end & (this.#holders.length - 1);
-    this.#holders[slot] = holder;
-    this.#bases[slot] = baseOffset;
-    const numbers = this.#numbers;
-    const start = slot * NUMBERS;
-    numbers[start + POSITION] = position;
-    numbers[start + SIZE] = sizeBytes;
-    numbers[start + AT] = at;
-    numbers[start + LAST_DELTA] = lastOffset - baseOffset;
-    const { length } = this.#segments;
-    if (length === 0 || this.#segments[length - 1]!.segment !== segment) {
-      this.#segments.push({ from: this.#end, segment });
+    const end = this.#end;
+    if (end - this.#first > this.#mask) this.#grow();
+    if (segment !== this.#segment) {
+      this.#segment = segment;
+      this.#segments.push({ from: end, value: segment });
     }
-    this.#end++;
+    if (holder !== this.#holder) {
+      this.#holder = holder;
+      this.#holders.push({ from: end, value: holder });
+    }
+    const ring = this.#ring;
+    const start = (end & this.#mask) * NUMBERS;
+    ring[start + BASE] = baseOffset;
+    ring[start + LAST] = lastOffset;
+    ring[start + POSITION] = position;
+    ring[start + SIZE] = sizeBytes;
+    ring[start + PLACE] =
+      holder instanceof Slab && holder.address >= 0 ? holder.address + at : -1 - at;
+    this.#end = end + 1;
   }
 
   /** Whether there is a batch of this index. */
@@ -92,68 +106,56 @@ export class PartitionTail {
   }
 
   baseOffset(index: number): number {
-    return this.#bases[this.#slot(index)]!;
+    return this.#ring[(index & this.#mask) * NUMBERS + BASE]!;
   }
 
   lastOffset(index: number): number {
-    const slot = this.#slot(index);
-    return this.#bases[slot]! + this.#numbers[slot * NUMBERS + LAST_DELTA]!;
+    return this.#ring[(index & this.#mask) * NUMBERS + LAST]!;
   }
 
   /** Where in its segment. */
   position(index: number): number {
-    return this.#numbers[this.#slot(index) * NUMBERS + POSITION]!;
+    return this.#ring[(index & this.#mask) * NUMBERS + POSITION]!;
   }
 
   sizeBytes(index: number): number {
-    return this.#numbers[this.#slot(index) * NUMBERS + SIZE]!;
+    return this.#ring[(index & this.#mask) * NUMBERS + SIZE]!;
   }
 
   segment(index: number): Segment {
-    let run = this.#segments.length - 1;
-    while (this.#segments[run]!.from > index) run--;
-    return this.#segments[run]!.segment;
+    return find(this.#segments, index);
   }
 
   /** null when the batch has a buffer of its own. */
   slab(index: number): Slab | null {
-    const holder = this.#holders[this.#slot(index)]!;
+    const holder = find(this.#holders, index);
     return holder instanceof Slab ? holder : null;
   }
 
   /** Its bytes: a view that holds as long as it is in memory, or for as long as a reader holds the slab. */
   bytes(index: number): Buffer {
-    const slot = this.#slot(index);
-    const holder = this.#holders[slot]!;
+    const holder = find(this.#holders, index);
     if (!(holder instanceof Slab)) return holder;
-    const at = this.#numbers[slot * NUMBERS + AT]!;
-    return holder.bytes.subarray(at, at + this.#numbers[slot * NUMBERS + SIZE]!);
+    const at = this.#placeIn(holder, index);
+    return holder.bytes.subarray(at, at + this.sizeBytes(index));
   }
 
-  /** Its address in the memory that the slabs of an engine share; −1 when it is elsewhere. */
+  /** Its address in the arena, which the slabs of an engine share; −1 when it is elsewhere. */
   address(index: number): number {
-    const slot = this.#slot(index);
-    const holder = this.#holders[slot]!;
-    if (!(holder instanceof Slab) || holder.address < 0) return -1;
-    return holder.address + this.#numbers[slot * NUMBERS + AT]!;
+    return Math.max(-1, this.#ring[(index & this.#mask) * NUMBERS + PLACE]!);
   }
 
   /** That of its header. */
   maxTimestamp(index: number): number {
-    const slot = this.#slot(index);
-    const holder = this.#holders[slot]!;
-    if (!(holder instanceof Slab)) return maxTimestamp(holder, 0);
-    return maxTimestamp(holder.bytes, this.#numbers[slot * NUMBERS + AT]!);
+    const holder = find(this.#holders, index);
+    return maxTimestamp(bytesOf(holder), this.#placeIn(holder, index));
   }
 
   /** Copies its bytes, without a view of them. */
   copyTo(index: number, target: Uint8Array, targetAt: number): void {
-    const slot = this.#slot(index);
-    const holder = this.#holders[slot]!;
-    if (holder instanceof Slab) {
-      const at = this.#numbers[slot * NUMBERS + AT]!;
-      holder.bytes.copy(target, targetAt, at, at + this.#numbers[slot * NUMBERS + SIZE]!);
-    } else holder.copy(target, targetAt);
+    const holder = find(this.#holders, index);
+    const at = this.#placeIn(holder, index);
+    bytesOf(holder).copy(target, targetAt, at, at + this.sizeBytes(index));
   }
 
   /** The batches before `index` leave. @returns how many. */
@@ -161,9 +163,9 @@ export class PartitionTail {
     const from = this.#first;
     const end = Math.min(index, this.#end);
     if (end <= from) return 0;
-    for (let i = from; i < end; i++) this.#holders[this.#slot(i)] = null;
     this.#first = end;
-    while (this.#segments.length > 1 && this.#segments[1]!.from <= end) this.#segments.shift();
+    dropRunsBefore(this.#segments, end);
+    dropRunsBefore(this.#holders, end);
     this.#giveUpEmpty();
     return end - from;
   }
@@ -172,14 +174,13 @@ export class PartitionTail {
   dropFrom(index: number): number {
     const end = this.#end;
     const from = Math.max(index, this.#first);
-    for (let i = from; i < end; i++) this.#holders[this.#slot(i)] = null;
-    this.#end = Math.min(end, from);
-    if (this.#unwritten > this.#end) this.#unwritten = this.#end;
-    while (this.#segments.length > 0 && this.#segments.at(-1)!.from >= this.#end) {
-      this.#segments.pop();
-    }
+    if (from >= end) return 0;
+    this.#end = from;
+    if (this.#unwritten > from) this.#unwritten = from;
+    this.#segment = dropRunsFrom(this.#segments, from);
+    this.#holder = dropRunsFrom(this.#holders, from);
     this.#giveUpEmpty();
-    return end - this.#end;
+    return end - from;
   }
 
   /** All leave. @returns how many there were. */
@@ -216,36 +217,58 @@ export class PartitionTail {
     return bytes;
   }
 
-  #slot(index: number): number {
-    return index & (this.#holders.length - 1);
+  #placeIn(holder: BatchHolder, index: number): number {
+    const place = this.#ring[(index & this.#mask) * NUMBERS + PLACE]!;
+    return place < 0 ? -1 - place : place - (holder as Slab).address;
   }
 
   #giveUpEmpty(): void {
     if (this.#first < this.#end) return;
+    this.#segment = null;
+    this.#holder = null;
     this.#segments = [];
-    if (this.#holders.length <= KEPT_RING) return;
-    this.#holders = NO_HOLDERS;
-    this.#bases = NO_BASES;
-    this.#numbers = NO_NUMBERS;
+    this.#holders = [];
+    if (this.#mask < KEPT_RING) return;
+    this.#ring = NO_RING;
+    this.#mask = -1;
   }
 
   #grow(): void {
-    const { length } = this.#holders;
-    const larger = Math.max(SMALLEST_RING, length * 2);
-    const holders: (BatchHolder | null)[] = new Array(larger).fill(null);
-    const bases = new Float64Array(larger);
-    const numbers = new Int32Array(larger * NUMBERS);
+    const mask = Math.max(SMALLEST_RING, (this.#mask + 1) * 2) - 1;
+    const ring = new Float64Array((mask + 1) * NUMBERS);
     for (let index = this.#first; index < this.#end; index++) {
-      const from = index & (length - 1);
-      const to = index & (larger - 1);
-      holders[to] = this.#holders[from]!;
-      bases[to] = this.#bases[from]!;
-      for (let i = 0; i < NUMBERS; i++) {
-        numbers[to * NUMBERS + i] = this.#numbers[from * NUMBERS + i]!;
-      }
+      const from = (index & this.#mask) * NUMBERS;
+      ring.set(this.#ring.subarray(from, from + NUMBERS), (index & mask) * NUMBERS);
     }
-    this.#holders = holders;
-    this.#bases = bases;
-    this.#numbers = numbers;
+    this.#ring = ring;
+    this.#mask = mask;
   }
+}
+
+function bytesOf(holder: BatchHolder): Buffer {
+  return holder instanceof Slab ? holder.bytes : holder;
+}
+
+/** What the batch of this index shares with others. */
+function find<T>(runs: readonly Run<T>[], index: number): T {
+  let low = 0;
+  let high = runs.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (runs[middle]!.from <= index) low = middle;
+    else high = middle - 1;
+  }
+  return runs[low]!.value;
+}
+
+function dropRunsBefore(runs: Run<unknown>[], first: number): void {
+  let dropped = 0;
+  while (dropped + 1 < runs.length && runs[dropped + 1]!.from <= first) dropped++;
+  if (dropped > 0) runs.splice(0, dropped);
+}
+
+/** @returns what the newest batch has. */
+function dropRunsFrom<T>(runs: Run<T>[], end: number): T | null {
+  while (runs.length > 0 && runs[runs.length - 1]!.from >= end) runs.pop();
+  return runs[runs.length - 1]?.value ?? null;
 }
