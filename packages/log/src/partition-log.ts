@@ -42,19 +42,41 @@ export class Topic {
   }
 }
 
+/**
+ * Its fields stand in the order in which they are needed together: what every append asks for, then what every commit does, then the rest. A
+ * partition among a thousand is in no cache, and so is two or three misses rather than six.
+ */
 export class PartitionLog {
   readonly topic: Topic;
   readonly partition: number;
-  logStart = 0;
+  isDeleted = false;
   logEnd = 0;
-  highWatermark = 0;
-  /** Everything below is in the segment files (not necessarily flushed). */
-  writtenOffset = 0;
   /** Ascending; the last one is active. Empty until the first append. */
   segments: Segment[] = [];
   epochs = new LeaderEpochs();
   /** null until an idempotent producer writes. */
   producers: ProducerStates | null = null;
+  /** The batches in memory. */
+  readonly tail = new PartitionTail();
+  /** The group that gathers, when it has a batch of this partition. */
+  gatheringGroup: Group | null = null;
+  /** Bytes staged since the gathering group took in its first batch of this partition. */
+  gatheredBytes = 0;
+  /** Which fill of a slab took in its newest batch. */
+  newestFill = 0;
+  logStart = 0;
+  highWatermark = 0;
+  /** Durable bytes that are not in their segment yet. */
+  unwrittenBytes = 0;
+  /** Parked reads that look at this partition. */
+  readers: Set<ReadWaiter> | null = null;
+  /** Changed since the last checkpoint. */
+  isDirty = false;
+  isQueuedForWrite = false;
+  /** Everything below is in the segment files (not necessarily flushed). */
+  writtenOffset = 0;
+  /** The segment write under way. */
+  writing: Promise<void> | null = null;
   /** Whether any segment may know of an aborted transaction. */
   hasAborted = false;
   /** How often cleaned segments have taken the place of others. */
@@ -67,17 +89,6 @@ export class PartitionLog {
   isMoving = false;
   /** The journal entry of a replacement failed; a crash may find it all the same. */
   hasFailedCleaning = false;
-  /** Parked reads that look at this partition. */
-  readers: Set<ReadWaiter> | null = null;
-  /** The group that gathers, when it has a batch of this partition. */
-  gatheringGroup: Group | null = null;
-  /** Durable bytes that are not in their segment yet. */
-  unwrittenBytes = 0;
-  /** The segment write under way. */
-  writing: Promise<void> | null = null;
-  isQueuedForWrite = false;
-  /** Changed since the last checkpoint. */
-  isDirty = false;
   /** Its folder exists, with `partition.metadata`. */
   hasDirectory = false;
   /** Producer snapshots taken at rolls that are not in files yet, oldest first. */
@@ -94,13 +105,6 @@ export class PartitionLog {
     readonly offset: number;
     readonly position: number;
   } | null = null;
-  isDeleted = false;
-  /** Bytes staged since the gathering group took in its first batch of this partition. */
-  gatheredBytes = 0;
-  /** Which fill of a slab took in its newest batch. */
-  newestFill = 0;
-  /** The batches in memory. */
-  readonly tail = new PartitionTail();
 
   constructor(topic: Topic, partition: number) {
     this.topic = topic;
@@ -133,8 +137,8 @@ export class PartitionLog {
 
   /** Reads what an append will read, and makes a number of it that means nothing. */
   touch(): number {
-    const { logEnd, isDeleted, segments, epochs, tail } = this;
-    const sum = logEnd + (isDeleted ? 1 : 0) + epochs.latest + tail.touch();
+    const { logEnd, gatheredBytes, segments, epochs, tail } = this;
+    const sum = logEnd + gatheredBytes + epochs.latest + tail.touch();
     return segments.length === 0 ? sum : sum + segments[segments.length - 1]!.touch();
   }
 

@@ -21,17 +21,23 @@ export interface SegmentState {
   readonly timeEntries: number;
 }
 
+/** What every append asks for stands first, as in a partition. */
 export class Segment {
   readonly baseOffset: number;
   sizeBytes: number;
-  writtenBytes: number;
+  bytesSinceIndex = 0;
+  /** What the larger of its indexes would take with one entry more. Kept apart, as every append asks for it. */
+  nextIndexBytes: number;
   /** Greatest timestamp, and the last offset of the first batch that has it. −1 when there is none. */
   maxTimestamp: number;
   maxTimestampOffset: number;
   /** Max timestamp of the first batch; rolling by time counts from it. */
   firstTimestamp: number;
-  readonly createdMs: number;
   readonly jitterMs: number;
+  readonly createdMs: number;
+  readonly index: OffsetIndex;
+  readonly timeIndex: TimeIndex;
+  writtenBytes: number;
   /** Trimmed to its true size, with complete indexes. */
   isFinished: boolean;
   /** Written since the last flush of the file. */
@@ -48,11 +54,6 @@ export class Segment {
   isReplaced = false;
   /** While its files are taking their names, after cleaning. */
   moving: Promise<void> | null = null;
-  bytesSinceIndex = 0;
-  /** What the larger of its indexes would take with one entry more. Kept apart, as every append asks for it. */
-  nextIndexBytes: number;
-  readonly index: OffsetIndex;
-  readonly timeIndex: TimeIndex;
   /** The aborted transactions whose markers are here. */
   readonly aborted = new TransactionIndex();
 
