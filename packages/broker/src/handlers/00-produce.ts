@@ -69,40 +69,57 @@ export const produceHandler = handler({
   handle(context, request) {
     const { acks } = request;
     const plan = planOf(context, request);
-    const appended = whenAdmitted(context, plan.writes, (admission) => {
-      if (plan.writes !== null) refuseWrites(context, plan, admission);
-      return append(context, request, plan);
-    });
-    return appended.then((results) => {
-      tellRefusals(context, plan, results);
-      if (acks === 0) {
-        const isRefused = plan.partitions.some(({ refusal }) => refusal !== 0);
-        if (isRefused || results.some(({ error }) => error !== null)) {
-          throw new CloseConnection("a batch sent with acks=0 was refused");
-        }
-        return null;
-      }
-      return responseOf(context, plan, results);
+    const { outline } = plan;
+    // Nothing but the outline may be named in here: it is what is kept of the request until the answer.
+    return append(context, request, plan).then((results) => {
+      const isRefused = outline.refusals !== null || results.some(({ error }) => error !== null);
+      if (isRefused) tellRefusals(context, outline, results);
+      if (acks !== 0) return responseOf(context, outline, results);
+      if (isRefused) throw new CloseConnection("a batch sent with acks=0 was refused");
+      return null;
     });
   },
 });
 
 /** A request with its topics found. */
 interface Plan {
-  readonly topicData: readonly RequestedTopic[];
-  readonly topics: readonly (Topic | null)[];
   /** All partitions, in request order. */
-  readonly partitions: readonly PlannedPartition[];
-  readonly writes: TransactionalWrites | null;
+  readonly partitions: readonly AppendPartition[];
+  /** Those that are part of a transaction and not refused. */
+  readonly transactional: readonly TransactionalPartition[];
+  readonly outline: Outline;
 }
 
-/** What the engine is handed, unless it is refused before. */
-interface PlannedPartition extends AppendPartition {
+/**
+ * What answering takes. Thousands of partitions wait for the disk at a time and the garbage collector copies what is kept of each, so
+ * that is numbers: neither objects nor views of the frame.
+ */
+interface Outline {
+  readonly topics: readonly OutlinedTopic[];
+  /** Partitions that are not handed to the engine, by their place in the request; null for none. */
+  refusals: Map<number, Refusal> | null;
+}
+
+interface OutlinedTopic {
+  readonly name: string;
+  readonly topicId: string;
   readonly topic: Topic | null;
-  readonly isTransactional: boolean;
-  /** 0 for those handed to the engine. */
-  refusal: number;
-  words: string | null;
+  /** Partitions in request order, and how many bytes of records came for each. */
+  readonly indexes: readonly number[];
+  readonly sizes: readonly number[];
+}
+
+interface Refusal {
+  readonly code: number;
+  readonly words: string | null;
+}
+
+interface TransactionalPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: Buffer;
+  /** Among all partitions of the request. */
+  readonly place: number;
 }
 
 function planOf(context: RequestContext, request: ProduceRequest): Plan {
@@ -112,50 +129,83 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
     context.version >= FIRST_VERSION_WITH_TOPIC_IDS ? SHAPE_BY_ID : SHAPE_BY_NAME,
   );
   const refusesAll = requestRefusal(topicData, transactionalId !== null);
-  const topics: (Topic | null)[] = [];
-  const partitions: PlannedPartition[] = [];
+  const topics: OutlinedTopic[] = [];
+  const outline: Outline = { topics, refusals: null };
+  const partitions: AppendPartition[] = [];
+  const transactional: TransactionalPartition[] = [];
   for (const { name, topicId, partitionData } of topicData) {
     const topic = topicOf(context, name, topicId);
-    topics.push(topic);
     if (topic !== null) context.services.probe.topicProduced(topic.name);
     for (const { index, records } of partitionData) {
-      const refusal = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
-      const words = refusal === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
-      const isInTransaction =
-        transactionalId !== null && records !== null && isTransactional(records);
-      partitions.push({
-        topicId: topic?.topicId ?? ZERO_UUID,
-        partition: index,
-        records,
-        topic,
-        isTransactional: isInTransaction,
-        refusal,
-        words,
-      });
+      const place = partitions.length;
+      const code = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
+      if (code !== 0) {
+        const words = code === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
+        refuse(outline, place, code, words);
+      } else if (transactionalId !== null && records !== null && isTransactional(records)) {
+        transactional.push({ topic: topic!.name, partition: index, records, place });
+      }
+      partitions.push({ topicId: topic?.topicId ?? ZERO_UUID, partition: index, records });
     }
+    topics.push({
+      name,
+      topicId,
+      topic,
+      indexes: partitionData.map(({ index }) => index),
+      sizes: partitionData.map(({ records }) => records?.length ?? 0),
+    });
   }
-  const writes = transactionalId === null ? null : writesOf(transactionalId, partitions);
-  return { topicData, topics, partitions, writes };
+  return { partitions, transactional, outline };
 }
+
+function refuse(outline: Outline, place: number, code: number, words: string | null): void {
+  outline.refusals ??= new Map();
+  outline.refusals.set(place, { code, words });
+}
+
+/** Hands the engine what it may have, as soon as the transaction that it is part of lets it in. */
+function append(
+  context: RequestContext,
+  { acks, transactionalId }: ProduceRequest,
+  { partitions, transactional, outline }: Plan,
+): Promise<readonly AppendResult[]> {
+  const writes = transactionalId === null ? null : writesOf(transactionalId, transactional);
+  return whenAdmitted(context, writes, (admission) => {
+    refuseWrites(context, transactional, outline, admission);
+    const { refusals } = outline;
+    const accepted =
+      refusals === null ? partitions : partitions.filter((_, place) => !refusals.has(place));
+    if (accepted.length === 0) return NO_RESULTS;
+    return context.services.engine.append({
+      acks: acks === -1 || acks === 1 ? acks : 0,
+      origin: "client",
+      allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
+      isTransactional: transactionalId !== null,
+      transactionVersion: context.version >= FIRST_VERSION_WITH_IMPLICIT_ADDS ? 2 : 0,
+      partitions: accepted,
+    });
+  });
+}
+
+const NO_RESULTS: Promise<readonly AppendResult[]> = Promise.resolve([]);
 
 /** What of the request is part of a transaction; null for nothing. */
 function writesOf(
   transactionalId: string,
-  partitions: readonly PlannedPartition[],
+  transactional: readonly TransactionalPartition[],
 ): TransactionalWrites | null {
-  const written = partitions.filter((one) => one.isTransactional && one.refusal === 0);
-  const [first] = written;
+  const [first] = transactional;
   if (first === undefined) return null;
   const topics = new Map<string, number[]>();
-  for (const { topic, partition } of written) {
-    const others = topics.get(topic!.name);
-    if (others === undefined) topics.set(topic!.name, [partition]);
+  for (const { topic, partition } of transactional) {
+    const others = topics.get(topic);
+    if (others === undefined) topics.set(topic, [partition]);
     else others.push(partition);
   }
   return {
     transactionalId,
-    producerId: producerId(first.records!, 0),
-    producerEpoch: producerEpoch(first.records!, 0),
+    producerId: producerId(first.records, 0),
+    producerEpoch: producerEpoch(first.records, 0),
     topics: Array.from(topics, ([topic, indexes]) => ({ topic, partitions: indexes })),
   };
 }
@@ -163,21 +213,19 @@ function writesOf(
 /** Notes what the transaction does not let in. */
 function refuseWrites(
   { version }: RequestContext,
-  { partitions }: Plan,
+  transactional: readonly TransactionalPartition[],
+  outline: Outline,
   { error, missing }: Admission,
 ): void {
   if (error === "NONE" && missing.length === 0) return;
   const knowsAborting = version >= FIRST_VERSION_WITH_ABORTABLE;
-  for (const partition of partitions) {
-    if (!partition.isTransactional || partition.refusal !== 0) continue;
+  for (const { topic, partition, place } of transactional) {
     const isMissing = missing.some(
-      ({ topic, partitions: indexes }) =>
-        topic === partition.topic!.name && indexes.includes(partition.partition),
+      (those) => those.topic === topic && those.partitions.includes(partition),
     );
     if (error === "NONE" && !isMissing) continue;
     const name = produceError(error === "NONE" ? "TRANSACTION_ABORTABLE" : error, knowsAborting);
-    partition.refusal = errorCode(name);
-    partition.words = WORDS[name] ?? null;
+    refuse(outline, place, errorCode(name), WORDS[name] ?? null);
   }
 }
 
@@ -185,26 +233,6 @@ const WORDS: Partial<Record<ErrorName, string>> = {
   INVALID_TXN_STATE: "Partition was not added to the transaction",
   NOT_ENOUGH_REPLICAS: "The transaction cannot take in the partition yet.",
 };
-
-function append(
-  context: RequestContext,
-  { acks, transactionalId }: ProduceRequest,
-  { partitions }: Plan,
-): Promise<readonly AppendResult[]> {
-  const isRefused = partitions.some(({ refusal }) => refusal !== 0);
-  const accepted = isRefused ? partitions.filter(({ refusal }) => refusal === 0) : partitions;
-  if (accepted.length === 0) return NO_RESULTS;
-  return context.services.engine.append({
-    acks: acks === -1 || acks === 1 ? acks : 0,
-    origin: "client",
-    allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
-    isTransactional: transactionalId !== null,
-    transactionVersion: context.version >= FIRST_VERSION_WITH_IMPLICIT_ADDS ? 2 : 0,
-    partitions: accepted,
-  });
-}
-
-const NO_RESULTS: Promise<readonly AppendResult[]> = Promise.resolve([]);
 
 function topicOf(context: RequestContext, name: string, topicId: string): Topic | null {
   const { image } = context.services.store;
@@ -263,50 +291,56 @@ function refusalOf(
   return topic!.isInternal ? INVALID_TOPIC : 0;
 }
 
-/** Tells metrics what was refused, as seldom as that is. */
+/** Tells metrics what was refused. */
 function tellRefusals(
   { services }: RequestContext,
-  { partitions }: Plan,
+  { topics, refusals }: Outline,
   results: readonly AppendResult[],
 ): void {
+  let place = 0;
   let answered = 0;
-  for (const { topic, refusal, records } of partitions) {
-    const error = refusal === 0 ? results[answered++]!.error : null;
-    if (refusal === 0 && error === null) continue;
-    if (topic === null || error === "unknownTopic") continue;
-    const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
-    services.probe.produceRefused(topic.name, 1, isTooLarge ? (records?.length ?? 0) : 0);
+  for (const { topic, sizes } of topics) {
+    for (const size of sizes) {
+      const isAnswered = refusals === null || !refusals.has(place);
+      place++;
+      const error = isAnswered ? results[answered++]!.error : null;
+      if (isAnswered && error === null) continue;
+      if (topic === null || error === "unknownTopic") continue;
+      const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
+      services.probe.produceRefused(topic.name, 1, isTooLarge ? size : 0);
+    }
   }
 }
 
 function responseOf(
   context: RequestContext,
-  { topicData, topics, partitions }: Plan,
+  { topics, refusals }: Outline,
   results: readonly AppendResult[],
 ) {
   const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
-  let position = 0;
+  let place = 0;
   let answered = 0;
-  const responses = topicData.map(({ name, topicId, partitionData }, topicIndex) => ({
+  const responses = topics.map(({ name, topicId, topic, indexes }) => ({
     name,
     topicId,
-    partitionResponses: partitionData.map(({ index }) => {
-      const { refusal, words } = partitions[position++]!;
-      if (refusal !== 0) {
-        const currentLeader = hints.currentLeader(refusal, topics[topicIndex]!, index);
-        const refused = {
-          index,
-          errorCode: refusal,
-          baseOffset: -1,
-          recordErrors: [],
-          errorMessage: words,
-        };
-        return currentLeader === undefined ? refused : { ...refused, currentLeader };
-      }
-      return partitionResponse(index, results[answered++]!);
+    partitionResponses: indexes.map((index) => {
+      const refusal = refusals?.get(place);
+      place++;
+      return refusal === undefined
+        ? partitionResponse(index, results[answered++]!)
+        : refusedResponse(index, refusal, hints.currentLeader(refusal.code, topic, index));
     }),
   }));
   return { responses, nodeEndpoints: hints.nodeEndpoints() };
+}
+
+function refusedResponse(
+  index: number,
+  { code, words }: Refusal,
+  currentLeader: ReturnType<LeaderHints["currentLeader"]>,
+) {
+  const refused = { index, errorCode: code, baseOffset: -1, recordErrors: [], errorMessage: words };
+  return currentLeader === undefined ? refused : { ...refused, currentLeader };
 }
 
 const NO_RECORD_ERRORS: readonly [] = [];

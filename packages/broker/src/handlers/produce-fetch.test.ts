@@ -69,6 +69,54 @@ test("gotcha 9: acks=0 has no answer, and an error with it closes the connection
   const ask = (index: number) => broker.ask(produce, 9, { ...to([index, batch("a")]), acks: 0 });
   await assert.rejects(ask(0), /no response/);
   await assert.rejects(ask(9), CloseConnection);
+  const corrupt = batch("a");
+  corrupt[17]! ^= 1;
+  const refused = { ...to([0, batch("a")], [1, corrupt]), acks: 0 };
+  await assert.rejects(broker.ask(produce, 9, refused), CloseConnection);
+});
+
+test("each partition is answered in its place, whoever refuses those around it, and metrics are told of those", async (t) => {
+  await using broker = await withTopic({ "max.message.bytes": "200" });
+  const told = t.mock.method(broker.services.probe, "produceRefused");
+  const corrupt = batch("a");
+  corrupt[17]! ^= 1;
+  const large = batch("x".repeat(200));
+  const request = {
+    acks: -1,
+    timeoutMs: 1000,
+    topicData: [
+      { name: "none", partitionData: [{ index: 0, records: batch("a") }] },
+      ...to([9, batch("a")], [1, corrupt], [0, batch("a", "b")]).topicData,
+    ],
+  };
+  assert.deepEqual(await errors(broker, request), [
+    "UNKNOWN_TOPIC_OR_PARTITION",
+    "UNKNOWN_TOPIC_OR_PARTITION",
+    "CORRUPT_MESSAGE",
+    "NONE",
+  ]);
+  assert.deepEqual(await errors(broker, to([1, large], [7, large], [0, batch("c")])), [
+    "MESSAGE_TOO_LARGE",
+    "UNKNOWN_TOPIC_OR_PARTITION",
+    "NONE",
+  ]);
+  assert.deepEqual(
+    told.mock.calls.map((call) => call.arguments),
+    [
+      ["t", 1, 0],
+      ["t", 1, 0],
+      ["t", 1, large.length],
+      ["t", 1, 0],
+    ],
+  );
+  const next = await broker.ask(produce, 9, to([1, batch("a")], [0, batch("d")]));
+  assert.deepEqual(
+    next.responses[0]!.partitionResponses.map(({ index, baseOffset }) => [index, baseOffset]),
+    [
+      [1, 0],
+      [0, 3],
+    ],
+  );
 });
 
 test("gotcha 8: a broker that does not lead a partition names the one that does", async () => {

@@ -168,6 +168,47 @@ test("TX6: before Produce v12 a partition must have been added, and clients are 
   );
 });
 
+test("TX6: a partition that is not in the transaction is refused alone, with the words of the version", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "old");
+  await producer.add(0);
+  const records = producer.batch(["a"], 0);
+  for (const [version, refusal, words] of [
+    [10, "INVALID_TXN_STATE", "Partition was not added to the transaction"],
+    [11, "TRANSACTION_ABORTABLE", null],
+  ] as const) {
+    const answer = await broker.ask(produce, version, {
+      transactionalId: "id",
+      acks: -1,
+      timeoutMs: 1000,
+      topicData: [
+        {
+          name: TOPIC,
+          partitionData: [
+            { index: 1, records },
+            { index: 9, records },
+            { index: 0, records },
+          ],
+        },
+      ],
+    });
+    assert.deepEqual(
+      answer.responses[0]!.partitionResponses.map((one) => [
+        one.index,
+        errorName(one.errorCode),
+        one.baseOffset,
+        one.errorMessage,
+      ]),
+      [
+        [1, refusal, -1, words],
+        [9, "UNKNOWN_TOPIC_OR_PARTITION", -1, null],
+        // The second time it is a repetition.
+        [0, "NONE", 0, null],
+      ],
+    );
+  }
+});
+
 test("TX6, AD5: a broker that is told not to verify appends all the same", async () => {
   await using broker = await withTopic();
   const producer = await TestProducer.start(broker, "id", "old");
