@@ -3,17 +3,32 @@ import { type AppendFault, fault } from "./append-validation.ts";
 import type { AppendRequest, AppendResult } from "./engine.ts";
 import type { JournalFailed } from "./errors.ts";
 import type { GroupWaiter } from "./journal-group.ts";
-import type { PartitionLog } from "./partition-log.ts";
+import { PartitionLog } from "./partition-log.ts";
 
-/** A request on its way. */
+/** What is left of a request once it is staged. */
+const LET_GO: AppendRequest = {
+  acks: 0,
+  origin: "client",
+  allowsZstd: false,
+  isTransactional: false,
+  partitions: [],
+};
+const NO_RECORD_ERRORS: readonly [] = [];
+
+/**
+ * A request on its way. Thousands of partitions wait for the disk at a time, and the garbage collector copies what is kept of each: numbers, from which
+ * the results are made at the end, and neither the request nor the frame that it came in.
+ */
 export class Append implements GroupWaiter {
-  readonly request: AppendRequest;
-  readonly results: AppendResult[] = [];
-  /** Per result, the partition it was staged to; null where it failed. */
-  readonly logs: (PartitionLog | null)[] = [];
+  request: AppendRequest;
   readonly promise: Promise<readonly AppendResult[]>;
   /** A batch larger than a group, part of which is staged. */
   large: LargeBatch | null = null;
+  /** Of each partition that was looked at: where it was staged to, or what it is told instead. */
+  readonly #outcomes: (PartitionLog | AppendResult)[] = [];
+  readonly #baseOffsets: number[] = [];
+  readonly #times: number[] = [];
+  readonly #logStarts: number[] = [];
   #resolve!: (results: readonly AppendResult[]) => void;
 
   constructor(request: AppendRequest) {
@@ -23,17 +38,55 @@ export class Append implements GroupWaiter {
     });
   }
 
+  /** How many of the request's partitions were looked at. */
+  get looked(): number {
+    return this.#outcomes.length;
+  }
+
+  /** The next partition has its batch, or had it before. */
+  accept(log: PartitionLog, baseOffset: number, appendTimeMs: number): void {
+    this.#outcomes.push(log);
+    this.#baseOffsets.push(baseOffset);
+    this.#times.push(appendTimeMs);
+    this.#logStarts.push(log.logStart);
+  }
+
+  /** The next partition took nothing. @param logStartOffset −1 when the fault was found before any log was looked at. */
+  refuse(problem: AppendFault, logStartOffset: number): void {
+    this.#outcomes.push(failure(problem, logStartOffset));
+    this.#baseOffsets.push(-1);
+    this.#times.push(-1);
+    this.#logStarts.push(-1);
+  }
+
+  /** Everything is staged. */
+  letGo(): void {
+    this.request = LET_GO;
+  }
+
   settle(error: JournalFailed | null): void {
-    const { results, logs } = this;
-    for (let i = 0; i < results.length; i++) {
-      const log = logs[i]!;
-      if (log === null) continue;
-      if (log.isDeleted) results[i] = failure(fault("unknownTopic", null), -1);
-      else if (error !== null && results[i]!.baseOffset >= log.highWatermark) {
-        results[i] = failure(fault("storage", error.message), -1);
-      }
+    this.#resolve(this.#outcomes.map((outcome, i) => this.#resultOf(outcome, i, error)));
+  }
+
+  #resultOf(
+    outcome: PartitionLog | AppendResult,
+    i: number,
+    error: JournalFailed | null,
+  ): AppendResult {
+    if (!(outcome instanceof PartitionLog)) return outcome;
+    if (outcome.isDeleted) return failure(fault("unknownTopic", null), -1);
+    const baseOffset = this.#baseOffsets[i]!;
+    if (error !== null && baseOffset >= outcome.highWatermark) {
+      return failure(fault("storage", error.message), -1);
     }
-    this.#resolve(results);
+    return {
+      error: null,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset,
+      appendTimeMs: this.#times[i]!,
+      logStartOffset: this.#logStarts[i]!,
+    };
   }
 }
 
@@ -46,7 +99,7 @@ export interface LargeBatch {
 }
 
 /** The answer for a partition that took nothing. */
-export function failure(problem: AppendFault, logStartOffset: number): AppendResult {
+function failure(problem: AppendFault, logStartOffset: number): AppendResult {
   return {
     error: problem.error,
     errorMessage: problem.message,

@@ -18,7 +18,7 @@ import {
   stampMaxTimestamp,
   stampPartitionLeaderEpoch,
 } from "@ottla/protocol";
-import { Append, failure } from "./append-request.ts";
+import { Append } from "./append-request.ts";
 import {
   type AppendFault,
   BatchInfo,
@@ -58,7 +58,6 @@ export interface AppendContext {
   findLog(topic: Topic, partition: number): PartitionLog | null;
 }
 
-const NO_RECORD_ERRORS: readonly [] = [];
 const NO_PRODUCERS = new ProducerStates();
 
 /** From how many partitions in a request on looking ahead pays. */
@@ -112,9 +111,10 @@ export class Appender {
     const { partitions } = append.request;
     this.#nowMs = this.#context.clock.now();
     if (partitions.length >= PREFETCHED_PARTITIONS) this.#prefetch(partitions);
-    for (let i = append.results.length; i < partitions.length; i++) {
+    for (let i = append.looked; i < partitions.length; i++) {
       if (this.#stagePartition(append, partitions[i]!) === "wait") return "wait";
     }
+    append.letGo();
     this.#context.journal.wait(append);
     return "done";
   }
@@ -289,15 +289,8 @@ export class Appender {
       log.gatheringGroup = journal.gathering;
       journal.gathering.touched.push(log);
     }
-    append.logs.push(log);
-    append.results.push({
-      error: null,
-      errorMessage: null,
-      recordErrors: NO_RECORD_ERRORS,
-      baseOffset,
-      appendTimeMs: config.timestampType === "LogAppendTime" ? info.maxTimestamp : -1,
-      logStartOffset: log.logStart,
-    });
+    const isStamped = config.timestampType === "LogAppendTime";
+    append.accept(log, baseOffset, isStamped ? info.maxTimestamp : -1);
   }
 
   #remember(log: PartitionLog, baseOffset: number, lastOffset: number, nowMs: number): void {
@@ -375,15 +368,7 @@ export class Appender {
   }
 
   #repeat(append: Append, log: PartitionLog, batch: ProducerBatch): Staged {
-    append.logs.push(log);
-    append.results.push({
-      error: null,
-      errorMessage: null,
-      recordErrors: NO_RECORD_ERRORS,
-      baseOffset: batch.baseOffset,
-      appendTimeMs: batch.timestampMs,
-      logStartOffset: log.logStart,
-    });
+    append.accept(log, batch.baseOffset, batch.timestampMs);
     return "done";
   }
 
@@ -394,8 +379,7 @@ export class Appender {
 
   /** @param log whose start the answer tells; null when the fault was found before any log was looked at. */
   #fail(append: Append, log: PartitionLog | null, problem: AppendFault): Staged {
-    append.logs.push(null);
-    append.results.push(failure(problem, log?.logStart ?? -1));
+    append.refuse(problem, log?.logStart ?? -1);
     return "done";
   }
 }
