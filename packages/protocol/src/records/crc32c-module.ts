@@ -15,7 +15,8 @@
  */
 import { type Code, name, section, signed, unsigned } from "../wasm/assembler.ts";
 
-const POLYNOMIAL = 0x82f63b78;
+/** The lowest power in the highest bit. */
+export const POLYNOMIAL = 0x82f63b78;
 
 /** Bytes of the module. `relaxed` uses the relaxed swizzle, a single instruction where the strict one takes several. */
 export function crc32cModule(relaxed: boolean): Uint8Array<ArrayBuffer> {

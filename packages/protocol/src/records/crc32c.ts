@@ -1,37 +1,40 @@
 /**
- * CRC-32C (Castagnoli), the checksum of record batches, in two ways: slicing by eight in JavaScript for small inputs and for the first
- * ones of a process, and WebAssembly (`crc32c-module.ts`), about five times as fast, for the rest.
+ * CRC-32C (Castagnoli), the checksum of record batches, in three ways: slicing by eight in JavaScript for the first inputs of a process and for
+ * few bytes that lie elsewhere; slicing by sixteen in WebAssembly (`crc32c-slicing.ts`), two to three times as fast; and sixteen streams in
+ * WebAssembly (`crc32c-module.ts`), faster still per byte, but joining them takes as long as slicing does for some 700 bytes.
  */
 import type { WasmMemory } from "../wasm/memory.ts";
 import { appendFactor, crc32cModule } from "./crc32c-module.ts";
+import { crcTables, createSlice, type Slice } from "./crc32c-slicing.ts";
 
 /** Checksum of `length` bytes at `pointer` of the memory it was made for; `seed` is the checksum of what came before them. */
 export type MemoryCrc32c = (pointer: number, length: number, seed?: number) => number;
 
-const POLYNOMIAL = 0x82f63b78;
-/** Below this the detour through WebAssembly costs more than it saves. */
-const MODULE_FROM_BYTES = 512;
-/** The module is built once this much has been checksummed without it: building takes some milliseconds, which a start must not pay. */
+/** Below this the bytes of others are not worth copying to where WebAssembly reads them. */
+const STAGE_FROM_BYTES = 256;
+/** Below this joining the streams costs more than they save. */
+const STREAM_FROM_BYTES = 2560;
+/** Modules are built once this much has been checksummed without them: building takes some milliseconds, which a start must not pay. */
 const MODULE_AFTER_BYTES = 1024 * 1024;
 /** Streams of at most 2 KiB keep the sixteen of them in the first-level cache side by side. */
 const PIECE_BYTES = 16 * 1024;
 const LAST_PIECE_BYTES = 32 * 1024 - 1;
 
 /** Eight tables of 256 entries: table k takes in a byte and k zero bytes after it. */
-const TABLES = buildTables();
+const TABLES = crcTables(8);
 
 /** The factor of each stride, computed when first needed; 0, which no power of x is, stands for not yet. */
 const factors = new Int32Array((LAST_PIECE_BYTES >> 8) + 1);
 
-type Update = (pointer: number, stride: number, state: number, factor: number) => number;
+type Stream = (pointer: number, stride: number, state: number, factor: number) => number;
 
 let checksummed = 0;
-let module: WebAssembly.Module | null = null;
+let streamer: WebAssembly.Module | null = null;
 let staging: { readonly bytes: Uint8Array; readonly crc: MemoryCrc32c } | null = null;
 
 /** Checksum of `bytes[start, end)`, unsigned; `seed` is the checksum of what came before them. */
 export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0): number {
-  if (end - start < MODULE_FROM_BYTES || !isModuleDue(end - start)) {
+  if (end - start < STAGE_FROM_BYTES || !areModulesDue(end - start)) {
     return slicing(bytes, start, end, seed);
   }
   staging ??= makeStaging();
@@ -46,28 +49,32 @@ export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0):
 
 /** A checksum over bytes that already lie in `memory`, which it reads in place. The memory may grow. */
 export function createCrc32c(memory: WasmMemory): MemoryCrc32c {
-  let bytes = new Uint8Array(memory.buffer);
-  let update: Update | null = null;
+  const sliceInJavaScript = createJavaScriptSlice(memory);
+  let slice: Slice | null = null;
+  let stream: Stream | null = null;
   return (pointer, length, seed = 0) => {
-    if (bytes.length === 0) {
-      bytes = new Uint8Array(memory.buffer);
+    if (slice === null) {
+      if (!areModulesDue(length)) {
+        return ~sliceInJavaScript(pointer, length, ~seed) >>> 0;
+      }
+      slice = createSlice(memory) ?? sliceInJavaScript;
     }
-    if (length < MODULE_FROM_BYTES || (update === null && !isModuleDue(length))) {
-      return slicing(bytes, pointer, pointer + length, seed);
+    if (length < STREAM_FROM_BYTES) {
+      return ~slice(pointer, length, ~seed) >>> 0;
     }
-    update ??= instantiate(memory);
-    return striding(update, bytes, pointer, length, seed);
+    stream ??= createStream(memory);
+    return ~streaming(stream, slice, pointer, length, ~seed) >>> 0;
   };
 }
 
-function striding(
-  update: Update,
-  bytes: Uint8Array,
+function streaming(
+  stream: Stream,
+  slice: Slice,
   pointer: number,
   length: number,
-  seed: number,
+  before: number,
 ): number {
-  let state = ~seed;
+  let state = before;
   let at = pointer;
   let left = length;
   while (left >= 256) {
@@ -78,11 +85,11 @@ function striding(
       factor = appendFactor(units * 16);
       factors[units] = factor;
     }
-    state = update(at, units * 16, state, factor);
+    state = stream(at, units * 16, state, factor);
     at += units * 256;
     left -= units * 256;
   }
-  return slicing(bytes, at, at + left, ~state);
+  return slice(at, left, state);
 }
 
 function slicing(bytes: Uint8Array, start: number, end: number, seed: number): number {
@@ -109,21 +116,30 @@ function slicing(bytes: Uint8Array, start: number, end: number, seed: number): n
   return ~state >>> 0;
 }
 
-function isModuleDue(length: number): boolean {
-  if (module === null) {
+function areModulesDue(length: number): boolean {
+  if (checksummed <= MODULE_AFTER_BYTES) {
     checksummed += length;
-    return checksummed > MODULE_AFTER_BYTES;
   }
-  return true;
+  return checksummed > MODULE_AFTER_BYTES;
 }
 
-function instantiate(memory: WasmMemory): Update {
-  module ??= compileModule();
-  return new WebAssembly.Instance(module, { m: { memory } }).exports.update as Update;
+function createJavaScriptSlice(memory: WasmMemory): Slice {
+  let bytes = new Uint8Array(memory.buffer);
+  return (pointer, length, state) => {
+    if (bytes.length === 0) {
+      bytes = new Uint8Array(memory.buffer);
+    }
+    return ~slicing(bytes, pointer, pointer + length, ~state);
+  };
+}
+
+function createStream(memory: WasmMemory): Stream {
+  streamer ??= compileStreamer();
+  return new WebAssembly.Instance(streamer, { m: { memory } }).exports.update as Stream;
 }
 
 /** With the relaxed swizzle where the engine has it. */
-function compileModule(): WebAssembly.Module {
+function compileStreamer(): WebAssembly.Module {
   try {
     return new WebAssembly.Module(crc32cModule(true));
   } catch {
@@ -134,20 +150,4 @@ function compileModule(): WebAssembly.Module {
 function makeStaging(): { readonly bytes: Uint8Array; readonly crc: MemoryCrc32c } {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   return { bytes: new Uint8Array(memory.buffer), crc: createCrc32c(memory) };
-}
-
-function buildTables(): Int32Array {
-  const tables = new Int32Array(8 * 256);
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) {
-      crc = (crc & 1) === 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    }
-    tables[byte] = crc;
-  }
-  for (let at = 256; at < tables.length; at++) {
-    const previous = tables[at - 256]!;
-    tables[at] = tables[previous & 0xff]! ^ (previous >>> 8);
-  }
-  return tables;
 }

@@ -1,5 +1,5 @@
 /**
- * A small assembler for WebAssembly: functions over 32-bit integers and one imported memory, written as nested expressions.
+ * A small assembler for WebAssembly: functions over 32-bit integers and imported memories, written as nested expressions.
  *
  *     const f = new WasmFunction("sum", 2);
  *     const [at, end] = f.parameters;
@@ -114,8 +114,11 @@ export class WasmFunction {
   }
 }
 
-/** Bytes of a module that imports `m.memory` and exports the functions by their names. */
-export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+/** Bytes of a module that imports `m.memory`, or memories by other names, and exports the functions by theirs. */
+export function assemble(
+  functions: readonly WasmFunction[],
+  memories: readonly string[] = ["memory"],
+): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [
     0x60,
     parameters.length,
@@ -126,7 +129,10 @@ export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBu
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, types),
-    ...section(2, [[...name("m"), ...name("memory"), 0x02, 0x00, 0x00]]),
+    ...section(
+      2,
+      memories.map((memory) => [...name("m"), ...name(memory), 0x02, 0x00, 0x00]),
+    ),
     ...section(
       3,
       functions.map((_, index) => [index]),
@@ -154,6 +160,7 @@ export const subtract = binary(0x6b);
 export const multiply = binary(0x6c);
 export const and = binary(0x71);
 export const or = binary(0x72);
+export const xor = binary(0x73);
 export const shiftLeft = binary(0x74);
 export const shiftRight = binary(0x76);
 
@@ -180,14 +187,36 @@ export const load8 = load(0x2d);
 export const load16 = load(0x2f);
 export const load32 = load(0x28);
 export const load64 = load(0x29);
+/** 32 bits as a 64-bit integer. */
+export const load32As64 = load(0x35);
 export const loadVector = load(0xfd, 0x00);
 export const store8 = store(0x3a);
 export const store16 = store(0x3b);
 export const store32 = store(0x36);
 export const storeVector = store(0xfd, 0x0b);
 
-/** Bytes of the first vector at the places that the second names. */
+/** Bytes of the first vector at the places that the second names; 0 for places from 16 on. */
 export const swizzle = binary(0xfd, 0x0e);
+export const xorVector = binary(0xfd, 0x51);
+/** Adds the sixteen bytes of two vectors, each for itself. */
+export const addBytes = binary(0xfd, 0x6e);
+/** The lower byte of an integer, sixteen times. */
+export const splatBytes = unary(0xfd, 0x0f);
+
+/** A vector of sixteen bytes. */
+export function constantVector(bytes: Code): Code {
+  return [0xfd, 0x0c, ...bytes];
+}
+
+/** The vector of a 32-bit integer and zeros behind it. */
+export function firstLane(value: Operand): Code {
+  return [...constantVector(new Array<number>(16).fill(0)), ...code(value), 0xfd, 0x1c, 0];
+}
+
+/** One of the four 32-bit integers of a vector. */
+export function lane32(vector: Operand, lane: number): Code {
+  return [...code(vector), 0xfd, 0x1b, lane];
+}
 
 /** The first operand if the condition holds, else the second. Both are computed. */
 export function select(then: Operand, otherwise: Operand, condition: Operand): Code {
@@ -213,8 +242,12 @@ function binary(...opcode: number[]): (left: Operand, right: Operand) => Code {
 }
 
 /** Little-endian, from any address. */
-function load(...opcode: number[]): (address: Operand, offset?: number) => Code {
-  return (address, offset = 0) => [...code(address), ...opcode, 0, ...unsigned(offset)];
+function load(...opcode: number[]): (address: Operand, offset?: number, memory?: number) => Code {
+  return (address, offset = 0, memory = 0) => [
+    ...code(address),
+    ...opcode,
+    ...place(offset, memory),
+  ];
 }
 
 function store(...opcode: number[]): (address: Operand, value: Operand, offset?: number) => Code {
@@ -222,9 +255,14 @@ function store(...opcode: number[]): (address: Operand, value: Operand, offset?:
     ...code(address),
     ...code(value),
     ...opcode,
-    0,
-    ...unsigned(offset),
+    ...place(offset, 0),
   ];
+}
+
+/** No alignment, the memory unless it is the first, the offset. */
+function place(offset: number, memory: number): Code {
+  const of = memory === 0 ? [0] : [0x40, ...unsigned(memory)];
+  return [...of, ...unsigned(offset)];
 }
 
 function code(operand: Operand): Code {
