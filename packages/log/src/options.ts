@@ -10,8 +10,8 @@ export interface LocalLogOptions {
   readonly random: Random;
   readonly probe?: LogProbe;
   /**
-   * Batches kept in memory to serve readers, in bytes for the whole engine; up to one and three quarters as much while hundreds of partitions are
-   * written. When there is twice as much, appends wait for segment writes.
+   * Batches kept in memory to serve readers, in bytes for the whole engine; up to two and a half times as much while hundreds of partitions are
+   * written. When there is that and as much again as this, appends wait for segment writes.
    */
   readonly tailBytes?: number;
   /** Size of the pieces of memory that the journal and the tail share: the most that one group commit can carry. */

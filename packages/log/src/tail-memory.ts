@@ -1,8 +1,8 @@
 /**
  * The batches that an engine keeps in memory, oldest first over all partitions, within one budget of bytes. Batches leave when the budget
- * is exceeded and they are in their segments; if the oldest are not, their partitions are written first. When twice the budget is exceeded,
- * {@link TailMemory.isFull} says so and appends wait. Between the two lies what is appended while all partitions are written once: before that
- * nothing can leave, as the oldest batches are of all of them.
+ * is exceeded and they are in their segments; if the oldest are not, their partitions are written first. When it is exceeded by as much as
+ * its least, {@link TailMemory.isFull} says so and appends wait. Between the two lies what is appended while all partitions are written once:
+ * before that nothing can leave, as the oldest batches are of all of them.
  *
  * What is in memory of a partition when its oldest batches have to leave goes to its segment in one write. With a thousand partitions these
  * writes would be small and cost more than all the rest, so the budget grows with the partitions that are being written.
@@ -17,7 +17,7 @@ import { Slab, type Slabs } from "./slabs.ts";
 /** What the budget allows each partition, within {@link LARGEST_FACTOR}. */
 const BYTES_PER_PARTITION = 163_840;
 /** How much larger the budget may be with many partitions than with few. */
-const LARGEST_FACTOR = 1.75;
+const LARGEST_FACTOR = 2.5;
 /** How many partitions behind the oldest batch's are looked at for further ones to write. */
 const LOOK_AHEAD = 64;
 
@@ -40,7 +40,7 @@ interface Part {
 
 /** The most memory that slabs take while nobody but the tail and the journal hold any. */
 export function mostTailBytes(budgetBytes: number): number {
-  return Math.ceil(budgetBytes * LARGEST_FACTOR * 2);
+  return Math.ceil(budgetBytes * (LARGEST_FACTOR + 1));
 }
 
 export class TailMemory {
@@ -72,7 +72,7 @@ export class TailMemory {
   }
 
   get isFull(): boolean {
-    return this.bytes > this.#budgetBytes * 2;
+    return this.bytes > this.#budgetBytes + this.#smallestBytes;
   }
 
   /** Fits the budget to the number of partitions that are being written. */
