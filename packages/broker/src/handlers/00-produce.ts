@@ -14,6 +14,7 @@ import {
   LOG_OVERHEAD,
   MAGIC_V2,
   type ProduceRequest,
+  type ProduceResponseInput,
   produce,
   producerEpoch,
   producerId,
@@ -72,7 +73,7 @@ export const produceHandler = handler({
     const { outline } = plan;
     // Nothing but the outline may be named in here: it is what is kept of the request until the answer.
     return append(context, request, plan).then((results) => {
-      const isRefused = outline.refusals !== null || results.some(({ error }) => error !== null);
+      const isRefused = outline.refusals !== null || hasFailed(results);
       if (isRefused) tellRefusals(context, outline, results);
       if (acks !== 0) return responseOf(context, outline, results);
       if (isRefused) throw new CloseConnection("a batch sent with acks=0 was refused");
@@ -96,7 +97,10 @@ interface Plan {
  */
 interface Outline {
   readonly topics: readonly OutlinedTopic[];
-  /** Partitions that are not handed to the engine, by their place in the request; null for none. */
+  /** Of all partitions in request order, which is their place: index, and bytes of the records that came for it. */
+  readonly indexes: number[];
+  readonly sizes: number[];
+  /** By place, partitions that are not handed to the engine; null for none. */
   refusals: Map<number, Refusal> | null;
 }
 
@@ -104,9 +108,8 @@ interface OutlinedTopic {
   readonly name: string;
   readonly topicId: string;
   readonly topic: Topic | null;
-  /** Partitions in request order, and how many bytes of records came for each. */
-  readonly indexes: readonly number[];
-  readonly sizes: readonly number[];
+  /** How many of the places are its. */
+  readonly partitionsCount: number;
 }
 
 interface Refusal {
@@ -129,15 +132,23 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
     context.version >= FIRST_VERSION_WITH_TOPIC_IDS ? SHAPE_BY_ID : SHAPE_BY_NAME,
   );
   const refusesAll = requestRefusal(topicData, transactionalId !== null);
-  const topics: OutlinedTopic[] = [];
-  const outline: Outline = { topics, refusals: null };
-  const partitions: AppendPartition[] = [];
+  const count = topicData.reduce((sum, { partitionData }) => sum + partitionData.length, 0);
+  const partitions = new Array<AppendPartition>(count);
   const transactional: TransactionalPartition[] = [];
-  for (const { name, topicId, partitionData } of topicData) {
-    const topic = topicOf(context, name, topicId);
+  const outline: Outline = {
+    topics: topicData.map(({ name, topicId, partitionData }) => {
+      const topic = topicOf(context, name, topicId);
+      return { name, topicId, topic, partitionsCount: partitionData.length };
+    }),
+    indexes: new Array<number>(count),
+    sizes: new Array<number>(count),
+    refusals: null,
+  };
+  let place = 0;
+  for (let i = 0; i < topicData.length; i++) {
+    const { topic } = outline.topics[i]!;
     if (topic !== null) context.services.probe.topicProduced(topic.name);
-    for (const { index, records } of partitionData) {
-      const place = partitions.length;
+    for (const { index, records } of topicData[i]!.partitionData) {
       const code = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
       if (code !== 0) {
         const words = code === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
@@ -145,15 +156,11 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
       } else if (transactionalId !== null && records !== null && isTransactional(records)) {
         transactional.push({ topic: topic!.name, partition: index, records, place });
       }
-      partitions.push({ topicId: topic?.topicId ?? ZERO_UUID, partition: index, records });
+      partitions[place] = { topicId: topic?.topicId ?? ZERO_UUID, partition: index, records };
+      outline.indexes[place] = index;
+      outline.sizes[place] = records?.length ?? 0;
+      place++;
     }
-    topics.push({
-      name,
-      topicId,
-      topic,
-      indexes: partitionData.map(({ index }) => index),
-      sizes: partitionData.map(({ records }) => records?.length ?? 0),
-    });
   }
   return { partitions, transactional, outline };
 }
@@ -273,8 +280,8 @@ function isImpossible(records: Buffer): boolean {
 function isTransactional(records: Buffer): boolean {
   return (
     records.length >= RECORD_BATCH_OVERHEAD &&
-    batchSize(records, 0) <= records.length &&
-    (attributes(records, 0) & TRANSACTIONAL_BIT) !== 0
+    (attributes(records, 0) & TRANSACTIONAL_BIT) !== 0 &&
+    batchSize(records, 0) <= records.length
   );
 }
 
@@ -291,54 +298,61 @@ function refusalOf(
   return topic!.isInternal ? INVALID_TOPIC : 0;
 }
 
+function hasFailed(results: readonly AppendResult[]): boolean {
+  for (const { error } of results) if (error !== null) return true;
+  return false;
+}
+
 /** Tells metrics what was refused. */
 function tellRefusals(
   { services }: RequestContext,
-  { topics, refusals }: Outline,
+  { topics, sizes, refusals }: Outline,
   results: readonly AppendResult[],
 ): void {
   let place = 0;
   let answered = 0;
-  for (const { topic, sizes } of topics) {
-    for (const size of sizes) {
+  for (const { topic, partitionsCount } of topics) {
+    for (const end = place + partitionsCount; place < end; place++) {
       const isAnswered = refusals === null || !refusals.has(place);
-      place++;
       const error = isAnswered ? results[answered++]!.error : null;
       if (isAnswered && error === null) continue;
       if (topic === null || error === "unknownTopic") continue;
       const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
-      services.probe.produceRefused(topic.name, 1, isTooLarge ? size : 0);
+      services.probe.produceRefused(topic.name, 1, isTooLarge ? sizes[place]! : 0);
     }
   }
 }
 
 function responseOf(
   context: RequestContext,
-  { topics, refusals }: Outline,
+  { topics, indexes, refusals }: Outline,
   results: readonly AppendResult[],
 ) {
   const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
   let place = 0;
   let answered = 0;
-  const responses = topics.map(({ name, topicId, topic, indexes }) => ({
-    name,
-    topicId,
-    partitionResponses: indexes.map((index) => {
+  const responses = topics.map(({ name, topicId, topic, partitionsCount }) => {
+    const partitionResponses = new Array<PartitionResponse>(partitionsCount);
+    for (let i = 0; i < partitionsCount; i++, place++) {
+      const index = indexes[place]!;
       const refusal = refusals?.get(place);
-      place++;
-      return refusal === undefined
-        ? partitionResponse(index, results[answered++]!)
-        : refusedResponse(index, refusal, hints.currentLeader(refusal.code, topic, index));
-    }),
-  }));
+      partitionResponses[i] =
+        refusal === undefined
+          ? partitionResponse(index, results[answered++]!)
+          : refusedResponse(index, refusal, hints.currentLeader(refusal.code, topic, index));
+    }
+    return { name, topicId, partitionResponses };
+  });
   return { responses, nodeEndpoints: hints.nodeEndpoints() };
 }
+
+type PartitionResponse = ProduceResponseInput["responses"][number]["partitionResponses"][number];
 
 function refusedResponse(
   index: number,
   { code, words }: Refusal,
   currentLeader: ReturnType<LeaderHints["currentLeader"]>,
-) {
+): PartitionResponse {
   const refused = { index, errorCode: code, baseOffset: -1, recordErrors: [], errorMessage: words };
   return currentLeader === undefined ? refused : { ...refused, currentLeader };
 }
@@ -358,7 +372,7 @@ const WITHOUT_LOG_START: ReadonlySet<LogErrorKind> = new Set<LogErrorKind>([
   "shuttingDown",
 ]);
 
-function partitionResponse(index: number, result: AppendResult) {
+function partitionResponse(index: number, result: AppendResult): PartitionResponse {
   const { error, recordErrors } = result;
   return {
     index,

@@ -123,10 +123,10 @@ export class DecoderSource {
       `if (${length} > MAX_ARRAY_ELEMENTS || ${length} > end - p) throw tooManyElements(${JSON.stringify(path)}, ${length});`,
       `elements += ${length};`,
       `if (elements > MAX_MESSAGE_ELEMENTS) throw tooManyElements(${JSON.stringify(path)}, elements);`,
-      `${value} = [];`,
+      `${value} = new Array(${length});`,
       `for (let ${index} = 0; ${index} < ${length}; ${index}++) {`,
     );
-    this.lines.push(`${value}.push(${this.#value(element, path)});`, "}");
+    this.lines.push(`${value}[${index}] = ${this.#value(element, path)};`, "}");
   }
 
   #nullableStruct(field: Field, path: string): string {
