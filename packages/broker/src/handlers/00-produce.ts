@@ -71,7 +71,7 @@ export const produceHandler = handler({
     const { acks } = request;
     const plan = planOf(context, request);
     const { outline } = plan;
-    // Nothing but the outline may be named in here: it is what is kept of the request until the answer.
+    // Of the request and its plan no more is named in here than is to be kept until the answer.
     return append(context, request, plan).then((results) => {
       const isRefused = outline.refusals !== null || hasFailed(results);
       if (isRefused) tellRefusals(context, outline, results);
@@ -93,7 +93,7 @@ interface Plan {
 
 /**
  * What answering takes. Thousands of partitions wait for the disk at a time and the garbage collector copies what is kept of each, so
- * that is numbers: neither objects nor views of the frame.
+ * that is two numbers: no object and no view of the frame.
  */
 interface Outline {
   readonly topics: readonly OutlinedTopic[];

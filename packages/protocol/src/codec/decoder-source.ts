@@ -116,6 +116,7 @@ export class DecoderSource {
     );
   }
 
+  /** An array is made at its length: no more elements than bytes are left, nor than a message may have in all its arrays. */
   #array(member: Member, value: string, length: string, path: string): void {
     const element = memberOf(member.name, member.field.element!, this.#version, this.#flexible);
     const index = this.#name("i");
