@@ -280,8 +280,8 @@ function areTimestampsSane(records: Buffer): boolean {
 }
 
 function isSafeInt64(bytes: Buffer, at: number): boolean {
-  const high = bytes.readInt32BE(at);
-  return high >= -0x20_0000 && high < 0x20_0000;
+  const top = ((bytes[at]! << 24) | (bytes[at + 1]! << 16)) >> 21;
+  return top === 0 || top === -1;
 }
 
 function describeFaults(scan: RecordScan): AppendFault {

@@ -11,6 +11,7 @@
  */
 import type { Clock, Random } from "@ottla/platform";
 import {
+  batchCrc,
   crc32c,
   RECORD_BATCH_OVERHEAD,
   stampBaseOffset,
@@ -256,7 +257,7 @@ export class Appender {
       baseOffset,
       leaderEpoch,
       bytes.length,
-      bytes.readUInt32BE(17),
+      batchCrc(bytes, 0),
     );
     this.#keep(append, log, segment, position, bytes.length, slab, at, nowMs);
     return "done";

@@ -264,7 +264,9 @@ function find<T>(runs: readonly Run<T>[], index: number): T {
 function dropRunsBefore(runs: Run<unknown>[], first: number): void {
   let dropped = 0;
   while (dropped + 1 < runs.length && runs[dropped + 1]!.from <= first) dropped++;
-  if (dropped > 0) runs.splice(0, dropped);
+  if (dropped === 0) return;
+  for (let i = dropped; i < runs.length; i++) runs[i - dropped] = runs[i]!;
+  runs.length -= dropped;
 }
 
 /** @returns what the newest batch has. */

@@ -14,7 +14,7 @@
  * 5 control, 6 delete horizon. Functions here take the place of a batch in a buffer and trust that `isBatchComplete` or the
  * walker has looked at it before.
  */
-import { readInt64, writeInt64 } from "../primitives.ts";
+import { readInt16, readInt32, readInt64, writeInt64 } from "../primitives.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** Bytes of a batch before its records. */
@@ -51,7 +51,7 @@ export function baseOffset(buffer: Buffer, at: number): number {
 
 /** Bytes of the batch after its first 12, as the batch itself says. */
 export function batchLength(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at + BATCH_LENGTH);
+  return readInt32(buffer, at + BATCH_LENGTH);
 }
 
 /** Bytes of the whole batch, as the batch itself says. */
@@ -60,7 +60,7 @@ export function batchSize(buffer: Buffer, at: number): number {
 }
 
 export function partitionLeaderEpoch(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at + LEADER_EPOCH);
+  return readInt32(buffer, at + LEADER_EPOCH);
 }
 
 export function magic(buffer: Buffer, at: number): number {
@@ -69,11 +69,11 @@ export function magic(buffer: Buffer, at: number): number {
 
 /** The stored checksum. */
 export function batchCrc(buffer: Buffer, at: number): number {
-  return buffer.readUInt32BE(at + CRC);
+  return readInt32(buffer, at + CRC) >>> 0;
 }
 
 export function attributes(buffer: Buffer, at: number): number {
-  return buffer.readInt16BE(at + ATTRIBUTES);
+  return readInt16(buffer, at + ATTRIBUTES);
 }
 
 /** Compression id: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
@@ -99,7 +99,7 @@ export function hasDeleteHorizon(buffer: Buffer, at: number): boolean {
 }
 
 export function lastOffsetDelta(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at + LAST_OFFSET_DELTA);
+  return readInt32(buffer, at + LAST_OFFSET_DELTA);
 }
 
 /** Offset of the last record the batch once had; compaction may have removed it. */
@@ -121,16 +121,16 @@ export function producerId(buffer: Buffer, at: number): number {
 }
 
 export function producerEpoch(buffer: Buffer, at: number): number {
-  return buffer.readInt16BE(at + PRODUCER_EPOCH);
+  return readInt16(buffer, at + PRODUCER_EPOCH);
 }
 
 export function baseSequence(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at + BASE_SEQUENCE);
+  return readInt32(buffer, at + BASE_SEQUENCE);
 }
 
 /** Records in the batch, as the batch itself says. */
 export function recordsCount(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at + RECORDS_COUNT);
+  return readInt32(buffer, at + RECORDS_COUNT);
 }
 
 /** Whether `[at, end)` holds a batch of format v2 in full, going by its own length. Looks at no checksum. */
