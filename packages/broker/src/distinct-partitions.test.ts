@@ -24,6 +24,7 @@ test("a request without repetition is passed on as it is", () => {
   const topics = [
     { name: "a", partitions: [partition(2), partition(0), partition(1)] },
     { name: "b", partitions: [partition(0), partition(7)] },
+    { name: "c", partitions: [partition(4), partition(7), partition(1), partition(3)] },
   ];
   assert.equal(distinctPartitions(topics, SHAPE), topics);
 });

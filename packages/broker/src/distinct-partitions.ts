@@ -2,7 +2,7 @@
  * Requests that name a partition twice. Kafka keeps them by partition, so the last one counts, in the place of the first, and each
  * partition is answered once.
  *
- * Hardly any request does; one whose partitions ascend within each topic is passed on as it is without a look-up.
+ * Hardly any request does; one whose partitions ascend within each topic, from any of them on, is passed on as it is without a look-up.
  */
 
 /** How a request spells its topics. */
@@ -40,11 +40,21 @@ function isDistinct<T, P>(topics: readonly T[], shape: TopicShape<T, P>): boolea
   if (topics.length > 1 && new Set(topics.map(shape.topicKey)).size < topics.length) return false;
   return topics.every((topic) => {
     const partitions = shape.partitions(topic);
-    for (let place = 1; place < partitions.length; place++) {
-      if (shape.index(partitions[place - 1]!) >= shape.index(partitions[place]!)) {
-        return new Set(partitions.map(shape.index)).size === partitions.length;
-      }
-    }
-    return true;
+    if (isAscending(partitions, shape.index)) return true;
+    return new Set(partitions.map(shape.index)).size === partitions.length;
   });
+}
+
+/** Whether they ascend, but perhaps for one place where they start over below the first: producers take partitions in turn. */
+function isAscending<P>(partitions: readonly P[], index: (partition: P) => number): boolean {
+  let limit = Number.POSITIVE_INFINITY;
+  for (let place = 1; place < partitions.length; place++) {
+    const at = index(partitions[place]!);
+    if (index(partitions[place - 1]!) >= at) {
+      if (limit !== Number.POSITIVE_INFINITY) return false;
+      limit = index(partitions[0]!);
+    }
+    if (at >= limit) return false;
+  }
+  return true;
 }

@@ -63,10 +63,11 @@ export class PartitionTail {
     return this.#end;
   }
 
-  /** As that of the partition. */
+  /** As that of the partition: both ends of what a batch will take, which may be in two cache lines. */
   touch(): number {
     const ring = this.#ring;
-    return ring.length === 0 ? 0 : ring[(this.#end & this.#mask) * NUMBERS]!;
+    const start = (this.#end & this.#mask) * NUMBERS;
+    return ring.length === 0 ? 0 : ring[start + BASE]! + ring[start + PLACE]!;
   }
 
   /** Adds a batch behind all others. `at` is where in its slab it is. */
