@@ -59,6 +59,13 @@ export class Append implements GroupWaiter {
     this.#logStarts.push(-1);
   }
 
+  /** What was staged was taken back before the rest could be staged. */
+  failStaged(error: JournalFailed): void {
+    for (let i = 0; i < this.#outcomes.length; i++) {
+      this.#outcomes[i] = this.#takenBack(this.#outcomes[i]!, i, error);
+    }
+  }
+
   /** Everything is staged. */
   letGo(): void {
     this.request = LET_GO;
@@ -73,20 +80,28 @@ export class Append implements GroupWaiter {
     i: number,
     error: JournalFailed | null,
   ): AppendResult {
-    if (!(outcome instanceof PartitionLog)) return outcome;
-    if (outcome.isDeleted) return failure(fault("unknownTopic", null), -1);
-    const baseOffset = this.#baseOffsets[i]!;
-    if (error !== null && baseOffset >= outcome.highWatermark) {
-      return failure(fault("storage", error.message), -1);
-    }
+    const told = error === null ? outcome : this.#takenBack(outcome, i, error);
+    if (!(told instanceof PartitionLog)) return told;
+    if (told.isDeleted) return failure(fault("unknownTopic", null), -1);
     return {
       error: null,
       errorMessage: null,
       recordErrors: NO_RECORD_ERRORS,
-      baseOffset,
+      baseOffset: this.#baseOffsets[i]!,
       appendTimeMs: this.#times[i]!,
       logStartOffset: this.#logStarts[i]!,
     };
+  }
+
+  /** A failure in place of a batch that is not durable, now that the partitions have fallen back. */
+  #takenBack(
+    outcome: PartitionLog | AppendResult,
+    i: number,
+    error: JournalFailed,
+  ): PartitionLog | AppendResult {
+    if (!(outcome instanceof PartitionLog) || outcome.isDeleted) return outcome;
+    if (this.#baseOffsets[i]! < outcome.highWatermark) return outcome;
+    return failure(fault("storage", error.message), -1);
   }
 }
 

@@ -35,6 +35,7 @@ import {
   needsRecords,
 } from "./append-validation.ts";
 import type { AppendPartition, AppendRequest, AppendResult, LogErrorKind } from "./engine.ts";
+import type { JournalFailed } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { encodeTopicEntry } from "./journal-format.ts";
 import type { PartitionLog, Topic } from "./partition-log.ts";
@@ -102,10 +103,12 @@ export class Appender {
     if (staged > 0) this.#waiting.splice(0, staged);
   }
 
-  /** A group failed: a batch staged in part can never be completed. */
-  failLarge(): void {
-    const large = this.#waiting[0]?.large;
-    if (large) large.hasFailed = true;
+  /** Groups failed: what the request at the head of the queue has staged of itself was taken back with them, and no other has staged anything. */
+  failStaged(error: JournalFailed): void {
+    const first = this.#waiting[0];
+    if (first === undefined) return;
+    first.failStaged(error);
+    if (first.large !== null) first.large.hasFailed = true;
   }
 
   #stage(append: Append): Staged {

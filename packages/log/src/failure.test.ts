@@ -9,6 +9,7 @@ import {
 } from "@ottla/platform";
 import {
   appendOne,
+  appendRequest,
   config,
   makeBatch,
   openEngine,
@@ -164,6 +165,57 @@ test("LG17: appends that wait for memory go on when what filled it fails", async
   const failed = results.filter(({ error }) => error === "storage").length;
   assert.ok(failed > 0 && failed < 8, `${failed} failed`);
   assert.equal(engine.describe(id, 0)!.logEndOffset, 8 - failed);
+});
+
+test("LG10: nothing is answered before it is durable, also where what waited for room has nothing to add any more", async () => {
+  let held: Promise<void> | undefined;
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(8), delay: async () => held });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: disk, clock });
+  engine.openTopic({ ...topic, partitions: 4 });
+  const value = "x".repeat(30_000);
+  const damaged = makeBatch({ values: [value] });
+  damaged[100]! ^= 1;
+  let answered = 0;
+  const count = () => {
+    answered++;
+  };
+  // From here on no write ever ends. A slab holds two of these batches.
+  held = new Promise(() => {});
+  const batches = [makeBatch({ values: [value] }), makeBatch({ values: [value] }), damaged];
+  const partitions = batches.map((records, partition) => ({ topicId: id, partition, records }));
+  void engine.append(appendRequest(partitions)).then(count);
+  for (const sequence of [0, 1, 1]) {
+    const records = makeBatch({ values: [value], producerId: 1, sequence });
+    void appendOne(engine, id, 3, records).then(count);
+  }
+  for (let i = 0; i < 20; i++) await clock.advanceAsync(1);
+  assert.equal(engine.describe(id, 0)!.highWatermark, 0);
+  assert.equal(answered, 0);
+});
+
+test("LG17: of a request staged over several groups, what was taken back with the first is not answered as success", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(9) });
+  const engine = await openEngine({ fileSystem: disk, retryDelayMs: 1000 });
+  const wide = { ...topic, partitions: 10 };
+  engine.openTopic(wide);
+  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
+  disk.inject({ operation: "write", code: "io", path: isJournal });
+  const partitions = Array.from({ length: 10 }, (_, partition) => ({
+    topicId: id,
+    partition,
+    records: makeBatch({ values: ["x".repeat(30_000)] }),
+  }));
+  const results = await engine.append(appendRequest(partitions));
+  assert.ok(results.some(({ error }) => error === "storage"));
+  await engine.close();
+  await using again = await openEngine({ fileSystem: disk.crash() });
+  again.openTopic(wide);
+  for (const [partition, { error, baseOffset }] of results.entries()) {
+    const there = (await readAll(again, id, partition)).length;
+    assert.equal(there, (partition === 0 ? 1 : 0) + (error === null ? 1 : 0), `${partition}`);
+    if (error === null) assert.ok(baseOffset < again.describe(id, partition)!.highWatermark);
+  }
 });
 
 test("LG17: failing flushes of segments free no journal and lose nothing", async () => {

@@ -341,7 +341,6 @@ export class Journal {
     while (this.#group.entries > 0) {
       const group = this.#group;
       const sizeBytes = this.#seal(group);
-      this.#inFlight = group;
       try {
         const { slab, base } = group;
         const tookMs = await this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
@@ -411,6 +410,8 @@ export class Journal {
       group.bytes.push(log.gatheredBytes);
       log.gatheredBytes = 0;
     }
+    // Before anybody stages anew: whoever then has nothing to add waits for this group.
+    this.#inFlight = group;
     this.#group = this.#groupBehind(group, sizeBytes);
     this.#offerRoom();
     return sizeBytes;

@@ -33,6 +33,7 @@ import type {
   TopicLog,
 } from "./engine.ts";
 import { EngineState } from "./engine-state.ts";
+import type { JournalFailed } from "./errors.ts";
 import { Journal } from "./journal.ts";
 import { encodeStartEntry } from "./journal-format.ts";
 import type { Group } from "./journal-group.ts";
@@ -169,7 +170,7 @@ export class LocalLogEngine implements LogEngine {
       },
       {
         durable: (group) => this.#durable(group),
-        failed: (groups) => this.#failed(groups),
+        failed: (groups, error) => this.#failed(groups, error),
         room: () => this.#appender.resume(),
         full: () => this.#checkpointer.request(),
       },
@@ -341,7 +342,7 @@ export class LocalLogEngine implements LogEngine {
   }
 
   /** Everything above what is durable is taken back. */
-  #failed(groups: readonly Group[]): void {
+  #failed(groups: readonly Group[], error: JournalFailed): void {
     const { tail, topics, leaderEpoch } = this.#state;
     for (const group of groups) {
       for (const log of group.touched) {
@@ -353,6 +354,6 @@ export class LocalLogEngine implements LogEngine {
     // What was announced in a failed group is not known to the journal.
     for (const topic of topics.values()) topic.isAnnounced = false;
     tail.trim();
-    this.#appender.failLarge();
+    this.#appender.failStaged(error);
   }
 }
