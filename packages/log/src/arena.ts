@@ -6,6 +6,8 @@
 import { type AlignedMemory, allocateAligned, DIRECT_ALIGNMENT } from "@ottla/platform";
 import { createCrc32c, createGather, type Gather, type MemoryCrc32c } from "@ottla/protocol";
 
+/** A page less than 32 bits can address, so that also the end has an address. */
+const LARGEST_BYTES = 2 ** 32 - 65_536;
 /** The most pieces that one {@link Arena.gather} takes. */
 export const GATHERED_PIECES = 8192;
 /** Of a piece in the list: its address and its size, of 32 bits each. */
@@ -22,9 +24,10 @@ export class Arena {
   #pieces = 0;
   #used: number;
 
-  constructor(sizeBytes: number) {
+  /** Smaller when there is not so much, but of `leastBytes`. */
+  constructor(sizeBytes: number, leastBytes: number) {
     const listBytes = GATHERED_PIECES * ENTRY_NUMBERS * Uint32Array.BYTES_PER_ELEMENT;
-    this.#memory = allocateAligned(listBytes + sizeBytes);
+    this.#memory = allocate(listBytes + sizeBytes, listBytes + leastBytes);
     this.buffer = this.#memory.buffer;
     this.#list = new Uint32Array(this.buffer, 0, GATHERED_PIECES * ENTRY_NUMBERS);
     this.#used = listBytes;
@@ -49,11 +52,21 @@ export class Arena {
     return this.#pieces < GATHERED_PIECES;
   }
 
-  /** Copies the pieces one behind the other to `target`. Up to {@link GATHER_OVERSHOOT_BYTES} behind them change too. @returns the end. */
+  /** Copies the pieces one behind the other to `target`. As many bytes behind them as `GATHER_OVERSHOOT_BYTES` says change too. @returns the end. */
   gather(target: number): number {
     this.#gather ??= createGather(this.#memory);
-    const end = this.#gather(0, this.#pieces, target);
+    const count = this.#pieces;
     this.#pieces = 0;
-    return end;
+    return this.#gather(0, count, target);
+  }
+}
+
+function allocate(sizeBytes: number, leastBytes: number): AlignedMemory {
+  try {
+    return allocateAligned(Math.min(sizeBytes, LARGEST_BYTES));
+  } catch (error) {
+    // The process may not have so many addresses.
+    if (error instanceof RangeError) return allocateAligned(leastBytes);
+    throw error;
   }
 }

@@ -53,7 +53,10 @@ export class EngineState implements AppendContext {
     this.options = options;
     const slabBytes = alignUp(options.journalBufferBytes);
     const tailBytes = Math.ceil(mostTailBytes(options.tailBytes) / slabBytes) * slabBytes;
-    this.arena = new Arena(StagingMemory.sizeBytes + tailBytes + SPARE_SLABS * slabBytes);
+    this.arena = new Arena(
+      StagingMemory.sizeBytes + tailBytes + SPARE_SLABS * slabBytes,
+      StagingMemory.sizeBytes,
+    );
     this.staging = new StagingMemory(this.arena);
     this.slabs = new Slabs(slabBytes, this.arena);
     this.clock = options.clock;

@@ -353,6 +353,7 @@ export class LocalLogEngine implements LogEngine {
     }
     // What was announced in a failed group is not known to the journal.
     for (const topic of topics.values()) topic.isAnnounced = false;
+    tail.sweep();
     tail.trim();
     this.#appender.failStaged(error);
   }

@@ -185,7 +185,7 @@ export class PartitionLog {
   }
 
   /** Index of the oldest durable batch that is not in its segment; −1 when there is none. */
-  get firstUnwritten(): number {
+  get nextToWrite(): number {
     const { tail } = this;
     const index = tail.firstUnwritten;
     return index < tail.end && tail.baseOffset(index) < this.highWatermark ? index : -1;

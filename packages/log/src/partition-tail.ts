@@ -16,7 +16,7 @@ export type BatchHolder = Slab | Buffer;
 export const TAIL_BATCH_OVERHEAD = 64;
 
 const SMALLEST_RING = 8;
-/** A larger ring that falls empty is given up: a burst of one partition must not be paid for by ten thousand idle ones. */
+/** A larger ring that is hardly used shrinks, and is given up when it is empty: what one burst took must not stay for ever. */
 const KEPT_RING = 64;
 /** Of a batch in the ring, and at which of its places they are. */
 const NUMBERS = 5;
@@ -29,7 +29,7 @@ const PLACE = 4;
 const NO_RING = new Float64Array(0);
 
 /** Batches in a row that have something in common. */
-interface Run<T> {
+interface Stretch<T> {
   /** Index of the first. */
   readonly from: number;
   readonly value: T;
@@ -50,8 +50,8 @@ export class PartitionTail {
   /** Of the newest batch. */
   #segment: Segment | null = null;
   #holder: BatchHolder | null = null;
-  #segments: Run<Segment>[] = [];
-  #holders: Run<BatchHolder>[] = [];
+  #segments: Stretch<Segment>[] = [];
+  #holders: Stretch<BatchHolder>[] = [];
 
   /** Index of the oldest batch. */
   get first(): number {
@@ -81,7 +81,7 @@ export class PartitionTail {
     at: number,
   ): void {
     const end = this.#end;
-    if (end - this.#first > this.#mask) this.#grow();
+    if (end - this.#first > this.#mask) this.#resize(Math.max(SMALLEST_RING, (this.#mask + 1) * 2));
     if (segment !== this.#segment) {
       this.#segment = segment;
       this.#segments.push({ from: end, value: segment });
@@ -133,6 +133,11 @@ export class PartitionTail {
     return holder instanceof Slab ? holder : null;
   }
 
+  /** Whether any batch lies in it. */
+  isIn(holder: BatchHolder): boolean {
+    return this.#holders.some(({ value }) => value === holder);
+  }
+
   /** Its bytes: a view that holds as long as it is in memory, or for as long as a reader holds the slab. */
   bytes(index: number): Buffer {
     const holder = find(this.#holders, index);
@@ -165,9 +170,9 @@ export class PartitionTail {
     const end = Math.min(index, this.#end);
     if (end <= from) return 0;
     this.#first = end;
-    dropRunsBefore(this.#segments, end);
-    dropRunsBefore(this.#holders, end);
-    this.#giveUpEmpty();
+    dropStretchesBefore(this.#segments, end);
+    dropStretchesBefore(this.#holders, end);
+    this.#giveUpUnused();
     return end - from;
   }
 
@@ -178,9 +183,9 @@ export class PartitionTail {
     if (from >= end) return 0;
     this.#end = from;
     if (this.#unwritten > from) this.#unwritten = from;
-    this.#segment = dropRunsFrom(this.#segments, from);
-    this.#holder = dropRunsFrom(this.#holders, from);
-    this.#giveUpEmpty();
+    this.#segment = dropStretchesFrom(this.#segments, from);
+    this.#holder = dropStretchesFrom(this.#holders, from);
+    this.#giveUpUnused();
     return end - from;
   }
 
@@ -223,23 +228,34 @@ export class PartitionTail {
     return place < 0 ? -1 - place : place - (holder as Slab).address;
   }
 
-  #giveUpEmpty(): void {
-    if (this.#first < this.#end) return;
-    this.#segment = null;
-    this.#holder = null;
-    this.#segments = [];
-    this.#holders = [];
-    if (this.#mask < KEPT_RING) return;
-    this.#ring = NO_RING;
-    this.#mask = -1;
+  #giveUpUnused(): void {
+    const used = this.#end - this.#first;
+    const slots = this.#mask + 1;
+    if (used === 0) {
+      this.#segment = null;
+      this.#holder = null;
+      this.#segments = [];
+      this.#holders = [];
+    }
+    if (slots <= KEPT_RING || used > slots / 8) return;
+    if (used > 0) this.#resize(slots / 4);
+    else {
+      this.#ring = NO_RING;
+      this.#mask = -1;
+    }
   }
 
-  #grow(): void {
-    const mask = Math.max(SMALLEST_RING, (this.#mask + 1) * 2) - 1;
-    const ring = new Float64Array((mask + 1) * NUMBERS);
-    for (let index = this.#first; index < this.#end; index++) {
-      const from = (index & this.#mask) * NUMBERS;
-      ring.set(this.#ring.subarray(from, from + NUMBERS), (index & mask) * NUMBERS);
+  #resize(slots: number): void {
+    const old = this.#ring;
+    const oldMask = this.#mask;
+    const mask = slots - 1;
+    const ring = new Float64Array(slots * NUMBERS);
+    for (let index = this.#first; index < this.#end; ) {
+      const from = index & oldMask;
+      const to = index & mask;
+      const count = Math.min(this.#end - index, oldMask + 1 - from, slots - to);
+      ring.set(old.subarray(from * NUMBERS, (from + count) * NUMBERS), to * NUMBERS);
+      index += count;
     }
     this.#ring = ring;
     this.#mask = mask;
@@ -251,27 +267,27 @@ function bytesOf(holder: BatchHolder): Buffer {
 }
 
 /** What the batch of this index shares with others. */
-function find<T>(runs: readonly Run<T>[], index: number): T {
+function find<T>(stretches: readonly Stretch<T>[], index: number): T {
   let low = 0;
-  let high = runs.length - 1;
+  let high = stretches.length - 1;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (runs[middle]!.from <= index) low = middle;
+    if (stretches[middle]!.from <= index) low = middle;
     else high = middle - 1;
   }
-  return runs[low]!.value;
+  return stretches[low]!.value;
 }
 
-function dropRunsBefore(runs: Run<unknown>[], first: number): void {
+function dropStretchesBefore(stretches: Stretch<unknown>[], first: number): void {
   let dropped = 0;
-  while (dropped + 1 < runs.length && runs[dropped + 1]!.from <= first) dropped++;
+  while (dropped + 1 < stretches.length && stretches[dropped + 1]!.from <= first) dropped++;
   if (dropped === 0) return;
-  for (let i = dropped; i < runs.length; i++) runs[i - dropped] = runs[i]!;
-  runs.length -= dropped;
+  for (let i = dropped; i < stretches.length; i++) stretches[i - dropped] = stretches[i]!;
+  stretches.length -= dropped;
 }
 
 /** @returns what the newest batch has. */
-function dropRunsFrom<T>(runs: Run<T>[], end: number): T | null {
-  while (runs.length > 0 && runs[runs.length - 1]!.from >= end) runs.pop();
-  return runs[runs.length - 1]?.value ?? null;
+function dropStretchesFrom<T>(stretches: Stretch<T>[], end: number): T | null {
+  while (stretches.length > 0 && stretches[stretches.length - 1]!.from >= end) stretches.pop();
+  return stretches[stretches.length - 1]?.value ?? null;
 }

@@ -203,7 +203,7 @@ export class SegmentWriter {
   async #writeAll(log: PartitionLog): Promise<void> {
     await this.#files.ensureDirectory(log);
     for (;;) {
-      const first = log.isDeleted ? -1 : log.firstUnwritten;
+      const first = log.isDeleted ? -1 : log.nextToWrite;
       if (first < 0) break;
       const segment = log.tail.segment(first);
       if (!log.segments.includes(segment)) {
@@ -240,7 +240,7 @@ export class SegmentWriter {
     const memory = piece.bytes;
     const { tail } = log;
     try {
-      const first = log.isDeleted ? -1 : log.firstUnwritten;
+      const first = log.isDeleted ? -1 : log.nextToWrite;
       if (first < 0 || tail.segment(first) !== segment) return;
       const blockBytes = handle.direct ? DIRECT_ALIGNMENT : 1;
       const position = tail.position(first);
@@ -257,7 +257,7 @@ export class SegmentWriter {
           const path = this.#files.segmentPath(log, segment.baseOffset, "log");
           throw new CorruptLog(path, start, "the file is shorter than what was written to it");
         }
-        if (log.isDeleted || log.firstUnwritten !== first) return;
+        if (log.isDeleted || log.nextToWrite !== first) return;
       }
       const run = findRun(log, segment, first, memory.length - headBytes - blockBytes);
       const sizeBytes = headBytes + run.sizeBytes;

@@ -4,7 +4,7 @@ import { Arena } from "./arena.ts";
 import { Slabs } from "./slabs.ts";
 
 test("a slab is used again when it is retired and neither batches, groups nor readers hold it", () => {
-  const slabs = new Slabs(65_536, new Arena(262_144));
+  const slabs = new Slabs(65_536, new Arena(262_144, 0));
   const slab = slabs.take();
   slabs.hold(slab);
   slabs.hold(slab);
@@ -23,7 +23,7 @@ test("a slab is used again when it is retired and neither batches, groups nor re
 });
 
 test("a slab that is not retired is nobody else's, even when nothing in it is held", () => {
-  const slabs = new Slabs(65_536, new Arena(262_144));
+  const slabs = new Slabs(65_536, new Arena(262_144, 0));
   const slab = slabs.take();
   slabs.hold(slab);
   slabs.letGo(slab);
@@ -33,7 +33,7 @@ test("a slab that is not retired is nobody else's, even when nothing in it is he
 });
 
 test("slabs lie in the arena until it is used up, then each has memory of its own", () => {
-  const slabs = new Slabs(65_536, new Arena(131_072));
+  const slabs = new Slabs(65_536, new Arena(131_072, 0));
   const [first, second, third] = [slabs.take(), slabs.take(), slabs.take()];
   assert.deepEqual([first.address % 4096, second.address - first.address], [0, 65_536]);
   assert.equal(third.address, -1);

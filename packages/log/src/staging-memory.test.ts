@@ -4,7 +4,7 @@ import { Arena } from "./arena.ts";
 import { StagingMemory } from "./staging-memory.ts";
 
 test("memory to stage in is bounded, used again, and handed on in the order of the calls", async () => {
-  const staging = new StagingMemory(new Arena(StagingMemory.sizeBytes));
+  const staging = new StagingMemory(new Arena(StagingMemory.sizeBytes, 0));
   const small = await Promise.all(Array.from({ length: 8 }, () => staging.take(10_000)));
   const large = await Promise.all([staging.take(500_000), staging.take(50_000_000)]);
   assert.equal(new Set(small.concat(large)).size, StagingMemory.pieces);

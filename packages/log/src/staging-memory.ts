@@ -2,10 +2,12 @@
  * Page-aligned memory of the arena in which segment writes are put together: a few large pieces, so that long runs go out in large writes, and more small
  * ones, so that the short runs of many partitions need not wait for each other. Whoever asks for a piece of a kind of which all are taken waits.
  */
+import { DIRECT_ALIGNMENT } from "@ottla/platform";
+import { GATHER_OVERSHOOT_BYTES } from "@ottla/protocol";
 import type { Arena } from "./arena.ts";
 
 /** What gathering may overwrite behind a piece. */
-const SLACK_BYTES = 4096;
+const SLACK_BYTES = Math.ceil(GATHER_OVERSHOOT_BYTES / DIRECT_ALIGNMENT) * DIRECT_ALIGNMENT;
 
 const KINDS = [
   { sizeBytes: 262_144, pieces: 8 },

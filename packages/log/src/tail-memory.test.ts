@@ -40,10 +40,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 /** Partitions whose batches are filled with their base offset, in slabs that are filled as a journal does it. */
 class World {
-  readonly slabs = new Slabs(SLAB_BYTES, new Arena(16 * SLAB_BYTES));
+  readonly slabs = new Slabs(SLAB_BYTES, new Arena(16 * SLAB_BYTES, 0));
   readonly asked = new Set<PartitionLog>();
   readonly tail = new TailMemory(BUDGET_BYTES, this.slabs, (log) => {
-    assert.ok(log.firstUnwritten >= 0, "only partitions with something to write are written");
+    assert.ok(log.nextToWrite >= 0, "only partitions with something to write are written");
     this.asked.add(log);
     return this.asked.size < 3;
   });
@@ -79,6 +79,7 @@ class World {
 
   fail(): void {
     for (const log of this.logs) this.tail.forget(log.rollBack());
+    this.tail.sweep();
     this.tail.trim();
   }
 
@@ -159,4 +160,25 @@ test("also batches in the slab that is being filled leave when they are too many
   world.commit();
   world.write();
   assert.equal(world.tail.isFull, false);
+});
+
+test("what was taken back makes nothing else leave, however often it is tried", () => {
+  const world = new World();
+  const [first, second] = world.logs;
+  for (let i = 0; i < 20; i++) world.append(first!, 500);
+  world.commit();
+  const there = first!.tail.end - first!.tail.first;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    world.append(second!, 1500);
+    world.append(second!, 1500);
+    world.append(second!, 1500);
+    world.appendLarge(second!);
+    world.fail();
+    for (const log of world.asked) log.markWritten(log.highWatermark);
+    world.asked.clear();
+  }
+  world.moveOn();
+  world.write();
+  assert.equal(first!.tail.end - first!.tail.first, there);
+  assert.ok(world.tail.bytes < BUDGET_BYTES);
 });

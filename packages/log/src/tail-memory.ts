@@ -33,6 +33,7 @@ interface Part {
   /** What they lie in, held for them; null for those with buffers of their own. */
   readonly slab: Slab | null;
   /** Of those buffers. */
+  readonly sizes: number[];
   ownBytes: number;
   /** The first partition whose batches are still here. */
   next: number;
@@ -94,14 +95,35 @@ export class TailMemory {
       own.logs.push(log);
       own.ends.push(log.tail.end);
       own.ownBytes += holder.length;
+      own.sizes.push(holder.length);
       this.#ownBytes += holder.length;
       if (own.ownBytes >= OWN_PART_BYTES) this.#own = null;
     }
   }
 
-  /** So many batches were taken back, belong to a deleted topic or were compacted. What they lie in goes with its other batches. */
+  /** So many batches were taken back, belong to a deleted topic or were compacted. What they lie in leaves with its other batches. */
   forget(batches: number): void {
     this.#batches -= batches;
+  }
+
+  /** After many batches were forgotten: gives up what nobody needs any more, rather than others to make room for it. */
+  sweep(): void {
+    const parts = this.#parts.slice(this.#oldest);
+    for (const part of parts) if (part.slab === null) this.#sweepOwn(part);
+    const isNeeded = (part: Part) =>
+      part.slab === null ? part.ownBytes > 0 : isAlive(part.slab, part.logs);
+    this.#parts = parts.filter(isNeeded);
+    this.#oldest = 0;
+    for (const part of parts) if (!isNeeded(part)) this.#release(part);
+  }
+
+  #sweepOwn(part: Part): void {
+    for (let i = part.next; i < part.logs.length; i++) {
+      if (part.logs[i]!.tail.has(part.ends[i]! - 1)) continue;
+      part.ownBytes -= part.sizes[i]!;
+      this.#ownBytes -= part.sizes[i]!;
+      part.sizes[i] = 0;
+    }
   }
 
   /** Drops what exceeds the budget, as far as it is in segments. */
@@ -130,7 +152,7 @@ export class TailMemory {
 
   #ownPart(): Part {
     if (this.#own === null) {
-      this.#own = { logs: [], ends: [], slab: null, ownBytes: 0, next: 0 };
+      this.#own = { logs: [], ends: [], slab: null, sizes: [], ownBytes: 0, next: 0 };
       this.#parts.push(this.#own);
     }
     return this.#own;
@@ -139,20 +161,25 @@ export class TailMemory {
   /** The batches in the slab leave together. */
   #close(slab: Slab): void {
     if (slab === this.#newest) this.#newest = null;
-    if (slab.logs.length === 0) return;
     const logs = this.#slabs.refill(slab);
+    if (!isAlive(slab, logs)) return;
     this.#slabs.hold(slab);
-    this.#parts.push({ logs, ends: logs.map(({ tail }) => tail.end), slab, ownBytes: 0, next: 0 });
+    const ends = logs.map(({ tail }) => tail.end);
+    this.#parts.push({ logs, ends, slab, sizes: [], ownBytes: 0, next: 0 });
   }
 
   #leave(part: Part): void {
-    if (part === this.#own) this.#own = null;
-    this.#ownBytes -= part.ownBytes;
-    if (part.slab !== null) this.#slabs.letGo(part.slab);
+    this.#release(part);
     this.#oldest++;
     if (this.#oldest * 2 < this.#parts.length) return;
     this.#parts = this.#parts.slice(this.#oldest);
     this.#oldest = 0;
+  }
+
+  #release(part: Part): void {
+    if (part === this.#own) this.#own = null;
+    this.#ownBytes -= part.ownBytes;
+    if (part.slab !== null) this.#slabs.letGo(part.slab);
   }
 
   /**
@@ -169,4 +196,9 @@ export class TailMemory {
       if (tail.baseOffset(index) >= log.highWatermark || !this.#write(log)) return;
     }
   }
+}
+
+/** Whether a batch of any of these partitions lies in the slab. */
+function isAlive(slab: Slab, logs: readonly PartitionLog[]): boolean {
+  return logs.some(({ tail }) => tail.isIn(slab));
 }
