@@ -104,7 +104,12 @@ export class EngineCoordinatorLog implements CoordinatorLog {
       }
       // Compaction may leave nothing of what was before the high watermark.
       if (result.records.length === 0) return;
-      const next = visitAll(result.records, offset, visit, visitMarker);
+      let next: number;
+      try {
+        next = visitAll(result.records, offset, visit, visitMarker);
+      } finally {
+        result.release?.();
+      }
       if (next <= offset) throw new Error(`${this.#topic}-${shard} stalls at ${offset}`);
       offset = next;
     }
@@ -166,7 +171,7 @@ function visitAll(
       while (cursor.next()) {
         if (cursor.offset < from) continue;
         const { offset, timestampMs } = cursor;
-        // Views would pin the whole read for the life of the shard.
+        // The memory of the read is given back behind this.
         const key = Buffer.from(cursor.key() ?? NO_KEY);
         const value = cursor.value();
         visit({

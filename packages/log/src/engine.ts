@@ -179,8 +179,9 @@ export interface ReadResult {
   /** Sum of the sizes in `records`. */
   readonly sizeBytes: number;
   /**
-   * Gives the memory of `records` back, to be used for others at once. Called at most once, when nobody looks at them any more: written to the
-   * socket, say. A caller may keep them and never call it; then the garbage collector takes them. null when there is nothing to give.
+   * Gives the memory of `records` back, to be used for others at once. To be called once, when nobody looks at them any more: written to the
+   * socket, say, or dropped unwritten. What is never given back is never used again: its slabs are lost to the engine for as long as that
+   * lives. null when there is nothing to give.
    */
   readonly release: (() => void) | null;
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null;

@@ -144,8 +144,8 @@ export class Reader {
 
   async #collectCold(pass: Pass, index: number, cold: ColdRead): Promise<Pass> {
     const { log, asked } = cold;
+    let { found } = cold;
     try {
-      let { found } = cold;
       let aborted: ReadResult["abortedTransactions"] = null;
       for (;;) {
         const { cleanings } = log;
@@ -162,6 +162,7 @@ export class Reader {
         this.#addError(pass, log.isDeleted ? "unknownTopic" : "offsetOutOfRange");
       } else this.#add(pass, log, found, aborted);
     } catch (error) {
+      found?.release?.();
       this.#context.probe.storageFailed(error as Error);
       this.#addError(pass, "storage");
     }

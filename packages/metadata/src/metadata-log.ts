@@ -1,5 +1,5 @@
 /** Where the embedded store keeps its records: a partition of the log engine that no client sees. */
-import type { LogConfig, LogEngine } from "@ottla/log";
+import type { LogConfig, LogEngine, ReadResult } from "@ottla/log";
 import type { Clock } from "@ottla/platform";
 import { BatchBuilder, BatchWalker, RecordCursor } from "@ottla/protocol";
 import { MetadataLogFailed } from "./errors.ts";
@@ -103,19 +103,23 @@ export class EngineMetadataLog implements MetadataLog {
     const end = this.endOffset;
     let next = from;
     while (next < end) {
-      const batches = await this.#read(next);
+      const { records, release } = await this.#read(next);
       const before = next;
-      for (const bytes of batches) {
-        const walker = new BatchWalker(bytes);
-        while (walker.next()) {
-          cursor.start(walker.buffer, walker.position);
-          while (cursor.next()) {
-            if (cursor.offset >= next) {
-              visit(cursor.value() ?? Buffer.alloc(0));
-              next = cursor.offset + 1;
+      try {
+        for (const bytes of records) {
+          const walker = new BatchWalker(bytes);
+          while (walker.next()) {
+            cursor.start(walker.buffer, walker.position);
+            while (cursor.next()) {
+              if (cursor.offset >= next) {
+                visit(cursor.value() ?? Buffer.alloc(0));
+                next = cursor.offset + 1;
+              }
             }
           }
         }
+      } finally {
+        release?.();
       }
       if (next === before) {
         throw new MetadataLogFailed(`The metadata log ends at ${next}, but should at ${end}.`);
@@ -132,7 +136,7 @@ export class EngineMetadataLog implements MetadataLog {
     }
   }
 
-  async #read(offset: number): Promise<readonly Buffer[]> {
+  async #read(offset: number): Promise<ReadResult> {
     const [result] = await this.#engine.read({
       partitions: [
         {
@@ -153,7 +157,7 @@ export class EngineMetadataLog implements MetadataLog {
     if (result?.error !== null) {
       throw new MetadataLogFailed(`The metadata log cannot be read at ${offset}: ${result?.error}`);
     }
-    return result.records;
+    return result;
   }
 
   #describe() {

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool } from "@ottla/platform";
+import fc from "fast-check";
 import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -33,6 +34,7 @@ test("a request without response gives its share back and leaves no gap", async 
   const peer = new Peer();
   peer.send("P1", "P2");
   await peer.answer("P1", null);
+  assert.deepEqual(peer.told, ["P1"], "there is nothing to write");
   await peer.answer("P2", "two");
   assert.equal(peer.received, "two");
   assert.equal(peer.budget.usedBytes, 0);
@@ -58,21 +60,101 @@ test("who answered learns that the operating system has the response, and not be
   peer.send("P1", "P2");
   await peer.answer("P2", "two");
   await peer.answer("P1", "one");
-  assert.deepEqual(peer.written, []);
+  assert.deepEqual(peer.told, []);
   peer.socket.drain();
   await turn();
-  assert.deepEqual(peer.written, ["P1", "P2"]);
+  assert.deepEqual(peer.told, ["P1", "P2"]);
 });
 
-test("nobody is told of responses that a closed connection has not written", async () => {
+test("who answered learns of what a closed connection had handed to its socket when the socket is done with it", async () => {
+  for (const end of ["drain", "cancel"] as const) {
+    const peer = new Peer();
+    peer.socket.isFull = true;
+    peer.send("P1");
+    await peer.answer("P1", "one");
+    peer.connection.close();
+    await turn();
+    assert.deepEqual(peer.told, [], "the operating system may still read it");
+    peer.socket[end]();
+    await turn();
+    assert.deepEqual(peer.told, ["P1"], end);
+    assert.equal(peer.budget.usedBytes, 0);
+  }
+});
+
+test("who answered learns at once of what a closed connection will not hand to its socket", async () => {
   const peer = new Peer();
-  peer.socket.isFull = true;
-  peer.send("P1");
-  await peer.answer("P1", "one");
+  peer.send("P1", "P2", "P3", "P4");
+  await peer.answer("P3", "three");
+  assert.deepEqual(peer.told, []);
   peer.connection.close();
-  peer.socket.drain();
-  await turn();
-  assert.deepEqual(peer.written, []);
+  assert.deepEqual(peer.told, ["P3"], "ready, with another before it");
+  await peer.answer("P1", "one");
+  await peer.refuse("P2");
+  await peer.answer("P4", null);
+  assert.deepEqual(peer.told, ["P3", "P1", "P2", "P4"], "answered behind the close");
+  assert.equal(peer.received, "");
+});
+
+test("who answered learns of a response that was about to be written when the connection closed", async () => {
+  const peer = new Peer();
+  peer.send("P1");
+  const answered = peer.answer("P1", "one");
+  // Responses of one turn are gathered, and leave behind all promises.
+  await null;
+  await null;
+  assert.equal(peer.connection.isBusy, false, "it is in no slot any more");
+  peer.connection.close();
+  assert.deepEqual(peer.told, ["P1"]);
+  await answered;
+  assert.equal(peer.received, "");
+  assert.deepEqual(peer.told, ["P1"]);
+});
+
+test("who answered learns that a request before it failed and nothing behind that is written", async () => {
+  const peer = new Peer();
+  peer.send("P1", "P2", "P3", "P4");
+  await peer.answer("P3", "three");
+  await peer.refuse("P2");
+  assert.deepEqual(peer.told, [], "the answers before it may still come");
+  await peer.answer("P1", "one");
+  assert.deepEqual(peer.told, ["P2", "P3", "P1"]);
+  await peer.answer("P4", "four");
+  assert.deepEqual(peer.told, ["P2", "P3", "P1", "P4"]);
+  peer.socket.finish();
+  assert.equal(peer.received, "one");
+  assert.equal(peer.told.length, 4);
+});
+
+test("whatever becomes of a connection, of each response is told once, and not while the socket has it", async () => {
+  const steps = fc.array(
+    fc.constantFrom("send", "answer", "answer", "refuse", "full", "drain", "cancel", "close"),
+    { maxLength: 40 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, fc.infiniteStream(fc.nat()), async (taken, numbers) => {
+      const peer = new Peer();
+      const unanswered = () => peer.started.filter((request) => !peer.answered.has(request));
+      let sent = 0;
+      for (const step of [...taken, "close", "drain"]) {
+        const open = unanswered();
+        const one = open[numbers.next().value! % open.length];
+        if (step === "send") peer.send(`P${sent++}.`);
+        else if (step === "answer" && one !== undefined) await peer.answer(one, one);
+        else if (step === "refuse" && one !== undefined) await peer.refuse(one);
+        else if (step === "full") peer.socket.isFull = true;
+        else if (step === "drain" || step === "cancel") peer.socket[step]();
+        else if (step === "close") peer.connection.close();
+        await turn();
+        for (const request of peer.told) {
+          assert.ok(peer.answered.has(request), `${request} is not answered`);
+          assert.ok(!peer.socket.unwritten.includes(request), `${request} is being written`);
+        }
+      }
+      for (const request of unanswered()) await peer.answer(request, request);
+      assert.deepEqual(peer.told.toSorted(), peer.started.toSorted());
+    }),
+  );
 });
 
 test("reading stops at a bound of requests that wait, and goes on below it", async () => {
@@ -242,7 +324,9 @@ class Peer implements FrameServer {
   readonly budget: MemoryBudget;
   readonly connection: Connection;
   readonly started: string[] = [];
-  readonly written: string[] = [];
+  readonly answered = new Set<string>();
+  /** Requests of which the connection said that nobody looks at their responses any more. */
+  readonly told: string[] = [];
   nowMs = 0;
   readonly closedWith: unknown[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
@@ -286,7 +370,7 @@ class Peer implements FrameServer {
 
   serve(_connection: Connection, frame: Buffer, exchange: Exchange): Served {
     const text = frame.toString();
-    exchange.onWritten = () => this.written.push(text);
+    exchange.onWritten = () => this.told.push(text);
     this.started.push(text);
     const pending = Promise.withResolvers<readonly Buffer[] | null>();
     this.#pending.set(text, pending);
@@ -308,11 +392,12 @@ class Peer implements FrameServer {
   #take(request: string): PromiseWithResolvers<readonly Buffer[] | null> {
     const pending = this.#pending.get(request);
     assert.ok(pending, `${request} was not started`);
+    this.answered.add(request);
     return pending;
   }
 }
 
-/** What a connection uses of a socket. While it is full, writes are kept until {@link drain}. */
+/** What a connection uses of a socket. While it is full, writes are kept until {@link drain} or {@link cancel}. */
 class FakeSocket extends EventEmitter {
   readonly remoteAddress = "127.0.0.1";
   written = "";
@@ -320,7 +405,7 @@ class FakeSocket extends EventEmitter {
   isPaused = false;
   isEnded = false;
   isDestroyed = false;
-  #unwritten: (() => void)[] = [];
+  #unwritten: { readonly text: string; readonly done: (error?: Error) => void }[] = [];
   #onFinished: (() => void)[] = [];
 
   get writableNeedDrain(): boolean {
@@ -331,13 +416,14 @@ class FakeSocket extends EventEmitter {
   cork(): void {}
   uncork(): void {}
 
-  write(bytes: Buffer, done: () => void = () => {}): void {
-    const complete = () => {
-      this.written += bytes.toString();
-      process.nextTick(done);
-    };
-    if (this.isFull) this.#unwritten.push(complete);
-    else complete();
+  /** What it was given and is not done with. */
+  get unwritten(): string {
+    return this.#unwritten.map(({ text }) => text).join("");
+  }
+
+  write(bytes: Buffer, done: (error?: Error) => void = () => {}): void {
+    this.#unwritten.push({ text: bytes.toString(), done });
+    if (!this.isFull) this.#writeAll();
   }
 
   end(onFinished: () => void = () => {}): void {
@@ -359,8 +445,21 @@ class FakeSocket extends EventEmitter {
 
   drain(): void {
     this.isFull = false;
-    for (const complete of this.#unwritten.splice(0)) complete();
+    this.#writeAll();
     this.emit("drain");
+  }
+
+  /** Gives up on what it was given, as a socket does some time after it was destroyed. */
+  cancel(): void {
+    const cause = new Error("cancelled");
+    for (const { done } of this.#unwritten.splice(0)) process.nextTick(done, cause);
+  }
+
+  #writeAll(): void {
+    for (const { text, done } of this.#unwritten.splice(0)) {
+      this.written += text;
+      process.nextTick(done);
+    }
   }
 
   finish(): void {

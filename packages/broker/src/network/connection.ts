@@ -12,7 +12,8 @@
  * Ends: a request that cannot be served closes the connection once everything before it is answered. A peer that has said all it will
  * (a producer with acks=0, say) has all its requests started; then the connection closes, since nobody waits for the answers. In a
  * drain nothing more is started, what is in flight is answered, then our side is closed and the peer's awaited, so that no answer
- * is lost to a reset. Whatever the way, every share of the budget goes back.
+ * is lost to a reset. Whatever the way, every share of the budget goes back, and so does the memory of every response: at once when it
+ * was not handed to the socket, and otherwise when the socket is done with it, which may be after the close.
  */
 import type { Socket } from "node:net";
 import type { BufferPool } from "@ottla/platform";
@@ -25,8 +26,9 @@ export type Served = readonly Buffer[] | null | Promise<readonly Buffer[] | null
 /** A request and its response, as its connection keeps them. */
 export interface Exchange {
   /**
-   * Set by who serves the request, to learn that the operating system has the response and its buffers may be used for something else. Not
-   * called when the connection closes before that.
+   * Set by who serves the request, to learn that nobody looks at the response's buffers any more and they may be used for something else:
+   * the operating system has them, or gave up on them, or they will never be written because the connection closes or the request failed.
+   * Called once, whatever becomes of the request, and never before it is answered.
    */
   onWritten: (() => void) | null;
 }
@@ -84,7 +86,7 @@ export class Connection {
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
   #outShareBytes = 0;
-  /** Who wants to know that the responses in `#out` are written. */
+  /** Who wants to know that nobody looks at the responses in `#out` any more. */
   #outWritten: (() => void)[] = [];
   /** Shares of responses handed to the socket that it has not written yet. */
   #unwrittenShareBytes = 0;
@@ -286,7 +288,10 @@ export class Connection {
 
   /** Closes the connection in the request's place in the order of responses. */
   #fail(slot: Slot, cause: unknown): void {
-    if (this.#isClosed || this.#isEnding) return;
+    if (this.#isClosed || this.#isEnding) {
+      tellDropped(slot);
+      return;
+    }
     this.#isFailing = true;
     this.#stopReading();
     slot.failure = { cause };
@@ -296,7 +301,10 @@ export class Connection {
   /** Writes what is answered and closes when the operating system has it. */
   #end(cause: unknown): void {
     this.#isEnding = true;
-    for (const slot of this.#slots) this.#outShareBytes += slot.shareBytes;
+    for (const slot of this.#slots) {
+      this.#outShareBytes += slot.shareBytes;
+      if (slot.isReady) tellDropped(slot);
+    }
     this.#slots.length = 0;
     this.#flush();
     if (this.#unwrittenShareBytes === 0) this.close(cause);
@@ -304,7 +312,10 @@ export class Connection {
   }
 
   #answer(slot: Slot, response: readonly Buffer[] | null): void {
-    if (this.#isClosed || this.#isEnding) return;
+    if (this.#isClosed || this.#isEnding) {
+      tellDropped(slot);
+      return;
+    }
     slot.isReady = true;
     slot.response = response;
     while (this.#slots.length > 0 && this.#slots[0]!.isReady) {
@@ -336,16 +347,18 @@ export class Connection {
     this.lastActiveMs = this.#monotonic();
     if (parts.length === 0) {
       this.#budget.give(shareBytes);
+      for (const tell of written) tell();
     } else {
       const last = parts.length - 1;
       this.#socket.cork();
       for (let index = 0; index < last; index++) this.#socket.write(parts[index]!);
       this.#unwrittenShareBytes += shareBytes;
       this.#socket.write(parts[last]!, () => {
+        // Called however the write ends, and only when nothing reads the buffers any more: not before, even if we have closed.
+        for (const tell of written) tell();
         if (this.#isClosed) return;
         this.#unwrittenShareBytes -= shareBytes;
         this.#budget.give(shareBytes);
-        for (const tell of written) tell();
       });
       this.#socket.uncork();
       if (this.#socket.writableNeedDrain) {
@@ -379,16 +392,27 @@ export class Connection {
     this.#withdrawWait?.();
     this.#withdrawWait = null;
     let held = this.#outShareBytes + this.#unwrittenShareBytes + this.#reader.admittedBytes;
-    for (const slot of this.#slots) held += slot.shareBytes;
+    for (const slot of this.#slots) {
+      held += slot.shareBytes;
+      // The others are told when they are answered: who serves them may still look at what they read.
+      if (slot.isReady) tellDropped(slot);
+    }
     for (const frame of this.#queued) held += frame.length;
     this.#slots.length = 0;
     this.#queued.length = 0;
     this.#out = [];
+    for (const tell of this.#outWritten) tell();
     this.#outWritten = [];
     this.#abort.abort();
     this.#budget.give(held);
     this.#server.closed(this, cause);
   }
+}
+
+/** The request is answered, and its response will not be handed to the socket. */
+function tellDropped(slot: Slot): void {
+  slot.onWritten?.();
+  slot.onWritten = null;
 }
 
 /** Up to this size, responses are cheaper to copy together than to hand over one by one. */
