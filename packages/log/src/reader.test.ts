@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryFileSystem, SimulatedClock } from "@ottla/platform";
+import { BufferPool, MemoryFileSystem, SimulatedClock } from "@ottla/platform";
 import fc from "fast-check";
 import type { ReadRequest } from "./engine.ts";
 import type { LocalLogEngine } from "./local-engine.ts";
+import { type Slab, Slabs } from "./slabs.ts";
 import {
+  appendMarker,
   appendOne,
   appendRequest,
   config,
@@ -87,6 +89,40 @@ test("a reader keeps the bytes it was given while memory is used again for other
     }
   }
   assert.equal(released, 30);
+});
+
+test("a read that fails half way gives back what it had found, in memory and in files", async (t) => {
+  const fileSystem = new MemoryFileSystem();
+  {
+    await using engine = await openEngine({ fileSystem });
+    engine.openTopic(topic);
+    const values = ["v".repeat(5000)];
+    const batch = makeBatch({ producerId: 1, sequence: 0, attributes: 0x10, values });
+    await appendOne(engine, id, 0, batch, { isTransactional: true });
+    await appendMarker(engine, id, 0, 1, { epoch: 0, type: "abort" });
+  }
+  await fileSystem.remove("/data/t-0/00000000000000000000.txnindex");
+  await using engine = await openEngine({ fileSystem });
+  engine.openTopic(topic);
+  const { baseOffset } = await appendOne(engine, id, 0, makeBatch());
+  const lend = t.mock.method(Slabs.prototype, "lend", (slabs: readonly Slab[]) => {
+    lent += slabs.length;
+    return () => {
+      lent -= slabs.length;
+    };
+  });
+  const take = t.mock.method(BufferPool.prototype, "take");
+  const give = t.mock.method(BufferPool.prototype, "give");
+  let lent = 0;
+  const failure = async (offset: number) => {
+    const [result] = await engine.read(readRequest(id, 0, offset, { isolation: "committed" }));
+    return result!.error;
+  };
+  assert.equal(await failure(baseOffset), "storage");
+  assert.deepEqual([lend.mock.callCount(), lent], [1, 0], "from memory");
+  assert.equal(take.mock.callCount(), 0);
+  assert.equal(await failure(0), "storage");
+  assert.deepEqual([take.mock.callCount(), give.mock.callCount()], [1, 1], "from files");
 });
 
 test("LG8: below the log start or above the end is out of range, with high watermark −1", async () => {
