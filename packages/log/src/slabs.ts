@@ -7,8 +7,8 @@
  * (tail-memory.ts) and by each group until that is written; reads that were not released hold it too. When it is retired and nobody holds it, it
  * is free to be filled again. Batches leave the tail oldest first, so slabs become free in the order in which they were filled.
  *
- * Slabs lie in the engine's arena as far as that reaches. A read that is never released keeps its slab from being used again, and nothing
- * else; where that has used up the arena, slabs have memory of their own, which goes with its readers.
+ * Slabs lie in the engine's arena as far as that reaches. A read that is never released keeps its slabs from being used again for as long as the
+ * engine lives; where that has used up the arena, slabs have memory of their own, which goes with its readers.
  */
 import { allocateAligned, POISON, poisonsMemory } from "@ottla/platform";
 import { createCrc32c } from "@ottla/protocol";
