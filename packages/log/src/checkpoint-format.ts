@@ -197,6 +197,7 @@ export function partitionOf(encoded: Buffer): number {
 /** Fills a partition that has nothing yet. `drawJitter` gives its active segment a new roll jitter. */
 export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: () => number): void {
   log.logStart = readInt64(bytes, 4);
+  log.durableStart = log.logStart;
   log.logEnd = readInt64(bytes, 12);
   log.highWatermark = log.logEnd;
   log.writtenOffset = log.logEnd;

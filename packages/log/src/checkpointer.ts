@@ -4,7 +4,8 @@
  *  1. Note the journal's cut: every group before it is durable, so its effects are below the high watermarks as they are now.
  *  2. Write each dirty partition up to its high watermark, flush its files, and describe it before anything else is written to them.
  *  3. Wait for folders of deleted topics to have left their names and for cleaned segments to have got theirs; flush the folders with new names.
- *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then.
+ *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then. A topic
+ *     is left out only when its deletion is durable.
  *  5. Release the journal before the cut.
  *
  * A crash between any two steps leaves the old checkpoint with a longer journal behind it; replay skips what it finds below a
@@ -198,6 +199,8 @@ export class Checkpointer {
       return;
     }
     await writer.exclusively(log, async () => {
+      // While this waited for other writes; the folder is about to leave its name.
+      if (log.isDeleted) return;
       await writer.finishRolled(log);
       await this.#aborted.persist(log);
       const { active } = log;

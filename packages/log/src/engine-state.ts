@@ -31,6 +31,8 @@ export class EngineState implements AppendContext {
   readonly topics = new Map<string, Topic>();
   /** Topics known from the last run that nobody has opened yet. */
   readonly recoveredTopics = new Map<string, Topic>();
+  /** Topics that nobody may use any more while the journal does not say so yet: checkpoints go on with them. */
+  readonly deletedTopics = new Set<Topic>();
   /** Partitions known from the last run that nobody has used yet. */
   readonly recovered: RecoveredTopics;
   /** Partitions that changed since the last checkpoint. */
@@ -116,10 +118,11 @@ export class EngineState implements AppendContext {
     this.dirtyLogs.add(log);
   }
 
-  /** Every topic, open or only known from the last run. */
+  /** Every topic: open, only known from the last run, or being deleted. */
   *allTopics(): Iterable<Topic> {
     yield* this.topics.values();
     yield* this.recoveredTopics.values();
+    yield* this.deletedTopics;
   }
 
   /** Every partition that has been used in this run. */
@@ -133,7 +136,14 @@ export class EngineState implements AppendContext {
 
   #makeLog(topic: Topic, partition: number): PartitionLog | null {
     if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions) return null;
-    return this.makeLog(topic, partition);
+    return this.#isNameTaken(topic) ? null : this.makeLog(topic, partition);
+  }
+
+  /** Two topics of one name would share their folders, so the later one has no partitions until the deletion of the other is durable. */
+  #isNameTaken({ name }: Topic): boolean {
+    for (const other of this.deletedTopics) if (other.name === name) return true;
+    for (const other of this.recoveredTopics.values()) if (other.name === name) return true;
+    return false;
   }
 
   /** The partition as it was, or an empty one. */

@@ -202,14 +202,12 @@ export class LocalLogEngine implements LogEngine {
     if (topic.config.cleanupPolicy.compact) this.#cleaner.noticeTopic();
   }
 
-  async deleteTopic(topicId: string): Promise<void> {
-    const topic = this.#state.findTopic(topicId);
-    if (topic !== null) await this.#remover.delete(topic);
+  deleteTopic(topicId: string): Promise<void> {
+    return this.#remover.delete([topicId]);
   }
 
-  async removeUnknownTopics(): Promise<void> {
-    for (const topic of [...this.#state.recoveredTopics.values()])
-      await this.#remover.delete(topic);
+  removeUnknownTopics(): Promise<void> {
+    return this.#remover.delete([...this.#state.recoveredTopics.keys()]);
   }
 
   append(request: AppendRequest): Promise<readonly AppendResult[]> {

@@ -30,7 +30,7 @@ export class PartitionFiles {
 
   /** Makes the partition's folder, once. */
   async ensureDirectory(log: PartitionLog): Promise<void> {
-    if (log.hasDirectory) return;
+    if (log.hasDirectory || log.isDeleted) return;
     const path = this.directory(log);
     await this.#alone(path, async () => {
       if (log.hasDirectory || log.isDeleted) return;
@@ -106,12 +106,21 @@ export class PartitionFiles {
 
   /**
    * Gives the folder of a deleted partition a name that ends in `-delete`, so that a new partition may take its own.
+   * Before and after that `closeFiles` closes what is open in it: the new partition, which waits for all this, must not be handed such a file.
    * @returns the new path, or null when there was no folder, or one that belongs to another topic by now.
    */
-  setAside(log: PartitionLog, unique: string): Promise<string | null> {
+  setAside(
+    log: PartitionLog,
+    unique: string,
+    closeFiles: () => Promise<void>,
+  ): Promise<string | null> {
     return this.#alone(this.directory(log), async () => {
+      await closeFiles();
       const owner = await this.#ownerOf(log);
-      return owner !== null && owner !== log.topic.id ? null : this.#rename(log, unique);
+      if (owner !== null && owner !== log.topic.id) return null;
+      const renamed = await this.#rename(log, unique);
+      await closeFiles();
+      return renamed;
     });
   }
 

@@ -31,6 +31,7 @@ export class Topic {
   readonly logs: (PartitionLog | undefined)[] = [];
   /** Whether the journal was told what `ref` means. */
   isAnnounced = false;
+  /** Nobody may use it any more; see topic-remover.ts for what is left to do. */
   isDeleted = false;
 
   constructor(id: string, name: string, ref: number, partitions: number, config: LogConfig) {
@@ -49,6 +50,7 @@ export class Topic {
 export class PartitionLog {
   readonly topic: Topic;
   readonly partition: number;
+  /** The deletion of its topic is durable: nothing of it is written any more. */
   isDeleted = false;
   logEnd = 0;
   /** Ascending; the last one is active. Empty until the first append. */
@@ -70,6 +72,8 @@ export class PartitionLog {
   unwrittenBytes = 0;
   /** Parked reads that look at this partition. */
   readers: Set<ReadWaiter> | null = null;
+  /** The log start that holds after a crash; files of segments above it stay. At most `logStart`. */
+  durableStart = 0;
   /** Changed since the last checkpoint. */
   isDirty = false;
   isQueuedForWrite = false;

@@ -157,9 +157,10 @@ export class Reader {
         found.release?.();
         found = null;
       }
-      if (log.isDeleted || asked.offset < log.logStart) {
+      const { isDeleted } = log.topic;
+      if (isDeleted || asked.offset < log.logStart) {
         found.release?.();
-        this.#addError(pass, log.isDeleted ? "unknownTopic" : "offsetOutOfRange");
+        this.#addError(pass, isDeleted ? "unknownTopic" : "offsetOutOfRange");
       } else this.#add(pass, log, found, aborted);
     } catch (error) {
       found?.release?.();

@@ -8,7 +8,8 @@
  *
  *  - A batch below the partition's end is in the checkpoint already: skipped.
  *  - A batch at the end is appended; its segment base says whether a roll came before it.
- *  - A batch behind the end means that bytes are missing: {@link CorruptLog}.
+ *  - A batch behind the end means that bytes are missing: {@link CorruptLog}, unless the topic is deleted further on. A checkpoint leaves out
+ *    what was deleted durably while it ran, and its cut may lie before an announcement of the topic and its last batches.
  *  - Entries whose topic is neither announced nor in the checkpoint belong to a topic that was deleted (references are never reused).
  *  - Fragments of a batch without its last one were never acknowledged: dropped.
  *
@@ -84,6 +85,8 @@ export class Recovery {
   readonly #actions: RecoveryActions;
   readonly #topicsByRef = new Map<number, Topic>();
   readonly #fragments = new Map<PartitionLog, { position: number; parts: Buffer[] }>();
+  /** Topics of which something is missing, and what. Their entries are skipped. */
+  readonly #broken = new Map<Topic, CorruptLog>();
   /** Deleted by the group just replayed. */
   #deleted: Topic[] = [];
   readonly #removed: { readonly log: PartitionLog; readonly segment: Segment }[] = [];
@@ -125,6 +128,7 @@ export class Recovery {
       }
       end = reader.end;
       if (!this.#state.options.relaxedAcks) await this.#checkEnd(reader);
+      for (const error of this.#broken.values()) throw error;
     } finally {
       await reader.close();
     }
@@ -197,6 +201,7 @@ export class Recovery {
         const log = this.#logOf(entry.topicRef, entry.partition);
         if (log !== null) {
           log.logStart = Math.max(log.logStart, entry.offset);
+          log.durableStart = log.logStart;
           log.epochs.removeBelow(log.logStart);
           for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
           state.markDirty(log);
@@ -206,6 +211,10 @@ export class Recovery {
       case "cleaned": {
         const log = this.#logOf(entry.topicRef, entry.partition);
         if (log === null || entry.cleaning <= log.cleanings) return;
+        if (!log.segments.some(({ baseOffset }) => baseOffset >= entry.base)) {
+          this.#miss(log, path, position, `has no segment ${entry.base} to replace`);
+          return;
+        }
         this.#replacements.push(replaceSegments(log, entry));
         state.markDirty(log);
         return;
@@ -222,7 +231,7 @@ export class Recovery {
 
   #logOf(ref: number, partition: number): PartitionLog | null {
     const topic = this.#topicsByRef.get(ref);
-    if (topic === undefined) return null;
+    if (topic === undefined || this.#broken.has(topic)) return null;
     topic.partitions = Math.max(topic.partitions, partition + 1);
     return topic.logs[partition] ?? this.#state.makeLog(topic, partition);
   }
@@ -249,8 +258,8 @@ export class Recovery {
     const state = this.#state;
     const base = Number(bytes.readBigInt64BE(0));
     if (base !== log.logEnd) {
-      const name = `${log.topic.name}-${log.partition}`;
-      throw new CorruptLog(path, position, `${name} ends at ${log.logEnd} but goes on at ${base}`);
+      this.#miss(log, path, position, `ends at ${log.logEnd} but goes on at ${base}`);
+      return;
     }
     if (log.segments.length === 0 || log.active.baseOffset !== segmentBase) {
       rollSegment(log, state.clock.now(), 0);
@@ -295,6 +304,11 @@ export class Recovery {
     log.producers?.settle(log.highWatermark);
   }
 
+  /** Corruption, unless the topic's deletion follows. */
+  #miss({ topic, partition }: PartitionLog, path: string, position: number, what: string): void {
+    this.#broken.set(topic, new CorruptLog(path, position, `${topic.name}-${partition} ${what}`));
+  }
+
   #deleteTopic(topicId: string): void {
     const state = this.#state;
     const topic = state.recoveredTopics.get(topicId);
@@ -307,6 +321,7 @@ export class Recovery {
       state.dirtyLogs.delete(log);
     }
     topic.isDeleted = true;
+    this.#broken.delete(topic);
     state.recoveredTopics.delete(topicId);
     state.recovered.remove(topicId);
     this.#topicsByRef.delete(topic.ref);

@@ -7,6 +7,7 @@ import {
   SimulatedFileSystem,
 } from "@ottla/platform";
 import type { LogConfig } from "./engine.ts";
+import { JournalFailed } from "./errors.ts";
 import type { LocalLogEngine } from "./local-engine.ts";
 import {
   appendOne,
@@ -130,6 +131,57 @@ test("LG14: DeleteRecords moves the log start, for good", async () => {
   await fill(again, 1, Date.now());
   assert.equal((await readAll(again, id, 0, 30)).length, 1);
   await again.close();
+});
+
+/** A log start that is not durable, as the journal failed: in DeleteRecords, in a round of maintenance, and in DeleteRecords again. */
+async function failToMoveStart(seed: number) {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: disk, clock, checkpointIntervalMs: 100 });
+  open(engine, { retentionMs: -1 });
+  await fill(engine, 30, clock.now());
+  await clock.advanceAsync(100);
+  for (let i = 0; i < 20; i++) await clock.advanceAsync(0);
+  const files = await logFiles(disk);
+  assert.ok(files.length > 3);
+  const path = (candidate: string) => candidate.includes("commit-journal");
+  const failJournal = () => disk.inject({ operation: "write", code: "io", path });
+  const ask = () => engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset: 17 }]);
+  failJournal();
+  assert.deepEqual(await ask(), [{ error: "storage", lowWatermark: -1 }]);
+  failJournal();
+  await assert.rejects(engine.maintain(), JournalFailed);
+  failJournal();
+  assert.deepEqual(await ask(), [{ error: "storage", lowWatermark: -1 }], "not durable yet");
+  // What a reader was refused does not come back while the engine runs.
+  assert.equal(engine.describe(id, 0)!.logStartOffset, 17);
+  assert.equal((await engine.read(readRequest(id, 0, 16)))[0]!.error, "offsetOutOfRange");
+  return { disk, engine, files };
+}
+
+test("LG14: files of segments stay while the log start is not durable", async () => {
+  let kept = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const { disk, files } = await failToMoveStart(seed);
+    assert.deepEqual(await logFiles(disk), files);
+    await using again = await openEngine({ fileSystem: disk.crash() });
+    open(again, { retentionMs: -1 });
+    // What failed may be on the disk all the same.
+    const start = again.describe(id, 0)!.logStartOffset;
+    assert.equal((await readAll(again, id, 0, start)).length, 30 - start, `seed ${seed}`);
+    if (start === 0) kept++;
+  }
+  assert.ok(kept > 0);
+});
+
+test("LG14: a log start that failed to become durable is written again by the next round", async () => {
+  const { disk, engine, files } = await failToMoveStart(1);
+  await engine.maintain();
+  assert.notEqual((await logFiles(disk))[0], files[0]);
+  await using again = await openEngine({ fileSystem: disk.crash() });
+  open(again, { retentionMs: -1 });
+  assert.equal(again.describe(id, 0)!.logStartOffset, 17);
+  assert.equal((await readAll(again, id, 0, 17)).length, 13);
 });
 
 test("LG14: records of a topic that is only compacted are not deleted", async () => {

@@ -1,8 +1,11 @@
 /**
  * What makes logs shorter: retention by time and by size (LG12), DeleteRecords (LG14), and the expiry of producers (IP7).
  *
- * The log start moves first, in memory and in the journal; the files of segments wholly below it are removed once that entry is durable. A
- * crash in between replays the entry and removes them then: a checkpoint waits for removals under way.
+ * The log start moves first, in memory and in the journal; when that entry is durable {@link PartitionLog.durableStart} follows, and the files of
+ * segments wholly below it are removed. A crash in between replays the entry and removes them then: a checkpoint waits for removals under way.
+ *
+ * When the entry fails, the log start stays where it is in memory, so that no offset comes back that a reader was refused, and the next round
+ * writes the entry again. Until then the files stay: a crash brings the log start of before back, and with it all that was readable.
  */
 import type { DeleteRecordsRequest, DeleteRecordsResult } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
@@ -40,13 +43,13 @@ export class Retention {
       const expired = log.producers?.expire(clock.now() - options.producerExpirationMs) ?? 0;
       if (expired > 0) this.#state.markDirty(log);
       const start = retainedStart(log, clock.now());
-      if (start > log.logStart) {
+      if (start > log.durableStart) {
         await this.#state.roomForEntry();
-        if (log.isDeleted) continue;
+        if (log.topic.isDeleted) continue;
         if (start === log.logEnd && log.active.sizeBytes > 0) this.#roll(log);
         this.#moveStart(log, start);
         shortened.push(log);
-      } else if (log.segments.length > 1 && log.segments[1]!.baseOffset <= log.logStart) {
+      } else if (log.segments.length > 1 && log.segments[1]!.baseOffset <= log.durableStart) {
         shortened.push(log);
       }
     }
@@ -85,8 +88,9 @@ export class Retention {
       return { error: "offsetOutOfRange", lowWatermark: -1 };
     }
     if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
-    if (before > log.logStart) {
-      this.#moveStart(log, before);
+    // Also when the log start is there already, but not durable.
+    if (before > log.durableStart) {
+      this.#moveStart(log, Math.max(before, log.logStart));
       moved.push(log);
     }
     return { error: null, lowWatermark: log.logStart };
@@ -112,8 +116,9 @@ export class Retention {
     rollSegment(log, this.#state.clock.now(), jitterMs);
   }
 
-  /** Removes the files of segments below the log start. */
+  /** Removes the files of segments below the durable log start. */
   async removeSegments(log: PartitionLog): Promise<void> {
+    if (log.isDeleted) return;
     for (const segment of removeSegmentsBelow(log)) await this.removeSegment(log, segment);
   }
 
@@ -127,6 +132,8 @@ export class Retention {
     await this.#state.journal.flush();
     await this.#writer.forgetSegment(log, segment);
     await this.#reader.forgetSegment(log, segment);
+    // The name may be that of another topic's segment by now.
+    if (log.isDeleted) return;
     await this.#files.removeSegment(log, segment.baseOffset);
   }
 
@@ -139,7 +146,9 @@ export class Retention {
       journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
       topic.isAnnounced = true;
     }
-    journal.addEntry(encodeLogStartEntry(topic.ref, log.partition, start));
+    journal.addEntry(encodeLogStartEntry(topic.ref, log.partition, start), () => {
+      log.durableStart = Math.max(log.durableStart, start);
+    });
     this.#state.markDirty(log);
   }
 }
@@ -166,11 +175,10 @@ function retainedStart(log: PartitionLog, now: number): number {
   return start;
 }
 
-/** Takes segments that lie wholly below the log start off the partition. */
+/** Takes segments that lie wholly below the durable log start off the partition. */
 export function removeSegmentsBelow(log: PartitionLog): Segment[] {
   let count = 0;
-  while (count + 1 < log.segments.length && log.segments[count + 1]!.baseOffset <= log.logStart) {
-    count++;
-  }
-  return log.segments.splice(0, count);
+  const { segments, durableStart } = log;
+  while (count + 1 < segments.length && segments[count + 1]!.baseOffset <= durableStart) count++;
+  return segments.splice(0, count);
 }

@@ -78,9 +78,9 @@ export class SegmentSwap {
     const directory = this.#files.directory(log);
     await this.#state.options.fileSystem.syncDirectory(directory);
     while (!journal.hasRoom(ENTRY_ROOM)) await this.#state.whenDurable();
-    if (log.isDeleted || this.#state.isClosed || !isThere(log, replaced)) return false;
-    const cleaning = log.cleanings + 1;
     const { topic } = log;
+    if (topic.isDeleted || this.#state.isClosed || !isThere(log, replaced)) return false;
+    const cleaning = log.cleanings + 1;
     if (!topic.isAnnounced) {
       journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
       topic.isAnnounced = true;
