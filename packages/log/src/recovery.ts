@@ -129,6 +129,7 @@ export class Recovery {
       end = reader.end;
       if (!this.#state.options.relaxedAcks) await this.#checkEnd(reader);
       for (const error of this.#broken.values()) throw error;
+      this.#leaveRemoved();
     } finally {
       await reader.close();
     }
@@ -203,7 +204,7 @@ export class Recovery {
           log.logStart = Math.max(log.logStart, entry.offset);
           log.durableStart = log.logStart;
           log.epochs.removeBelow(log.logStart);
-          for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
+          this.#removeSegments(log);
           state.markDirty(log);
         }
         return;
@@ -263,6 +264,7 @@ export class Recovery {
     }
     if (log.segments.length === 0 || log.active.baseOffset !== segmentBase) {
       rollSegment(log, state.clock.now(), 0);
+      this.#removeSegments(log);
     }
     const segment = log.active;
     const lastOffset = base + lastOffsetDelta(bytes, 0);
@@ -302,6 +304,24 @@ export class Recovery {
       );
     }
     log.producers?.settle(log.highWatermark);
+  }
+
+  #removeSegments(log: PartitionLog): void {
+    for (const segment of removeSegmentsBelow(log)) this.#removed.push({ log, segment });
+  }
+
+  /**
+   * The last run may have rolled a partition without a batch behind that, as retention does, and removed all before. Then the segment that seems to be
+   * the active one has no file any more. Nothing in it can be read, so whatever became of the file, the partition goes on in a new one.
+   */
+  #leaveRemoved(): void {
+    const { dirtyLogs, clock } = this.#state;
+    for (const log of dirtyLogs) {
+      if (log.segments.length === 0 || log.active.sizeBytes === 0) continue;
+      if (log.durableStart < log.logEnd) continue;
+      rollSegment(log, clock.now(), 0);
+      this.#removeSegments(log);
+    }
   }
 
   /** Corruption, unless the topic's deletion follows. */

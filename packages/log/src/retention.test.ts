@@ -9,6 +9,7 @@ import {
 import type { LogConfig } from "./engine.ts";
 import { JournalFailed } from "./errors.ts";
 import type { LocalLogEngine } from "./local-engine.ts";
+import { noProbe } from "./probe.ts";
 import {
   appendOne,
   config,
@@ -72,6 +73,39 @@ test("LG12: segments older than retention.ms go, the active one too", async () =
   assert.deepEqual([emptied.logStartOffset, emptied.logEndOffset, emptied.sizeBytes], [30, 30, 0]);
   await fill(engine, 1, clock.now());
   assert.equal(engine.describe(id, 0)!.logEndOffset, 31);
+});
+
+test("LG12: a log that lost all its segments goes on in a new one after a crash", async () => {
+  for (const hasSuccessor of [false, true]) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(7) });
+    const clock = new SimulatedClock();
+    const checkpoint = async () => {
+      await clock.advanceAsync(100);
+      for (let i = 0; i < 20; i++) await clock.advanceAsync(0);
+    };
+    const engine = await openEngine({ fileSystem: disk, clock, checkpointIntervalMs: 100 });
+    open(engine, { retentionMs: 10_000 });
+    await fill(engine, 3, clock.now() - 11_000);
+    await checkpoint();
+    // Behind the checkpoint: replay takes it to where it was in the segment that is gone.
+    await fill(engine, 1, clock.now() - 11_000);
+    await engine.maintain();
+    assert.equal(engine.describe(id, 0)!.logStartOffset, 4);
+    if (hasSuccessor) await fill(engine, 1, clock.now());
+    assert.equal((await logFiles(disk)).includes("00000000000000000000.log"), false);
+
+    const failures: Error[] = [];
+    const probe = { ...noProbe, storageFailed: (error: Error) => failures.push(error) };
+    const crashed = disk.crash();
+    const options = { fileSystem: crashed, clock, checkpointIntervalMs: 100, probe };
+    await using again = await openEngine(options);
+    open(again, { retentionMs: 10_000 });
+    await fill(again, 1, clock.now());
+    await checkpoint();
+    assert.deepEqual(failures, []);
+    assert.deepEqual(await logFiles(crashed), ["00000000000000000004.log"]);
+    assert.equal((await readAll(again, id, 0, 4)).length, hasSuccessor ? 2 : 1);
+  }
 });
 
 test("LG12: segments beyond retention.bytes go, and their files with them, across a restart", async () => {
