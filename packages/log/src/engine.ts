@@ -14,7 +14,11 @@ export interface LogEngine {
   openTopic(topic: TopicLog): void;
   /** Changes the partition count (only up) or the configuration of an open topic. */
   alterTopic(topicId: string, change: { partitions?: number; config?: LogConfig }): void;
-  /** Forgets the topic at once: waiting reads and appends are answered `unknownTopic`; files go after `fileDeleteDelayMs`. Durable when resolved. */
+  /**
+   * Forgets the topic at once: waiting reads and appends are answered `unknownTopic`; files go after `fileDeleteDelayMs`. Durable when resolved.
+   * When it rejects the topic stays forgotten, and the engine goes on trying; the next call for it waits for that. Until the deletion is durable a
+   * new topic of the name has no partitions yet: `unknownPartition`.
+   */
   deleteTopic(topicId: string): Promise<void>;
   /** Removes the files of every topic that was not opened since the engine started. Called once after metadata is known. */
   removeUnknownTopics(): Promise<void>;
