@@ -112,6 +112,7 @@ export class TopicRemover {
       dirtyLogs.delete(log);
       tail.forget(log.tail.clear());
     }
+    tail.sweep();
   }
 
   /** Renames the folders of a deleted topic and has them removed later. */
