@@ -95,9 +95,12 @@ export class EngineState implements AppendContext {
     return topic;
   }
 
-  /** Resolves once an entry of any kind fits the gathering group. @throws {JournalFailed} */
-  async roomForEntry(): Promise<void> {
-    while (!this.journal.hasRoom(0)) await this.whenDurable();
+  /**
+   * Whether an entry of any kind fits the gathering group. It is asked in the turn in which the entry is added:
+   * `while (!state.hasRoomForEntry) await state.whenDurable();`
+   */
+  get hasRoomForEntry(): boolean {
+    return this.journal.hasRoom(0);
   }
 
   /** Resolves once everything staged so far is durable. */

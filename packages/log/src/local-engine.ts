@@ -69,6 +69,8 @@ export class LocalLogEngine implements LogEngine {
   readonly #cleaner: LogCleaner;
   readonly #checkpoints: Schedule;
   readonly #maintenance: Schedule;
+  /** Before, segments may stand for files that a later entry of the journal removes: nothing is written to them in the background. */
+  #hasReplayed = false;
   #closing: Promise<void> | null = null;
 
   private constructor(options: ResolvedOptions) {
@@ -92,7 +94,11 @@ export class LocalLogEngine implements LogEngine {
     this.#maintenance = new Schedule(options.clock, options.retentionCheckMs, () => {
       this.maintain().catch((error: Error) => state.probe.storageFailed(error));
     });
-    state.tail = new TailMemory(options.tailBytes, state.slabs, (log) => this.#writer.enqueue(log));
+    state.tail = new TailMemory(
+      options.tailBytes,
+      state.slabs,
+      (log) => this.#hasReplayed && this.#writer.enqueue(log),
+    );
     state.onSegmentsWritten = () => {
       state.tail.trim();
       if (!state.tail.isFull) this.#appender.resume();
@@ -120,8 +126,8 @@ export class LocalLogEngine implements LogEngine {
     const recovery = new Recovery(state, journalDirectory, {
       writeSegments: async () => {
         for (const log of state.dirtyLogs) {
-          // A failure keeps the batches in memory. The folder may be gone because a later group deletes the topic; else
-          // the background writes meet the failure again.
+          // A failure keeps the batches in memory. The folder or the file may be gone because a later group deletes the topic or moves its
+          // log start; else the background writes meet the failure again.
           await this.#writer.write(log).catch(() => {});
         }
         state.tail.trim();
@@ -129,6 +135,7 @@ export class LocalLogEngine implements LogEngine {
       setAside: (topic) => this.#remover.setAside(topic),
     });
     const recovered = await recovery.run();
+    this.#hasReplayed = true;
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
     // From here on a missing checkpoint is one that was lost.
     if (recovered.isFresh) await this.#checkpointer.writeFirst();

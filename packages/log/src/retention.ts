@@ -44,7 +44,7 @@ export class Retention {
       if (expired > 0) this.#state.markDirty(log);
       const start = retainedStart(log, clock.now());
       if (start > log.durableStart) {
-        await this.#state.roomForEntry();
+        while (!this.#state.hasRoomForEntry) await this.#state.whenDurable();
         if (log.topic.isDeleted) continue;
         if (start === log.logEnd && log.active.sizeBytes > 0) this.#roll(log);
         this.#moveStart(log, start);
@@ -65,7 +65,7 @@ export class Retention {
     const results: DeleteRecordsResult[] = [];
     try {
       for (const request of requests) {
-        await this.#state.roomForEntry();
+        while (!this.#state.hasRoomForEntry) await this.#state.whenDurable();
         results.push(this.#deleteBelow(request, moved));
       }
       if (moved.length === 0) return results;

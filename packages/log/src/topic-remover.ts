@@ -76,7 +76,7 @@ export class TopicRemover {
   async #journal(topic: Topic): Promise<void> {
     const { journal, deletedTopics } = this.#state;
     try {
-      await this.#state.roomForEntry();
+      while (!this.#state.hasRoomForEntry) await this.#state.whenDurable();
       if (!deletedTopics.has(topic)) return;
       journal.addEntry(encodeDeleteTopicEntry(topic.id), () => this.#finish(topic));
       await this.#state.whenDurable();

@@ -69,14 +69,11 @@ export class Machine {
   slowness: number;
   engine!: LocalLogEngine;
   readonly #options: Partial<LocalLogOptions>;
-  readonly #expires: boolean;
   readonly #faults: Cancel[] = [];
   #topicCount = 0;
   #failure: Error | null = null;
 
-  /** @param expires whether some topics lose their old segments. */
-  constructor(seed: number, expires: boolean) {
-    this.#expires = expires;
+  constructor(seed: number) {
     this.random = new SeededRandom(seed);
     this.slowness = this.draw(3);
     this.disk = new SimulatedFileSystem({ random: this.random, delay: () => this.#delay() });
@@ -106,7 +103,7 @@ export class Machine {
     const number = ++this.#topicCount;
     const name = `t${number}`;
     const isCompacted = this.draw(3) === 0;
-    const expires = this.#expires && this.draw(4) === 0;
+    const expires = this.draw(4) === 0;
     const topic: Topic = {
       id: topicId(number),
       name,

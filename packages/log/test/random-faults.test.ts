@@ -4,8 +4,8 @@
  * fail, goes on without faults, and ends with a clean stop or a crash; some crash amid the load. All that is read meanwhile and after each restart
  * is held against random-faults-model.ts.
  *
- * OTTLA_RUNS sets how many seeds are run, OTTLA_SEED the first one. OTTLA_DELETIONS=1 deletes records and topics as well, with OTTLA_EXPIRY=1 some topics lose old
- * segments by themselves. OTTLA_POISON=1 overwrites memory that is given back. Reads that are never given back wait for the garbage collector, which
+ * OTTLA_RUNS sets how many seeds are run, OTTLA_SEED the first one. Some topics lose old segments by themselves.
+ * OTTLA_POISON=1 overwrites memory that is given back. Reads that are never given back wait for the garbage collector, which
  * knows no seed.
  */
 import assert from "node:assert/strict";
@@ -23,7 +23,7 @@ const STEPS = 250;
 type Operation = (run: Run) => Promise<void> | void;
 
 /** How often each operation is drawn, by its weight. */
-const LOAD: readonly (readonly [number, Operation])[] = [
+const OPERATIONS: readonly (readonly [number, Operation])[] = [
   [60, append],
   [15, read],
   [5, ({ machine }) => machine.clock.advanceAsync(machine.draw(120))],
@@ -32,16 +32,10 @@ const LOAD: readonly (readonly [number, Operation])[] = [
   [2, maintain],
   [2, changePace],
   [7, ({ machine }) => machine.turns(1)],
-];
-
-const DELETIONS: typeof LOAD = [
   [6, deleteRecords],
   [3, deleteTopic],
 ];
 
-const deletes = process.env.OTTLA_DELETIONS === "1";
-const expires = process.env.OTTLA_EXPIRY === "1";
-const OPERATIONS = deletes ? [...LOAD, ...DELETIONS] : LOAD;
 const DRAWN = OPERATIONS.flatMap(([weight, operation]) => new Array(weight).fill(operation));
 
 /** Deletions may overtake a read. */
@@ -72,7 +66,7 @@ class Run {
   readonly held: HeldRead[] = [];
 
   constructor(seed: number) {
-    this.machine = new Machine(seed, expires);
+    this.machine = new Machine(seed);
   }
 
   async play(): Promise<void> {

@@ -170,7 +170,7 @@ export class LogCleaner {
     if (cleanableEnd(log, plan) < plan.uncleanable) await this.#checkpointer.tryNow();
     if (log.hasFailedCleaning) {
       // What the failed write may have left in the journal is overwritten; then its files have no meaning.
-      await this.#state.roomForEntry();
+      while (!this.#state.hasRoomForEntry) await this.#state.whenDurable();
       const { topic } = log;
       this.#state.journal.addEntry(encodeTopicEntry(topic.ref, topic.id, topic.name));
       await this.#state.whenDurable();
