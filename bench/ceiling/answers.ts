@@ -2,7 +2,7 @@
  * One function per API that the benchmark's clients use, each for the versions that they pick, in the classic encoding. Older versions
  * are announced too where librdkafka looks for them before it uses a feature.
  */
-import { type ByteReader, ByteWriter } from "../wire/bytes.ts";
+import type { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { apiKeys } from "../wire/requests.ts";
 import { acceptBatch, type CeilingTopics, replay, replayEnd } from "./topics.ts";
 
@@ -15,16 +15,22 @@ export interface CeilingApi {
   readonly announcedFrom: number;
   /** Versions that the clients choose. */
   readonly answered: readonly number[];
-  readonly answer: (request: ByteReader, broker: CeilingBroker, version: number) => CeilingAnswer;
+  readonly answer: CeilingAnswer;
 }
 
-export interface CeilingAnswer {
-  readonly body: ByteWriter;
-  /** False for acks=0. */
-  readonly isSent: boolean;
-  /** How long to wait for something better to say; 0: answer now. */
-  readonly waitMs: number;
-}
+/**
+ * Writes the response's body. @returns how long to wait for something better to say, in ms; 0: send it now; {@link noAnswer}: send nothing.
+ */
+export type CeilingAnswer = (
+  request: ByteReader,
+  body: ByteWriter,
+  broker: CeilingBroker,
+  version: number,
+) => number;
+
+/** For acks=0. */
+export const noAnswer = -1;
+const now = 0;
 
 /** ApiVersions: clients begin with the newest that they know. */
 export const anyVersion: readonly number[] = [];
@@ -51,19 +57,31 @@ export const ceilingApis: ReadonlyMap<number, CeilingApi> = new Map([
 ]);
 
 /** In each version that a client may fall back to; to newer ones what KIP-511 asks for. */
-function apiVersions(_request: ByteReader, _broker: CeilingBroker, version: number): CeilingAnswer {
-  if (version > 2)
-    return now(new ByteWriter().int16(35).int32(1).int16(apiKeys.apiVersions).int16(0).int16(2));
-  const body = new ByteWriter().int16(0);
+function apiVersions(
+  _request: ByteReader,
+  body: ByteWriter,
+  _broker: CeilingBroker,
+  version: number,
+): number {
+  if (version > 2) {
+    body.int16(35).int32(1).int16(apiKeys.apiVersions).int16(0).int16(2);
+    return now;
+  }
+  body.int16(0);
   const newest = ({ answered }: CeilingApi) => (answered === anyVersion ? 2 : answered.at(-1)!);
   body.array([...ceilingApis], ([key, api]) =>
     body.int16(key).int16(api.announcedFrom).int16(newest(api)),
   );
-  return now(version === 0 ? body : body.int32(0));
+  if (version > 0) body.int32(0);
+  return now;
 }
 
-function produce(request: ByteReader, { topics }: CeilingBroker, version: number): CeilingAnswer {
-  const body = new ByteWriter();
+function produce(
+  request: ByteReader,
+  body: ByteWriter,
+  { topics }: CeilingBroker,
+  version: number,
+): number {
   request.string();
   const acks = request.int16();
   request.int32();
@@ -73,11 +91,12 @@ function produce(request: ByteReader, { topics }: CeilingBroker, version: number
     body.int32(index).int16(0).int64(base).int64(-1).int64(0);
     if (version >= 8) body.int32(0).int16(-1);
   });
-  return { body: body.int32(0), isSent: acks !== 0, waitMs: 0 };
+  body.int32(0);
+  return acks === 0 ? noAnswer : now;
 }
 
-function fetch(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer {
-  const body = new ByteWriter().int32(0).int16(0).int32(0);
+function fetch(request: ByteReader, body: ByteWriter, { topics }: CeilingBroker): number {
+  body.int32(0).int16(0).int32(0);
   request.int32();
   const maxWaitMs = request.int32();
   request.int32();
@@ -97,15 +116,15 @@ function fetch(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer {
     const end = replayEnd(partition);
     body.int32(index).int16(0).int64(end).int64(end).int64(0).int32(-1).int32(-1).bytes(records);
   });
-  return { body, isSent: true, waitMs: sum > 0 ? 0 : maxWaitMs };
+  return sum > 0 ? now : maxWaitMs;
 }
 
 function listOffsets(
   request: ByteReader,
+  body: ByteWriter,
   { topics }: CeilingBroker,
   version: number,
-): CeilingAnswer {
-  const body = new ByteWriter();
+): number {
   if (version >= 2) body.int32(0);
   request.int32();
   if (version >= 2) request.int8();
@@ -115,18 +134,19 @@ function listOffsets(
     const offset = isEarliest ? 0 : topics.partition(topic, index).endOffset;
     body.int32(index).int16(0).int64(-1).int64(offset);
   });
-  return now(body);
+  return now;
 }
 
 function metadata(
   request: ByteReader,
+  body: ByteWriter,
   { topics, port }: CeilingBroker,
   version: number,
-): CeilingAnswer {
+): number {
   const isV8 = version === 8;
   // A null list, which reads as no names at all here, asks for every topic.
   const asked = request.array(() => request.string() ?? "");
-  const body = new ByteWriter().int32(0).int32(1).int32(nodeId).string(host).int32(port);
+  body.int32(0).int32(1).int32(nodeId).string(host).int32(port);
   body.string(null).string("ceiling").int32(nodeId);
   body.array(asked.length > 0 ? asked : topics.names(), (name) => {
     body.int16(0).string(name).boolean(false);
@@ -138,16 +158,17 @@ function metadata(
     });
     if (isV8) body.int32(unknownOperations);
   });
-  return now(isV8 ? body.int32(unknownOperations) : body);
+  if (isV8) body.int32(unknownOperations);
+  return now;
 }
 
-function findCoordinator(_request: ByteReader, { port }: CeilingBroker): CeilingAnswer {
-  const body = new ByteWriter().int32(0).int16(0).string(null);
-  return now(body.int32(nodeId).string(host).int32(port));
+function findCoordinator(_request: ByteReader, body: ByteWriter, { port }: CeilingBroker): number {
+  body.int32(0).int16(0).string(null).int32(nodeId).string(host).int32(port);
+  return now;
 }
 
 /** A group of one: whoever joins is the leader of generation 1. */
-function joinGroup(request: ByteReader): CeilingAnswer {
+function joinGroup(request: ByteReader, body: ByteWriter): number {
   const member = "member";
   request.string();
   request.int32();
@@ -156,45 +177,44 @@ function joinGroup(request: ByteReader): CeilingAnswer {
   const instance = request.string();
   request.string();
   const [protocol] = request.array(() => ({ name: request.string(), metadata: request.bytes() }));
-  const body = new ByteWriter()
+  body
     .int32(0)
     .int16(0)
     .int32(1)
     .string(protocol?.name ?? "");
   body.string(member).string(member).int32(1);
-  return now(
-    body
-      .string(member)
-      .string(instance)
-      .bytes(protocol?.metadata ?? Buffer.alloc(0)),
-  );
+  body
+    .string(member)
+    .string(instance)
+    .bytes(protocol?.metadata ?? Buffer.alloc(0));
+  return now;
 }
 
-function syncGroup(request: ByteReader): CeilingAnswer {
+function syncGroup(request: ByteReader, body: ByteWriter): number {
   request.string();
   request.int32();
   request.string();
   request.string();
   const [mine] = request.array(() => ({ member: request.string(), assignment: request.bytes() }));
-  return now(
-    new ByteWriter()
-      .int32(0)
-      .int16(0)
-      .bytes(mine?.assignment ?? Buffer.alloc(0)),
-  );
+  body
+    .int32(0)
+    .int16(0)
+    .bytes(mine?.assignment ?? Buffer.alloc(0));
+  return now;
 }
 
-function offsetFetch(request: ByteReader): CeilingAnswer {
-  const body = new ByteWriter().int32(0);
+function offsetFetch(request: ByteReader, body: ByteWriter): number {
+  body.int32(0);
   request.string();
   mapTopics(request, body, () =>
     body.int32(request.int32()).int64(-1).int32(-1).string("").int16(0),
   );
-  return now(body.int16(0));
+  body.int16(0);
+  return now;
 }
 
-function offsetCommit(request: ByteReader): CeilingAnswer {
-  const body = new ByteWriter().int32(0);
+function offsetCommit(request: ByteReader, body: ByteWriter): number {
+  body.int32(0);
   request.string();
   request.int32();
   request.string();
@@ -205,16 +225,17 @@ function offsetCommit(request: ByteReader): CeilingAnswer {
     request.int32();
     request.string();
   });
-  return now(body);
+  return now;
 }
 
-function initProducerId(): CeilingAnswer {
-  return now(new ByteWriter().int32(0).int16(0).int64(1).int16(0));
+function initProducerId(_request: ByteReader, body: ByteWriter): number {
+  body.int32(0).int16(0).int64(1).int16(0);
+  return now;
 }
 
 /** Without replica assignments and configurations, which the benchmark does not send. */
-function createTopics(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer {
-  const body = new ByteWriter().int32(0);
+function createTopics(request: ByteReader, body: ByteWriter, { topics }: CeilingBroker): number {
+  body.int32(0);
   const names = request.array(() => {
     const name = request.string() ?? "";
     topics.create(name, request.int32());
@@ -223,20 +244,21 @@ function createTopics(request: ByteReader, { topics }: CeilingBroker): CeilingAn
     return name;
   });
   body.array(names, (name) => body.string(name).int16(0).string(null));
-  return now(body);
+  return now;
 }
 
-function deleteTopics(request: ByteReader, { topics }: CeilingBroker): CeilingAnswer {
-  const body = new ByteWriter().int32(0);
+function deleteTopics(request: ByteReader, body: ByteWriter, { topics }: CeilingBroker): number {
+  body.int32(0);
   const names = request.array(() => request.string() ?? "");
   for (const name of names) topics.delete(name);
   body.array(names, (name) => body.string(name).int16(0));
-  return now(body);
+  return now;
 }
 
 /** Heartbeat and LeaveGroup. */
-function allIsWell(): CeilingAnswer {
-  return now(new ByteWriter().int32(0).int16(0));
+function allIsWell(_request: ByteReader, body: ByteWriter): number {
+  body.int32(0).int16(0);
+  return now;
 }
 
 /** Walks topics and partitions of a request while writing the same nesting into the response. */
@@ -253,8 +275,4 @@ function mapTopics(
     body.string(topic).int32(partitionCount);
     for (let j = 0; j < partitionCount; j++) eachPartition(topic);
   }
-}
-
-function now(body: ByteWriter): CeilingAnswer {
-  return { body, isSent: true, waitMs: 0 };
 }

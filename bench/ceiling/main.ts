@@ -5,7 +5,7 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { apiKeys } from "../wire/requests.ts";
-import { anyVersion, type CeilingAnswer, type CeilingBroker, ceilingApis } from "./answers.ts";
+import { anyVersion, type CeilingBroker, ceilingApis, noAnswer } from "./answers.ts";
 import { CeilingTopics } from "./topics.ts";
 
 /** A fetch at the end of its partitions; everything behind it on its connection waits too. */
@@ -15,6 +15,8 @@ interface Parked {
 }
 
 const parked = new Set<Parked>();
+/** The responses that are being written, of one connection at a time. */
+const answers = new ByteWriter();
 const topics = new CeilingTopics();
 const server = createServer({ noDelay: true }, (socket) => serve(socket));
 server.listen(0, "127.0.0.1", () => {
@@ -49,30 +51,30 @@ function serve(socket: Socket): void {
   socket.on("error", () => socket.destroy());
   socket.on("close", unpark);
 
-  /** Answers complete requests in order until one has to wait. */
+  /** Answers complete requests in order until one has to wait; all answers leave with one write. */
   function advance(): void {
-    socket.cork();
+    answers.clear();
+    let hasProduced = false;
     while (waiting === null && end - start >= 4) {
-      const frameEnd = start + 4 + buffer.readInt32BE(start);
+      const frameAt = start + 4;
+      const frameEnd = frameAt + buffer.readInt32BE(start);
       if (frameEnd > end) break;
-      const frame = buffer.subarray(start + 4, frameEnd);
       start = frameEnd;
-      const { correlationId, answer } = answerTo(frame, broker, socket);
-      if (answer === null) continue;
-      if (answer.waitMs > 0) park(Buffer.from(frame), answer.waitMs);
-      else respond(socket, correlationId, answer);
-      if (frame.readInt16BE(0) === apiKeys.produce) wakeParked();
+      const waitMs = answer(buffer, frameAt, broker, socket);
+      if (waitMs > 0) park(Buffer.from(buffer.subarray(frameAt, frameEnd)), waitMs);
+      if (buffer.readInt16BE(frameAt) === apiKeys.produce) hasProduced = true;
     }
     if (start === end) start = end = 0;
-    socket.uncork();
+    if (answers.size > 0) socket.write(answers.toBuffer());
+    if (hasProduced) wakeParked();
   }
 
   function park(frame: Buffer, waitMs: number): void {
     const finish = (isTimedOut: boolean) => {
-      const { correlationId, answer } = answerTo(frame, broker, socket);
-      if (answer !== null && answer.waitMs > 0 && !isTimedOut) return;
+      answers.clear();
+      if (answer(frame, 0, broker, socket, isTimedOut) > 0) return;
+      if (answers.size > 0) socket.write(answers.toBuffer());
       unpark();
-      if (answer !== null) respond(socket, correlationId, answer);
       advance();
     };
     waiting = { retry: () => finish(false), timer: setTimeout(() => finish(true), waitMs) };
@@ -91,12 +93,20 @@ function wakeParked(): void {
   for (const { retry } of [...parked]) retry();
 }
 
-function answerTo(
+/**
+ * Adds the response to `answers`, unless there is none or it should wait.
+ *
+ * @param isLastTry send what there is to say, although it should wait.
+ * @returns how long to wait in ms, 0 or {@link noAnswer}.
+ */
+function answer(
   frame: Buffer,
+  at: number,
   broker: CeilingBroker,
   socket: Socket,
-): { correlationId: number; answer: CeilingAnswer | null } {
-  const request = new ByteReader(frame);
+  isLastTry = false,
+): number {
+  const request = new ByteReader(frame, at);
   const apiKey = request.int16();
   const version = request.int16();
   const correlationId = request.int32();
@@ -104,20 +114,16 @@ function answerTo(
   if (api === undefined || !(api.answered === anyVersion || api.answered.includes(version))) {
     process.stderr.write(`no answer to api ${apiKey} v${version}\n`);
     socket.destroy();
-    return { correlationId, answer: null };
+    return noAnswer;
   }
-  request.string();
-  return { correlationId, answer: api.answer(request, broker, version) };
-}
-
-function respond(socket: Socket, correlationId: number, { body, isSent }: CeilingAnswer): void {
-  if (!isSent) return;
-  const bytes = body.toBuffer();
-  socket.write(
-    new ByteWriter()
-      .int32(4 + bytes.length)
-      .int32(correlationId)
-      .toBuffer(),
-  );
-  socket.write(bytes);
+  request.skipString();
+  const sizeAt = answers.size;
+  answers.int32(0).int32(correlationId);
+  const waitMs = api.answer(request, answers, broker, version);
+  if (waitMs === noAnswer || (waitMs > 0 && !isLastTry)) {
+    answers.truncate(sizeAt);
+    return waitMs;
+  }
+  answers.int32At(sizeAt, answers.size - sizeAt - 4);
+  return 0;
 }

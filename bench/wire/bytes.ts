@@ -33,7 +33,7 @@ export class ByteWriter {
 
   int64(value: number): this {
     const at = this.#grow(8);
-    this.#buffer.writeBigInt64BE(BigInt(value), at);
+    writeInt64(this.#buffer, value, at);
     return this;
   }
 
@@ -71,6 +71,20 @@ export class ByteWriter {
     const at = this.#grow(value.length);
     this.#buffer.set(value, at);
     return this;
+  }
+
+  /** Writes over what is there. */
+  int32At(at: number, value: number): void {
+    this.#buffer.writeInt32BE(value, at);
+  }
+
+  /** Forgets what was written from `size` on. */
+  truncate(size: number): void {
+    this.#size = size;
+  }
+
+  clear(): void {
+    this.#size = 0;
   }
 
   /** A copy of what was written. */
@@ -124,6 +138,11 @@ export class ByteReader {
     return this.#buffer.toString("utf8", at, at + length);
   }
 
+  skipString(): void {
+    const length = this.int16();
+    if (length > 0) this.position += length;
+  }
+
   /** A view of the bytes, null when absent. */
   bytes(): Buffer | null {
     const length = this.int32();
@@ -151,8 +170,9 @@ export function readInt64(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at) * 0x1_0000_0000 + buffer.readUInt32BE(at + 4);
 }
 
-/** Writes a number as int64; exact up to 2⁵³, not negative. */
+/** Writes a number as int64; exact up to 2⁵³. */
 export function writeInt64(buffer: Buffer, value: number, at: number): void {
-  buffer.writeInt32BE(Math.floor(value / 0x1_0000_0000), at);
-  buffer.writeUInt32BE(value % 0x1_0000_0000, at + 4);
+  const high = Math.floor(value / 0x1_0000_0000);
+  buffer.writeInt32BE(high, at);
+  buffer.writeUInt32BE(value - high * 0x1_0000_0000, at + 4);
 }
