@@ -181,25 +181,111 @@ test("reading stops while the budget has no share and goes on when others gave b
   assert.equal(budget.usedBytes, 8);
 });
 
-test("a close at any point gives all shares back, once, and aborts what waits", async () => {
+test("a close at any point gives back the shares of all but those that are still served, once, and aborts what waits", async () => {
   for (const close of ["close", "error", "destroy"] as const) {
     const budget = new MemoryBudget(100_000);
     const peer = new Peer(budget);
     peer.socket.isFull = true;
     peer.send("P1", "P2", "F3", "X4");
     await peer.answer("P1", "one");
-    peer.beginFrame(50_000);
-    assert.equal(budget.usedBytes, 50_008);
+    assert.equal(budget.usedBytes, 8);
     if (close === "close") peer.socket.emit("close");
     else if (close === "error") peer.socket.emit("error", new Error("reset"));
     else peer.connection.close();
-    assert.equal(budget.usedBytes, 0, close);
+    assert.equal(budget.usedBytes, 2, `${close}: P2 is still served`);
     await peer.answer("P2", "two");
+    assert.equal(budget.usedBytes, 0);
     peer.connection.close();
-    assert.equal(budget.usedBytes, 0, "an answer that comes later changes nothing");
+    assert.equal(budget.usedBytes, 0, "once");
     assert.equal(peer.connection.signal.aborted, true);
     assert.equal(peer.closedWith.length, 1);
   }
+});
+
+test("a close gives back the share of a frame that is half there", () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.send("P1");
+  peer.beginFrame(50_000);
+  assert.equal(peer.budget.usedBytes, 50_002);
+  peer.connection.close();
+  assert.equal(peer.budget.usedBytes, 2, "P1 is still served");
+});
+
+test("a request that fails keeps the shares of those that are still served", async () => {
+  const peer = new Peer();
+  peer.send("P1", "P2");
+  await peer.refuse("P1");
+  assert.equal(peer.budget.usedBytes, 2, "P2");
+  await peer.answer("P2", "two");
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("a request that nobody looks at once it is parsed holds no share while it is served", async () => {
+  const peer = new Peer();
+  peer.send(`F${"0".repeat(500)}`);
+  assert.equal(peer.started.length, 1);
+  assert.equal(peer.budget.usedBytes, 0);
+  assert.equal(peer.connection.isSettled, false);
+  await peer.answer(peer.started[0]!, "done");
+  assert.equal(peer.received, "done");
+  assert.equal(peer.connection.isSettled, true);
+});
+
+test("a large frame takes no share before it could be started", async () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.send("F1");
+  peer.beginFrame(50_000);
+  assert.equal(peer.budget.usedBytes, 0);
+  assert.equal(peer.socket.isPaused, true);
+  await peer.answer("F1", "one");
+  assert.equal(peer.budget.usedBytes, 50_000);
+  assert.equal(peer.socket.isPaused, false);
+
+  const slow = new Peer(new MemoryBudget(100_000));
+  slow.socket.isFull = true;
+  slow.send("P1");
+  await slow.answer("P1", "one");
+  slow.beginFrame(50_000);
+  assert.equal(slow.budget.usedBytes, 2, "its answers are not read");
+  slow.socket.drain();
+  await turn();
+  assert.equal(slow.budget.usedBytes, 50_000);
+
+  const pipelined = new Peer(new MemoryBudget(100_000));
+  const large = `P${"0".repeat(20_000)}`;
+  pipelined.send("P1", large, "F3", `${large}1`);
+  assert.deepEqual(pipelined.started, ["P1", large]);
+  await pipelined.answer("P1", "a");
+  await pipelined.answer(large, "b");
+  await pipelined.answer("F3", "c");
+  await pipelined.answer(`${large}1`, "d");
+  assert.equal(pipelined.received, "abcd");
+  assert.equal(pipelined.budget.usedBytes, 0);
+});
+
+test("answers that nobody has taken yet hold up the requests behind them, and other connections get their turn", async () => {
+  const peer = new Peer(new MemoryBudget(1_000_000));
+  peer.instant = Buffer.alloc(1_048_576);
+  peer.socket.isFull = true;
+  peer.send(...Array.from({ length: 100 }, (_, index) => `F${index}`));
+  await turn();
+  assert.deepEqual(peer.started, ["F0"]);
+  peer.instant = Buffer.from("x");
+  peer.socket.drain();
+  for (let index = 0; index < 5 && peer.started.length < 100; index++) await turn();
+  assert.equal(peer.started.length, 100, "small ones go together");
+  assert.equal(peer.received.length, 1_048_576 + 99);
+
+  const many = new Peer(new MemoryBudget(1_000_000));
+  many.instant = Buffer.from("x");
+  many.send(...Array.from({ length: 5_000 }, (_, index) => `F${index}`));
+  await Promise.resolve();
+  await new Promise((resolve) => process.nextTick(resolve));
+  const first = many.started.length;
+  assert.ok(first > 100 && first < 5_000, `${first} in the first turn`);
+  for (let index = 0; index < 50 && many.started.length < 5_000; index++) await turn();
+  assert.equal(many.received.length, 5_000);
+  assert.equal(many.budget.usedBytes, 0);
 });
 
 test("a close while waiting for a share lets the next in line pass", async () => {
@@ -213,6 +299,8 @@ test("a close while waiting for a share lets the next in line pass", async () =>
   assert.deepEqual(third.started, ["P3"]);
   first.connection.close();
   third.connection.close();
+  await first.answer("P12345", "");
+  await third.answer("P3", "");
   assert.equal(budget.usedBytes, 0);
 });
 
@@ -278,6 +366,9 @@ test("NW: all requests of a peer that then closes are started before the connect
   await peer.answer("F1", "");
   assert.deepEqual(peer.started, ["F1", "P2", "P3"]);
   assert.equal(peer.socket.isDestroyed, true);
+  assert.equal(peer.budget.usedBytes, 4, "P2 and P3 are still served");
+  await peer.answer("P2", "");
+  await peer.answer("P3", "");
   assert.equal(peer.budget.usedBytes, 0);
 });
 
@@ -287,7 +378,7 @@ test("a drain answers what is in flight, starts nothing more and then closes our
   peer.connection.drain();
   assert.equal(peer.connection.signal.aborted, true);
   peer.send("P3");
-  assert.equal(peer.budget.usedBytes, 2, "only the request in flight holds a share");
+  assert.equal(peer.budget.usedBytes, 0, "what is not started gives its share back");
   await peer.answer("F1", "one");
   assert.deepEqual(peer.started, ["F1"]);
   assert.equal(peer.received, "one");
@@ -328,6 +419,8 @@ class Peer implements FrameServer {
   /** Requests of which the connection said that nobody looks at their responses any more. */
   readonly told: string[] = [];
   nowMs = 0;
+  /** What each request is answered at once; null for by {@link answer}. */
+  instant: Buffer | null = null;
   readonly closedWith: unknown[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
 
@@ -372,13 +465,14 @@ class Peer implements FrameServer {
     const text = frame.toString();
     exchange.onWritten = () => this.told.push(text);
     this.started.push(text);
+    if (this.instant !== null) return Promise.resolve([this.instant]);
     const pending = Promise.withResolvers<readonly Buffer[] | null>();
     this.#pending.set(text, pending);
     return pending.promise;
   }
 
-  isLent(): boolean {
-    return true;
+  isLent(frame: Buffer): boolean {
+    return this.mayOverlap(frame);
   }
 
   mayOverlap(frame: Buffer): boolean {

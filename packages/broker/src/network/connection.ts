@@ -5,9 +5,12 @@
  * all before it are answered. Requests whose order is already settled when they start (Produce: offsets are assigned before `serve`
  * returns) overlap with others of their kind, so that a pipelining producer shares group commits with itself.
  *
- * Memory: a request holds its share of the budget from its size prefix until its response has been handed to the operating system.
- * Reading stops while the budget is exhausted, while {@link MAX_QUEUED_FRAMES} requests wait to be started, and while the peer does
- * not read what it asked for. Responses that become ready in one turn of the event loop leave in one `writev`.
+ * Memory: a request holds its share of the budget from its size prefix as long as its bytes are looked at: as in Kafka until it is parsed or,
+ * where what was parsed are views of it (Produce), until its response has been handed to the operating system, also when the connection closes
+ * before. Reading stops while the budget is exhausted, while {@link MAX_QUEUED_FRAMES} requests wait to be started, while the peer does
+ * not read what it asked for, and before a frame of more than {@link READ_AHEAD_BYTES} that could not be started now: it would keep its share from
+ * everybody else. Responses that become ready in one turn of the event loop leave in one `writev`; no request is started while
+ * {@link MAX_UNFLUSHED_BYTES} of them wait for that.
  *
  * Ends: a request that cannot be served closes the connection once everything before it is answered. A peer that has said all it will
  * (a producer with acks=0, say) has all its requests started; then the connection closes, since nobody waits for the answers. In a
@@ -56,9 +59,17 @@ const MAX_QUEUED_FRAMES = 16;
 /** Overlapping requests in flight at which no further one is started. */
 const MAX_OVERLAPPING = 64;
 
+/** A frame up to this size is read while requests before it are served. */
+const READ_AHEAD_BYTES = 16_384;
+/** Bytes of responses not yet handed to the socket at which no further request is started in this turn of the event loop. */
+const MAX_UNFLUSHED_BYTES = 262_144;
+/** What a response counts for besides its bytes: a turn has only so much time. */
+const RESPONSE_BYTES = 256;
+
 /** A request's place in the order of responses. */
 interface Slot extends Exchange {
-  readonly shareBytes: number;
+  /** What it holds of the budget. */
+  shareBytes: number;
   isReady: boolean;
   response: readonly Buffer[] | null;
   /** Set when the request cannot be answered: why the connection closes at this place. */
@@ -85,10 +96,14 @@ export class Connection {
   readonly #slots: Slot[] = [];
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
+  /** Requests answered that are not yet flushed, what they hold of the budget, and how much their responses count for. */
+  #outCount = 0;
   #outShareBytes = 0;
+  #outBytes = 0;
   /** Who wants to know that nobody looks at the responses in `#out` any more. */
   #outWritten: (() => void)[] = [];
-  /** Shares of responses handed to the socket that it has not written yet. */
+  /** Responses handed to the socket that it has not written yet, and their shares. */
+  #unwrittenCount = 0;
   #unwrittenShareBytes = 0;
   #isFlushScheduled = false;
   #overlapping = 0;
@@ -103,6 +118,8 @@ export class Connection {
   #isFailing = false;
   #isEnding = false;
   #withdrawWait: (() => void) | null = null;
+  /** Size of the frame that is not read on before it could be started; 0 for none. */
+  #heldBackBytes = 0;
   #isClosed = false;
   #isDraining = false;
 
@@ -147,12 +164,7 @@ export class Connection {
 
   /** Whether nothing is in flight and the operating system has all responses. */
   get isSettled(): boolean {
-    return (
-      !this.isBusy &&
-      this.#outShareBytes === 0 &&
-      this.#unwrittenShareBytes === 0 &&
-      !this.#isPeerSlow
-    );
+    return !this.isBusy && this.#outCount === 0 && this.#unwrittenCount === 0 && !this.#isPeerSlow;
   }
 
   /** Whether the peer began a frame that holds a share, could go on with it, and has sent nothing since that time. */
@@ -176,13 +188,14 @@ export class Connection {
     }
     this.#abort.abort();
     this.#pauseOrResume();
-    if (this.#slots.length === 0 && this.#outShareBytes === 0) this.#socket.end();
+    if (this.#slots.length === 0 && this.#outCount === 0) this.#socket.end();
   }
 
   /** Gives back what requests hold that will not be started. Bytes that still arrive are thrown away. */
   #stopReading(): void {
     this.#withdrawWait?.();
     this.#withdrawWait = null;
+    this.#heldBackBytes = 0;
     let bytes = 0;
     for (const frame of this.#queued) bytes += frame.length;
     this.#queued.length = 0;
@@ -190,6 +203,21 @@ export class Connection {
   }
 
   #admit(bytes: number): boolean {
+    if (bytes > READ_AHEAD_BYTES && this.#isOccupied) {
+      this.#heldBackBytes = bytes;
+      return false;
+    }
+    return this.#takeShare(bytes);
+  }
+
+  /** Whether a request that is read now would have to wait for those before it. */
+  get #isOccupied(): boolean {
+    const [first] = this.#queued;
+    if (first === undefined) return this.#exclusive || this.#isPeerSlow;
+    return !this.#mayStart(first) || !this.#queued.every((frame) => this.#server.mayOverlap(frame));
+  }
+
+  #takeShare(bytes: number): boolean {
     if (this.#budget.tryTake(bytes)) return true;
     this.#withdrawWait = this.#budget.wait(bytes, () => {
       this.#withdrawWait = null;
@@ -227,6 +255,14 @@ export class Connection {
     while (!this.#isClosed && this.#queued.length > 0 && this.#mayStart(this.#queued[0]!)) {
       this.#start(this.#queued.shift()!);
     }
+    if (this.#heldBackBytes > 0 && !this.#isOccupied) {
+      const bytes = this.#heldBackBytes;
+      this.#heldBackBytes = 0;
+      if (this.#takeShare(bytes)) {
+        this.#guard(() => this.#reader.resume());
+        return;
+      }
+    }
     if (this.#queued.length === 0 && this.#withdrawWait === null && !this.#isFailing) {
       if (this.#isPeerDone) this.close();
       else if (this.#readFailure !== null) this.#fail(this.#newSlot(0), this.#readFailure.cause);
@@ -248,6 +284,7 @@ export class Connection {
 
   #mayStart(frame: Buffer): boolean {
     if (this.#exclusive || this.#isPeerSlow || this.#isDraining || this.#isFailing) return false;
+    if (this.#outBytes >= MAX_UNFLUSHED_BYTES) return false;
     if (this.#overlapping === 0) return true;
     return this.#overlapping < MAX_OVERLAPPING && this.#server.mayOverlap(frame);
   }
@@ -269,16 +306,30 @@ export class Connection {
     }
     if (mayOverlap) this.#overlapping++;
     else this.#exclusive = true;
+    const lent = this.#server.isLent(frame) ? frame : null;
+    if (lent === null) this.#giveShare(slot);
     served.then(
       (response) => {
         if (mayOverlap) this.#overlapping--;
         else this.#exclusive = false;
-        this.#takeBack(frame);
+        if (lent !== null) this.#pool.give(lent);
         this.#answer(slot, response);
         this.#startQueued();
       },
       (cause) => this.#fail(slot, cause),
     );
+  }
+
+  #giveShare(slot: Slot): void {
+    const { shareBytes } = slot;
+    slot.shareBytes = 0;
+    if (shareBytes > 0) this.#budget.give(shareBytes);
+  }
+
+  /** The request is answered, and its response will not be handed to the socket. */
+  #drop(slot: Slot): void {
+    tellDropped(slot);
+    this.#giveShare(slot);
   }
 
   /** The request is answered: its memory may be used for another. */
@@ -289,7 +340,7 @@ export class Connection {
   /** Closes the connection in the request's place in the order of responses. */
   #fail(slot: Slot, cause: unknown): void {
     if (this.#isClosed || this.#isEnding) {
-      tellDropped(slot);
+      this.#drop(slot);
       return;
     }
     this.#isFailing = true;
@@ -301,19 +352,17 @@ export class Connection {
   /** Writes what is answered and closes when the operating system has it. */
   #end(cause: unknown): void {
     this.#isEnding = true;
-    for (const slot of this.#slots) {
-      this.#outShareBytes += slot.shareBytes;
-      if (slot.isReady) tellDropped(slot);
-    }
+    // The others are dropped when they are answered: until then they hold their memory.
+    for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);
     this.#slots.length = 0;
     this.#flush();
-    if (this.#unwrittenShareBytes === 0) this.close(cause);
+    if (this.#unwrittenCount === 0) this.close(cause);
     else this.#socket.end(() => this.close(cause));
   }
 
   #answer(slot: Slot, response: readonly Buffer[] | null): void {
     if (this.#isClosed || this.#isEnding) {
-      tellDropped(slot);
+      this.#drop(slot);
       return;
     }
     slot.isReady = true;
@@ -325,11 +374,16 @@ export class Connection {
         return;
       }
       this.#slots.shift();
+      this.#outCount++;
       this.#outShareBytes += first.shareBytes;
-      if (first.response !== null) for (const part of first.response) this.#out.push(part);
+      this.#outBytes += RESPONSE_BYTES;
+      for (const part of first.response ?? []) {
+        this.#out.push(part);
+        this.#outBytes += part.length;
+      }
       if (first.onWritten !== null) this.#outWritten.push(first.onWritten);
     }
-    if (!this.#isFlushScheduled && this.#outShareBytes > 0) {
+    if (!this.#isFlushScheduled && this.#outCount > 0) {
       this.#isFlushScheduled = true;
       process.nextTick(() => this.#flush());
     }
@@ -339,10 +393,14 @@ export class Connection {
     this.#isFlushScheduled = false;
     if (this.#isClosed) return;
     const parts = joinSmall(this.#out);
+    const count = this.#outCount;
     const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
+    const wasFull = this.#outBytes >= MAX_UNFLUSHED_BYTES;
     this.#out = [];
+    this.#outCount = 0;
     this.#outShareBytes = 0;
+    this.#outBytes = 0;
     if (written.length > 0) this.#outWritten = [];
     this.lastActiveMs = this.#monotonic();
     if (parts.length === 0) {
@@ -352,11 +410,13 @@ export class Connection {
       const last = parts.length - 1;
       this.#socket.cork();
       for (let index = 0; index < last; index++) this.#socket.write(parts[index]!);
+      this.#unwrittenCount += count;
       this.#unwrittenShareBytes += shareBytes;
       this.#socket.write(parts[last]!, () => {
         // Called however the write ends, and only when nothing reads the buffers any more: not before, even if we have closed.
         for (const tell of written) tell();
         if (this.#isClosed) return;
+        this.#unwrittenCount -= count;
         this.#unwrittenShareBytes -= shareBytes;
         this.#budget.give(shareBytes);
       });
@@ -367,6 +427,8 @@ export class Connection {
       }
     }
     if (this.#isDraining && this.#slots.length === 0 && !this.#isClosed) this.#socket.end();
+    // In another turn, so that everybody else has one too.
+    if (wasFull) setImmediate(() => this.#startQueued());
   }
 
   #onDrain(): void {
@@ -378,7 +440,10 @@ export class Connection {
     if (this.#isClosed) return;
     const shouldPause =
       !this.#isDraining &&
-      (this.#withdrawWait !== null || this.#isPeerSlow || this.#queued.length >= MAX_QUEUED_FRAMES);
+      (this.#withdrawWait !== null ||
+        this.#heldBackBytes > 0 ||
+        this.#isPeerSlow ||
+        this.#queued.length >= MAX_QUEUED_FRAMES);
     if (shouldPause === this.#isPaused) return;
     this.#isPaused = shouldPause;
     if (shouldPause) this.#socket.pause();
@@ -392,11 +457,9 @@ export class Connection {
     this.#withdrawWait?.();
     this.#withdrawWait = null;
     let held = this.#outShareBytes + this.#unwrittenShareBytes + this.#reader.admittedBytes;
-    for (const slot of this.#slots) {
-      held += slot.shareBytes;
-      // The others are told when they are answered: who serves them may still look at what they read.
-      if (slot.isReady) tellDropped(slot);
-    }
+    this.#heldBackBytes = 0;
+    // The others are dropped when they are answered: who serves them still holds the request, and may look at what it read.
+    for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);
     for (const frame of this.#queued) held += frame.length;
     this.#slots.length = 0;
     this.#queued.length = 0;
