@@ -180,6 +180,21 @@ export class PartitionLog {
     return bytes;
   }
 
+  /**
+   * Bytes from a place in a segment up to the batch at `limitOffset`. Infinity when that is in a later segment, as Kafka has it, or when memory
+   * does not reach back to it.
+   */
+  bytesUpTo(limitOffset: number, segment: Segment, position: number): number {
+    const { tail } = this;
+    if (limitOffset === this.logEnd) {
+      return segment === this.active ? segment.sizeBytes - position : Infinity;
+    }
+    const limit = tail.indexOf(limitOffset);
+    return limit >= 0 && tail.segment(limit) === segment
+      ? tail.position(limit) - position
+      : Infinity;
+  }
+
   /** Takes the batches below `end` out of memory; they are in their segments. @returns how many. */
   takeBefore(end: number): number {
     const { tail } = this;

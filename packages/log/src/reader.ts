@@ -4,6 +4,9 @@
  *
  * Sizes, as in Kafka: no partition gets more than its own limit, all together no more than the request's, except that the first partition
  * with data always gets one whole batch.
+ *
+ * A read waits for as long as less is there than it wants, which may be more than one answer takes: a consumer that lags behind is never
+ * kept waiting by batches that do not fit, nor by the end of a segment.
  */
 import type { Clock } from "@ottla/platform";
 import { batchSize, lastOffset } from "@ottla/protocol";
@@ -32,10 +35,12 @@ export interface ReaderContext {
 export interface FoundRecords {
   readonly records: readonly Buffer[];
   readonly sizeBytes: number;
+  /** What may be read behind them already, as {@link PartitionLog.bytesUpTo} counts. */
+  readonly moreBytes: number;
   readonly release: (() => void) | null;
 }
 
-const NOTHING: FoundRecords = { records: [], sizeBytes: 0, release: null };
+const NOTHING: FoundRecords = { records: [], sizeBytes: 0, moreBytes: 0, release: null };
 const NONE_ABORTED: readonly [] = [];
 
 /** From more batches than this, below this average size, a result is copied into one buffer. */
@@ -46,6 +51,8 @@ interface Pass {
   readonly request: ReadRequest;
   readonly results: ReadResult[];
   sizeBytes: number;
+  /** With what was there but did not fit, as far as each partition's own limit. */
+  availableBytes: number;
   hasError: boolean;
   /** Whether a partition has had data; the first one may exceed the limits. */
   hasData: boolean;
@@ -65,6 +72,7 @@ export class Reader {
   async read(request: ReadRequest): Promise<readonly ReadResult[]> {
     const { clock, waiters } = this.#context;
     const deadline = clock.monotonic() + request.maxWaitMs;
+    const wantedBytes = Math.min(request.minBytes, request.maxBytes);
     for (;;) {
       const { version } = waiters;
       const collected = this.#collect(request);
@@ -72,7 +80,7 @@ export class Reader {
       const remainingMs = deadline - clock.monotonic();
       if (
         pass.hasError ||
-        pass.sizeBytes >= request.minBytes ||
+        pass.availableBytes >= wantedBytes ||
         remainingMs <= 0 ||
         request.signal?.aborted === true ||
         request.partitions.length === 0
@@ -82,7 +90,7 @@ export class Reader {
       // While files were read, something may have changed that nobody could tell this read of.
       releaseAll(pass.results);
       if (version !== waiters.version) continue;
-      const reason = await this.#park(request, request.minBytes - pass.sizeBytes, remainingMs);
+      const reason = await this.#park(request, wantedBytes - pass.availableBytes, remainingMs);
       if (reason === "data") continue;
       const last = this.#collect(request);
       return this.#finish(last instanceof Promise ? await last : last);
@@ -129,7 +137,14 @@ export class Reader {
 
   /** One pass over all partitions; asynchronous only when files must be read. */
   #collect(request: ReadRequest): Pass | Promise<Pass> {
-    const pass: Pass = { request, results: [], sizeBytes: 0, hasError: false, hasData: false };
+    const pass: Pass = {
+      request,
+      results: [],
+      sizeBytes: 0,
+      availableBytes: 0,
+      hasError: false,
+      hasData: false,
+    };
     return this.#collectFrom(pass, 0);
   }
 
@@ -250,6 +265,7 @@ export class Reader {
   ): void {
     if (found.sizeBytes > 0) pass.hasData = true;
     pass.sizeBytes += found.sizeBytes;
+    pass.availableBytes += available(found, pass.request.partitions[pass.results.length]!);
     pass.results.push({
       error: null,
       highWatermark: log.highWatermark,
@@ -277,6 +293,12 @@ export class Reader {
       abortedTransactions: null,
     });
   }
+}
+
+/** What a partition adds to the bytes that its reader waits for. */
+function available({ sizeBytes, moreBytes }: FoundRecords, { maxBytes }: ReadPartition): number {
+  if (moreBytes === 0 || moreBytes === Infinity) return sizeBytes + moreBytes;
+  return Math.max(sizeBytes, Math.min(sizeBytes + moreBytes, maxBytes));
 }
 
 /** Gives back what was read and will be read again. */
@@ -326,11 +348,15 @@ function readTail(
   const held: Slab[] = [];
   let last: Slab | null = null;
   let sizeBytes = 0;
+  let moreBytes = 0;
   for (let i = index; i < tail.end && tail.baseOffset(i) < limitOffset; i++) {
     if (tail.lastOffset(i) < offset) continue;
     const isFirst = records.length === 0;
     const batchBytes = tail.sizeBytes(i);
-    if (sizeBytes + batchBytes > maxBytes && !(isFirst && mustReturn)) break;
+    if (sizeBytes + batchBytes > maxBytes && !(isFirst && mustReturn)) {
+      moreBytes = log.bytesUpTo(limitOffset, tail.segment(i), tail.position(i));
+      break;
+    }
     records.push(tail.bytes(i));
     const slab = tail.slab(i);
     if (slab !== null && slab !== last) held.push(slab);
@@ -339,7 +365,7 @@ function readTail(
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
   if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {
-    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes, release: null };
+    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes, moreBytes, release: null };
   }
-  return { records, sizeBytes, release: held.length === 0 ? null : slabs.lend(held) };
+  return { records, sizeBytes, moreBytes, release: held.length === 0 ? null : slabs.lend(held) };
 }

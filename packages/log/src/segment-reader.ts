@@ -31,7 +31,7 @@ const MAX_READ_BYTES = 4_194_304;
 const KEPT_BUFFER_BYTES = 33_554_432;
 /** Loaded indexes, for the whole engine. */
 const INDEX_MEMORY_BYTES = 16_777_216;
-const NOTHING: FoundRecords = { records: [], sizeBytes: 0, release: null };
+const NOTHING: FoundRecords = { records: [], sizeBytes: 0, moreBytes: 0, release: null };
 
 export class SegmentReader {
   readonly #state: EngineState;
@@ -171,7 +171,9 @@ export class SegmentReader {
         }
         const first = this.#sizeAt(log, segment, buffer, at, position);
         if (baseOffset(buffer, at) >= limitOffset) return NOTHING;
-        if (first > maxBytes && !mustReturn) return NOTHING;
+        if (first > maxBytes && !mustReturn) {
+          return { ...NOTHING, moreBytes: log.bytesUpTo(limitOffset, segment, position + at) };
+        }
         if (at + first > buffer.length) {
           position += at;
           wanted = Math.max(first, Math.min(maxBytes, MAX_READ_BYTES));
@@ -204,13 +206,15 @@ export class SegmentReader {
       end += size;
     }
     log.readHint = { segment, offset: nextOffset, position: position + end };
+    const moreBytes =
+      nextOffset >= limitOffset ? 0 : log.bytesUpTo(limitOffset, segment, position + end);
     let isLent = true;
     const release = () => {
       // Given back twice it would be somebody else's by then.
       if (isLent) this.#buffers.give(buffer);
       isLent = false;
     };
-    return { records: [buffer.subarray(at, end)], sizeBytes: end - at, release };
+    return { records: [buffer.subarray(at, end)], sizeBytes: end - at, moreBytes, release };
   }
 
   async #positionOf(log: PartitionLog, segment: Segment, offset: number): Promise<number> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimulatedClock } from "@ottla/platform";
 import {
   BatchBuilder,
   createTopics,
@@ -12,7 +13,7 @@ import {
   TRANSACTIONAL_BIT,
 } from "@ottla/protocol";
 import { CloseConnection } from "../handler.ts";
-import { TestBroker } from "../test-broker.ts";
+import { TestBroker, type TestBrokerOptions } from "../test-broker.ts";
 
 test("of a partition produced to twice in a request the last batch counts, and is answered once", async () => {
   await using broker = await withTopic();
@@ -120,7 +121,7 @@ test("each partition is answered in its place, whoever refuses those around it, 
 });
 
 test("gotcha 8: a broker that does not lead a partition names the one that does", async () => {
-  await using broker = await withTopic({}, 3);
+  await using broker = await withTopic({}, { brokers: 3 });
   const perBroker = await Promise.all(
     [1, 2, 3].map((id) => broker.ask(produce, 10, to([0, batch("a")]), id)),
   );
@@ -160,6 +161,30 @@ test("gotcha 13: partitions that are not there have empty aborted transactions, 
   assert.equal(failed!.abortedTransactions, null);
 });
 
+test("LG9: a consumer that lags does not wait for fetch.min.bytes when they are there and do not fit", async () => {
+  const clock = new SimulatedClock();
+  await using broker = await withTopic({}, { clock });
+  const large = batch("x".repeat(700_000));
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await errors(broker, to([0, Buffer.from(large)])), ["NONE"]);
+  }
+  const sinceMs = clock.monotonic();
+  let waitedMs = -1;
+  const asked = {
+    maxWaitMs: 10_000,
+    minBytes: 1_000_000,
+    maxBytes: 52_428_800,
+    topics: [{ topic: "t", partitions: [{ ...start(0), partitionMaxBytes: 1_048_576 }] }],
+  };
+  const answering = broker.ask(fetch, 11, asked).then((answer) => {
+    waitedMs = clock.monotonic() - sinceMs;
+    return answer;
+  });
+  await clock.advanceAsync(asked.maxWaitMs);
+  const { records } = (await answering).responses[0]!.partitions[0]!;
+  assert.deepEqual([records!.length, waitedMs], [large.length, 0]);
+});
+
 test("ListOffsets answers a partition named twice once, and fails as a whole for an unknown isolation level", async () => {
   await using broker = await withTopic();
   const twice = { name: "t", partitions: [at(0), at(1), at(0)] };
@@ -186,9 +211,9 @@ test("ListOffsets answers a partition named twice once, and fails as a whole for
 /** A broker with the topic `t` of two partitions. */
 async function withTopic(
   configs: Readonly<Record<string, string>> = {},
-  brokers = 1,
+  options: TestBrokerOptions = {},
 ): Promise<TestBroker> {
-  const broker = await TestBroker.start({}, { brokers });
+  const broker = await TestBroker.start({}, options);
   const answer = await broker.ask(createTopics, 5, {
     timeoutMs: 1000,
     topics: [
