@@ -21,7 +21,10 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width of the terminal; 80 elsewhere. */
   readonly columns: number;
-  /** Takes everything, always; resolves when there is room for more. */
+  /**
+   * Takes everything; resolves when there is room for more.
+   * @throws {CommandFailure} where `stdout` cannot be written, by this or an earlier call; nobody reads it any more is no failure. `stderr` never fails.
+   */
   write(chunk: string | Uint8Array): Promise<void>;
 }
 

@@ -9,13 +9,16 @@ import { MessageChannel } from "node:worker_threads";
 // Segment writes, flushes and the journal's writes each take a thread while they last; with the four that are usual, acknowledgements queue behind segments.
 process.env.UV_THREADPOOL_SIZE ??= "8";
 enableCompileCache();
-const [{ processContext }, { runCommandLine }] = await Promise.all([
+const [{ EXIT }, { processContext }, { runCommandLine }] = await Promise.all([
+  import("./exit-codes.ts"),
   import("./process-context.ts"),
   import("./run.ts"),
 ]);
 // A command may wait for nothing but time to pass, which does not keep a process alive; a port with a listener does.
 new MessageChannel().port1.on("message", () => {});
 const context = processContext();
-const exitCode = await runCommandLine(process.argv.slice(2), context);
-await context.stdout.write("");
+let exitCode = await runCommandLine(process.argv.slice(2), context);
+await context.stdout.write("").catch(() => {
+  exitCode ||= EXIT.failure;
+});
 process.exit(exitCode);

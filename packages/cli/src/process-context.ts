@@ -1,8 +1,8 @@
 /** The real process as a {@link Context}. */
-import { once } from "node:events";
 import type { ReadStream } from "node:tty";
 import { SystemClock } from "@ottla/platform";
 import type { Context, Input, Output } from "./context.ts";
+import { CommandFailure } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
 
@@ -18,8 +18,15 @@ export function processContext(): Context {
     if (!interruption.signal.aborted) interruption.receive("nobody reads the output");
   };
   return {
-    stdout: outputOf(process.stdout, onBrokenPipe),
-    stderr: outputOf(process.stderr, () => {}),
+    stdout: outputOf(process.stdout, onBrokenPipe, (cause) => {
+      throw new CommandFailure(`cannot write the output: ${cause.message}`, { cause });
+    }),
+    // A full disk or a terminal that is gone ends neither a command nor a broker.
+    stderr: outputOf(
+      process.stderr,
+      () => {},
+      () => {},
+    ),
     stdin: inputOf(process.stdin),
     environment: process.env,
     clock,
@@ -36,14 +43,23 @@ export function processContext(): Context {
   };
 }
 
-function outputOf(stream: NodeJS.WriteStream, onBrokenPipe: () => void): Output {
+/** What `onFailure` throws is thrown by the write that failed, or by the next one where that had returned. */
+function outputOf(
+  stream: NodeJS.WriteStream,
+  onBrokenPipe: () => void,
+  onFailure: (cause: Error) => void,
+): Output {
   let isBroken = false;
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    // As `ottla consume | head` does: not a failure, but there is no point in going on.
-    isBroken = true;
-    onBrokenPipe();
-  });
+  let failure: Error | null = null;
+  const onWritten = (error: NodeJS.ErrnoException | null | undefined): void => {
+    if (error?.code === "EPIPE") {
+      // As `ottla consume | head` does: not a failure, but there is no point in going on.
+      isBroken = true;
+      onBrokenPipe();
+    } else if (error) failure = error;
+  };
+  // The write that failed is told as well.
+  stream.on("error", () => {});
   return {
     isTerminal: stream.isTTY === true,
     get columns() {
@@ -51,8 +67,19 @@ function outputOf(stream: NodeJS.WriteStream, onBrokenPipe: () => void): Output 
     },
     async write(chunk) {
       if (isBroken) return;
-      if (stream.write(chunk)) return;
-      await Promise.race([once(stream, "drain"), once(stream, "close")]).catch(() => {});
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Writing nothing only asks how earlier writes went; a full device refuses that too.
+      const hasRoom =
+        chunk.length === 0 ||
+        stream.write(chunk, (error) => {
+          onWritten(error);
+          resolve();
+        });
+      if (!hasRoom) await promise;
+      if (failure === null) return;
+      const cause = failure;
+      failure = null;
+      onFailure(cause);
     },
   };
 }

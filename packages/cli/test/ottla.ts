@@ -57,7 +57,21 @@ export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
 ): OttlaProcess {
-  const child = spawnChild(process.execPath, args, { env });
+  return startProgram(process.execPath, args, env);
+}
+
+/** The same with a standard stream somewhere else, such as `2>/dev/full`. */
+export function startRedirected(redirection: string, args: readonly string[]): OttlaProcess {
+  const line = ["-c", `exec "$@" ${redirection}`, "sh", process.execPath, ...RUN_MAIN, ...args];
+  return startProgram("sh", line, {});
+}
+
+function startProgram(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): OttlaProcess {
+  const child = spawnChild(program, args, { env });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => {

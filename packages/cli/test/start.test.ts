@@ -1,11 +1,23 @@
 /** `ottla start` as a process: what it says, how it ends, what is left when it comes back. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type OttlaProcess, ottla, startNode, startOttla, temporaryDirectory } from "./ottla.ts";
+import { waitFor } from "@ottla/testing";
+import {
+  type OttlaProcess,
+  ottla,
+  startNode,
+  startOttla,
+  startRedirected,
+  temporaryDirectory,
+} from "./ottla.ts";
 
 const PROCESS_CONTEXT = join(import.meta.dirname, "../src/process-context.ts");
+const FULL_DEVICE = "/dev/full";
 const LISTENING = /listening on (127\.0\.0\.1:(\d+))/;
 
 async function bootstrapOf(broker: OttlaProcess): Promise<string> {
@@ -160,6 +172,40 @@ test("the first signal is the command's to act on, the second ends the process a
     stubborn.child.kill(signal);
     assert.equal(await stubborn.ended, 1);
   }
+});
+
+const noFullDevice = existsSync(FULL_DEVICE) ? false : `there is no ${FULL_DEVICE}`;
+
+test("a broker whose reports cannot be written serves on", { skip: noFullDevice }, async () => {
+  const args = ["start", "--port", "0", "--memory"];
+  const broker = startRedirected(`2>${FULL_DEVICE}`, args);
+  const bootstrap = await bootstrapOf(broker);
+  for (let i = 0; i < 2; i++) {
+    // A size that no frame may have, which is refused and reported.
+    const socket = connect(Number(bootstrap.split(":")[1]), "127.0.0.1");
+    socket.end(Buffer.alloc(4, 0xff));
+    socket.resume();
+    await once(socket, "close");
+  }
+  assert.equal(await succeed(bootstrap, "topic create kept"), "created kept with 1 partition\n");
+  await stop(broker);
+});
+
+test("a broker whose output cannot be written ends in good order", {
+  skip: noFullDevice,
+}, async () => {
+  await using directory = await temporaryDirectory();
+  const data = join(directory.path, "data");
+  const broker = startRedirected(`>${FULL_DEVICE}`, ["start", "--port", "0", "-d", data]);
+  await waitFor(() => existsSync(data) || null, { what: data });
+  await stop(broker);
+  assert.equal(broker.stderr(), "");
+});
+
+test("a command whose output cannot be written fails", { skip: noFullDevice }, async () => {
+  const full = startRedirected(`>${FULL_DEVICE}`, ["start", "--help"]);
+  assert.equal(await full.ended, 1);
+  assert.match(full.stderr(), /^ottla start: cannot write the output: ENOSPC.*\n$/);
 });
 
 test("a command without a broker says how to start one", async () => {

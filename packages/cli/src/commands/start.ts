@@ -85,17 +85,19 @@ export const start = defineCommand({
       layers,
       report: (line) => void context.stderr.write(`${line}\n`),
     });
+    // Whoever cannot read this has a broker all the same.
+    const tell = (words: string) => context.stdout.write(words).catch(() => {});
     try {
-      await context.stdout.write(
+      await tell(
         options.output === "json" ? announcementJson(broker) : announcement(broker, context),
       );
       await settleDown();
       await aborted(interruption);
-      if (options.output === "text") await context.stdout.write("stopping\n");
+      if (options.output === "text") await tell("stopping\n");
     } finally {
       await broker.close();
     }
-    if (options.output === "text") await context.stdout.write("stopped\n");
+    if (options.output === "text") await tell("stopped\n");
     return EXIT.ok;
   },
 });
