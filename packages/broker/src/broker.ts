@@ -239,6 +239,7 @@ class RunningBroker implements Broker {
     this.#closers.push(() => this.#drain(services));
     for (const [index, broker] of brokers.entries()) {
       const config = this.#configs[index]!;
+      const current = () => services.config(broker.id);
       const advertised = advertisedListeners(config);
       const limits: ConnectionLimits = {
         maxFrameBytes: config.number("socket.request.max.bytes"),
@@ -254,8 +255,13 @@ class RunningBroker implements Broker {
           port,
           limits,
           maxIdleMs: config.number("connections.max.idle.ms"),
-          maxConnections: config.number("max.connections"),
-          maxConnectionsPerIp: config.number("max.connections.per.ip"),
+          // Asked for with each new connection, so a change acts at once.
+          get maxConnections() {
+            return current().number("max.connections");
+          },
+          get maxConnectionsPerIp() {
+            return current().number("max.connections.per.ip");
+          },
           clock: this.#clock,
           server: new Dispatcher(handlers, broker, services),
           probe: services.probe,

@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DirectoryInUse, startBroker } from "@ottla/broker";
-import { apiVersions, errorCode, fetch, metadata, produce } from "@ottla/protocol";
+import { MemoryFileSystem } from "@ottla/platform";
+import {
+  apiVersions,
+  errorCode,
+  fetch,
+  incrementalAlterConfigs,
+  metadata,
+  produce,
+} from "@ottla/protocol";
 import { append, batch, create, Peer, produceBody } from "./peer.ts";
 
+const BROKER = 4;
 const layer = (entries: Record<string, string>) => [new Map(Object.entries(entries))];
 
 test("NW: a frame that is empty, negative or too large closes its connection and no other", async () => {
@@ -135,11 +142,45 @@ test("NW: more connections than max.connections allows are closed at once", asyn
   await using second = await Peer.connect(broker.port);
   await first.ask(metadata, 9, { topics: [] });
   await second.ask(metadata, 9, { topics: [] });
-  const third = connect(broker.port, "127.0.0.1");
-  third.on("error", () => {});
-  await once(third, "close");
+  await refusedConnection(broker.port);
   await first.ask(metadata, 9, { topics: [] });
 });
+
+for (const name of ["max.connections", "max.connections.per.ip"]) {
+  test(`AD5: a dynamic ${name} holds for the next connection, after a restart too, and until it is taken back`, async () => {
+    const fileSystem = new MemoryFileSystem();
+    const alter = async (peer: Peer, operation: "delete" | "set") => {
+      const configs = [{ name, configOperation: operation === "set" ? 0 : 1, value: "2" }];
+      const { responses } = await peer.ask(incrementalAlterConfigs, 1, {
+        resources: [{ resourceType: BROKER, resourceName: "", configs }],
+        validateOnly: false,
+      });
+      assert.equal(responses[0]?.errorCode, 0);
+    };
+    {
+      await using broker = await startBroker({ storage: "memory", fileSystem });
+      await using first = await Peer.connect(broker.port);
+      await using second = await Peer.connect(broker.port);
+      await second.ask(metadata, 9, { topics: [] });
+      await alter(first, "set");
+      await refusedConnection(broker.port);
+    }
+    await using broker = await startBroker({ storage: "memory", fileSystem });
+    await using first = await Peer.connect(broker.port);
+    await using second = await Peer.connect(broker.port);
+    await second.ask(metadata, 9, { topics: [] });
+    await refusedConnection(broker.port);
+    await alter(first, "delete");
+    await using third = await Peer.connect(broker.port);
+    await third.ask(metadata, 9, { topics: [] });
+  });
+}
+
+/** Resolves when the broker has closed a new connection. */
+async function refusedConnection(port: number): Promise<void> {
+  await using peer = await Peer.connect(port);
+  await assert.rejects(peer.ask(metadata, 9, { topics: [] }), /the connection was closed/);
+}
 
 test("NW: closing answers a waiting fetch, and a second broker on the same directory is refused", async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), "ottla-broker-test-"));
