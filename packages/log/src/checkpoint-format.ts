@@ -5,13 +5,14 @@
  * | at | bytes | |
  * |---|---|---|
  * | 0 | 4 | magic `OTC1` |
- * | 4 | 4 | flags: 1 = written by a clean stop |
+ * | 4 | 4 | flags: 1 = written by a clean stop, 2 = with the journal's key |
  * | 8 | 8 | LSN of the first group to replay |
  * | 16 | 4, 4 | journal file and position where that group is, or would be |
  * | 24 | 4 | leader epoch |
  * | 28 | 4 | next topic reference |
  * | 32 | 4 | topics |
  * | 36 | … | per topic: reference u32, id 16 bytes, name u16 + text, partitions u32, then each: size u32 and that many bytes |
+ * | end − 12 | 8 | the key that the journal's groups carry (journal-format.ts); earlier versions wrote none |
  * | end − 4 | 4 | CRC-32C of all before |
  *
  * A partition: number i32, log start i64, end i64, −1 i64, segments u32 (base i64, size u32, max timestamp i64, its
@@ -46,6 +47,9 @@ import {
 export const CHECKPOINT_FILE = "log-checkpoint";
 const MAGIC = 0x4f54_4331;
 const HEADER_BYTES = 36;
+const IS_CLEAN = 1;
+const HAS_KEY = 2;
+const KEY_BYTES = 8;
 const SEGMENT_BYTES = 53;
 const REMEMBERED_BATCHES = 5;
 const MARK_BYTES = 46;
@@ -55,6 +59,8 @@ export interface CheckpointHeader {
   readonly cut: JournalCut;
   readonly leaderEpoch: number;
   readonly nextTopicRef: number;
+  /** null when groups may carry any: the version that wrote the checkpoint had none. */
+  readonly journalKey: number | null;
 }
 
 export interface CheckpointTopic {
@@ -73,14 +79,16 @@ export function encodeCheckpoint(
   header: CheckpointHeader,
   topics: readonly CheckpointTopic[],
 ): Buffer {
-  let size = HEADER_BYTES + 4;
+  const { journalKey } = header;
+  let size = HEADER_BYTES + (journalKey === null ? 0 : KEY_BYTES) + 4;
   for (const topic of topics) {
     size += 26 + Buffer.byteLength(topic.name);
     for (const partition of topic.partitions) size += 4 + partition.length;
   }
   const bytes = Buffer.alloc(size);
   bytes.writeUInt32BE(MAGIC, 0);
-  bytes.writeUInt32BE(header.isClean ? 1 : 0, 4);
+  const cleanFlag = header.isClean ? IS_CLEAN : 0;
+  bytes.writeUInt32BE(cleanFlag | (journalKey === null ? 0 : HAS_KEY), 4);
   bytes.writeBigInt64BE(BigInt(header.cut.lsn), 8);
   bytes.writeUInt32BE(header.cut.fileNumber, 16);
   bytes.writeUInt32BE(header.cut.position, 20);
@@ -99,6 +107,7 @@ export function encodeCheckpoint(
       at += partition.copy(bytes, at);
     }
   }
+  if (journalKey !== null) at = writeInt64(bytes, at, journalKey);
   bytes.writeUInt32BE(crc32c(bytes, 0, at), at);
   return bytes;
 }
@@ -130,8 +139,9 @@ export function decodeCheckpoint(bytes: Buffer, path: string): Checkpoint {
     }
     topics.push({ ref, topicId, name, partitions });
   }
+  const flags = bytes.readUInt32BE(4);
   return {
-    isClean: (bytes.readUInt32BE(4) & 1) !== 0,
+    isClean: (flags & IS_CLEAN) !== 0,
     cut: {
       lsn: Number(bytes.readBigInt64BE(8)),
       fileNumber: bytes.readUInt32BE(16),
@@ -139,6 +149,7 @@ export function decodeCheckpoint(bytes: Buffer, path: string): Checkpoint {
     },
     leaderEpoch: bytes.readInt32BE(24),
     nextTopicRef: bytes.readUInt32BE(28),
+    journalKey: (flags & HAS_KEY) === 0 ? null : readInt64(bytes, end - KEY_BYTES),
     topics,
   };
 }

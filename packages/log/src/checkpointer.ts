@@ -121,16 +121,17 @@ export class Checkpointer {
 
   /** The checkpoint of an engine that has nothing yet, before its journal gets the first group. */
   async writeFirst(): Promise<void> {
-    const { options, leaderEpoch, nextTopicRef } = this.#state;
+    const { options, leaderEpoch, nextTopicRef, journalKey } = this.#state;
     const cut = { lsn: 1, fileNumber: 0, position: 0 };
-    const bytes = encodeCheckpoint({ isClean: true, cut, leaderEpoch, nextTopicRef }, []);
+    const header = { isClean: true, cut, leaderEpoch, nextTopicRef, journalKey };
+    const bytes = encodeCheckpoint(header, []);
     await options.fileSystem.writeFileAtomic(`${options.directory}/${CHECKPOINT_FILE}`, bytes);
   }
 
   async #run(kind: Kind): Promise<void> {
     const isClean = kind === "clean";
     const state = this.#state;
-    const { journal, clock } = state;
+    const { journal, clock, journalKey } = state;
     const startMs = clock.monotonic();
     const cut = journal.cut();
     const bytesBefore = journal.bytesSinceCut;
@@ -145,8 +146,9 @@ export class Checkpointer {
       if (state.hasUnmovedSegment) throw new Error("a cleaned segment has not got its name yet");
       await this.#files.syncDirectories();
       for (const log of logs) if (log.isDeleted) log.checkpointBytes = null;
+      const { leaderEpoch, nextTopicRef } = state;
       const bytes = encodeCheckpoint(
-        { isClean, cut, leaderEpoch: state.leaderEpoch, nextTopicRef: state.nextTopicRef },
+        { isClean, cut, leaderEpoch, nextTopicRef, journalKey },
         describeTopics(state),
       );
       await state.options.fileSystem.writeFileAtomic(

@@ -42,6 +42,8 @@ export class EngineState implements AppendContext {
   leaderEpoch = 0;
   /** Next reference for a topic in the journal; never reused. */
   nextTopicRef = 1;
+  /** What all groups of the journal carry from this start on (journal-format.ts). */
+  journalKey = 0;
   isClosed = false;
   /** Cleaned segments whose files could not be given their names before the stop: no checkpoint may describe them. */
   hasUnmovedSegment = false;

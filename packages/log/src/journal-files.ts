@@ -6,7 +6,7 @@
  * `fileBytes`; all of them together never exceed `maxBytes`. When no file is free the journal waits for a checkpoint.
  *
  * A file is free when every group in it precedes the last checkpoint. It is reused as it stands: its old groups carry lower
- * LSNs than anything that replay would accept there.
+ * LSNs than anything that replay would accept there, and what clients wrote in them has not the journal's key.
  */
 import { type FileHandle, type FileSystem, FileSystemError } from "@ottla/platform";
 import { alignUp } from "./journal-format.ts";

@@ -14,7 +14,8 @@
  * | 28 | 4 | directory bytes |
  * | 32 | 4 | directory entries |
  * | 36 | 4 | CRC-32C of the directory |
- * | 40 | 20 | zero |
+ * | 40 | 8 | key of the journal; zero in groups written before there was one |
+ * | 48 | 12 | zero |
  * | 60 | 4 | CRC-32C of the 60 bytes before |
  * | 64 | … | payload: record batches one after the other, as they stand in their segments |
  * | … | … | directory: entries of {@link ENTRY_BYTES} bytes, some followed by text |
@@ -39,6 +40,9 @@
  * where the last replaced segment ends at 24, the number of the replacement at 32, and behind its first 48 bytes, which are zero from 36 on:
  * max timestamp i64, its offset i64, first timestamp i64, created i64, cleaned offset i64, entries in .index u32, .timeindex u32, .txnindex
  * u32, zero u32.
+ *
+ * The payload is anybody's bytes, and may look like groups at any place. The key is drawn by the first start in a directory and kept in the
+ * checkpoint; no client knows it, so what carries it was written by the engine. (The first block of a file is never payload.)
  *
  * The payload has no checksum of its own: a batch carries one over everything behind its first 21 bytes, and those 21 bytes (base
  * offset, size, leader epoch, magic, CRC) are repeated in the entry, which the directory's CRC covers. So a torn write anywhere in a
@@ -72,6 +76,7 @@ export interface GroupHeader {
   readonly directoryBytes: number;
   readonly entries: number;
   readonly directoryCrc: number;
+  readonly key: number;
 }
 
 /** One entry of a group's directory, as replay sees it. `bytes` is a view of the group that was read. */
@@ -155,7 +160,8 @@ export function writeGroupHeader(view: DataView, at: number, header: GroupHeader
   view.setUint32(at + 28, header.directoryBytes);
   view.setUint32(at + 32, header.entries);
   view.setUint32(at + 36, header.directoryCrc);
-  for (let i = 40; i < 64; i += 4) view.setUint32(at + i, 0);
+  setInt64(view, at + 40, header.key);
+  for (let i = 48; i < 64; i += 4) view.setUint32(at + i, 0);
 }
 
 /** The header at the start of `bytes`, or null when there is none: the end of the journal, or a torn write. */
@@ -173,6 +179,7 @@ export function readGroupHeader(
     directoryBytes: bytes.readUInt32BE(28),
     entries: bytes.readUInt32BE(32),
     directoryCrc: bytes.readUInt32BE(36),
+    key: getInt64(bytes, 40),
   };
 }
 

@@ -3,6 +3,9 @@
  *
  * A torn end and damage look alike where they are, but not behind it: one group is written at a time, so a whole group with a higher LSN
  * than the one that cannot be read says that this one was durable, and is damaged ({@link JournalReader.findBeyond}).
+ *
+ * Where a group is looked for there may be what a client sent: files are used again as they stand, and behind the end lie the payloads of
+ * groups of another size. So only what carries the journal's key is a group. A checkpoint of a version without keys knows none; then any will do.
  */
 import type { FileHandle, FileSystem } from "@ottla/platform";
 import { crc32c } from "@ottla/protocol";
@@ -40,6 +43,7 @@ export class JournalReader {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #crc: Crc;
+  readonly #key: number | null;
   readonly lastLsns = new Map<number, number>();
   /** LSN of the first group in each file. */
   readonly #firstLsns = new Map<number, number>();
@@ -51,10 +55,12 @@ export class JournalReader {
   /** Where in the file the chunk starts. */
   #chunkAt = 0;
 
-  constructor(fileSystem: FileSystem, directory: string, crc: Crc) {
+  /** @param key null when it is not known: groups with any key are read */
+  constructor(fileSystem: FileSystem, directory: string, crc: Crc, key: number | null) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#crc = crc;
+    this.#key = key;
   }
 
   async open(cut: JournalCut): Promise<void> {
@@ -64,7 +70,7 @@ export class JournalReader {
       const block = Buffer.alloc(BLOCK_BYTES);
       const size = await handle.read(block, 0);
       await handle.close();
-      const header = readGroupHeader(block.subarray(0, size), this.#crc);
+      const header = this.#readHeader(block.subarray(0, size));
       this.#firstLsns.set(number, header?.lsn ?? 0);
     }
     if (this.#firstLsns.has(cut.fileNumber)) await this.#enter(cut.fileNumber, cut.position);
@@ -118,7 +124,7 @@ export class JournalReader {
     while (position + BLOCK_BYTES <= size) {
       const block = (await this.#bytes(position, BLOCK_BYTES))!;
       const isGroup = block.readUInt32BE(0) === GROUP_MAGIC;
-      const header = isGroup ? readGroupHeader(block, this.#crc) : null;
+      const header = isGroup ? this.#readHeader(block) : null;
       const isPossible = header !== null && isPlausible(header) && header.lsn >= this.nextLsn;
       if (isPossible && header.lsn > this.nextLsn) {
         const bytes = await this.#bytes(position, header.sizeBytes);
@@ -142,7 +148,7 @@ export class JournalReader {
 
   async #readGroup(): Promise<ReadGroup | null> {
     const head = await this.#bytes(this.#position, BLOCK_BYTES);
-    const header = head === null ? null : readGroupHeader(head, this.#crc);
+    const header = head === null ? null : this.#readHeader(head);
     if (header === null || header.lsn !== this.nextLsn || !isPlausible(header)) return null;
     const bytes = await this.#bytes(this.#position, header.sizeBytes);
     if (bytes === null) return null;
@@ -155,6 +161,12 @@ export class JournalReader {
     this.#position += header.sizeBytes;
     this.nextLsn++;
     return group;
+  }
+
+  /** The header at the start of `block` if the engine wrote it. */
+  #readHeader(block: Buffer): GroupHeader | null {
+    const header = readGroupHeader(block, this.#crc);
+    return this.#key === null || header?.key === this.#key ? header : null;
   }
 
   /** A view of that many bytes of the file, or null when it ends before. */

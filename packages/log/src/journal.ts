@@ -19,7 +19,7 @@
  * Places: journal-writer.ts. Files: journal-files.ts. Bytes: journal-format.ts. A checkpoint names the LSN and place from which replay starts ({@link Journal.cut}); files
  * that end before it are reused.
  *
- * Crash behaviour. A group is either whole (header, directory and batch CRCs agree and its LSN is the expected one) or it does not exist.
+ * Crash behaviour. A group is either whole (header, directory and batch CRCs agree, the key is the journal's and the LSN the expected one) or it does not exist.
  * Walk-through of kill −9 while group 7 is being written: nobody was answered for 7. On disk it is whole or torn. If whole, replay takes
  * it: its batches then are in the log though nobody was told, which a producer's retry finds by sequence. If torn, replay ends at 6, and
  * the next run writes its own group 7 over it.
@@ -57,6 +57,8 @@ export interface JournalOptions extends JournalFileOptions {
   readonly checkpointBytes: () => number;
   readonly retryDelayMs: number;
   readonly run: number;
+  /** The journal's key (journal-format.ts). */
+  readonly key: number;
   readonly clock: Clock;
   readonly probe: LogProbe;
 }
@@ -402,6 +404,7 @@ export class Journal {
       directoryBytes: group.directoryBytes,
       entries: group.entries,
       directoryCrc: slab.crc(directoryAt, end),
+      key: this.#options.key,
     });
     slab.view.setUint32(base + 60, slab.crc(base, base + 60));
     for (const log of group.touched) {

@@ -172,6 +172,7 @@ export class LocalLogEngine implements LogEngine {
           Math.max(options.checkpointBytes, state.partitionsInUse * CHECKPOINT_BYTES_PER_PARTITION),
         retryDelayMs: options.retryDelayMs,
         run,
+        key: state.journalKey,
         clock: options.clock,
         probe: options.probe,
       },

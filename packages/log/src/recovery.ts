@@ -23,6 +23,7 @@
  * Leader epoch (LG15): a stop was clean when the checkpoint says so and nothing was journalled behind it. Every start journals a `start` entry
  * with its epoch before anything else, so a run that ended uncleanly is always noticed, and the epoch grows by one.
  */
+import type { Random } from "@ottla/platform";
 import {
   baseSequence,
   crc32c,
@@ -110,7 +111,10 @@ export class Recovery {
     }
     this.#state.leaderEpoch = checkpoint?.leaderEpoch ?? 0;
     this.#state.nextTopicRef = checkpoint?.nextTopicRef ?? 1;
-    const reader = new JournalReader(fileSystem, this.#journalDirectory, crc32c);
+    const journalKey = checkpoint?.journalKey ?? null;
+    // Up to the next checkpoint groups may be there without it; behind that there are only groups of this run.
+    this.#state.journalKey = journalKey ?? drawKey(this.#state.random);
+    const reader = new JournalReader(fileSystem, this.#journalDirectory, crc32c, journalKey);
     await reader.open(checkpoint?.cut ?? { lsn: 1, fileNumber: 0, position: 0 });
     let groups = 0;
     let replayedBytes = 0;
@@ -347,4 +351,9 @@ export class Recovery {
     this.#topicsByRef.delete(topic.ref);
     this.#deleted.push(topic);
   }
+}
+
+/** A number that nobody guesses; zero is that of groups without a key. */
+function drawKey(random: Random): number {
+  return 1 + random.integer(2 ** 48 - 2);
 }
