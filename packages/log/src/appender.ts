@@ -354,7 +354,10 @@ export class Appender {
       large.staged += size;
     }
     append.large = null;
-    if (log.isDeleted) return this.#refuse(append, "unknownTopic");
+    if (log.isDeleted) {
+      if (large.staged > 0 && !large.hasFailed) journal.dropLarge();
+      return this.#refuse(append, "unknownTopic");
+    }
     if (large.hasFailed) return this.#refuse(append, "storage");
     // Other requests have used the info since this one was validated only if it had to wait; fill it again. No marker is so large.
     this.#marker = null;

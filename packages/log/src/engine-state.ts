@@ -80,6 +80,13 @@ export class EngineState implements AppendContext {
     return topic.logs[partition] ?? this.#makeLog(topic, partition);
   }
 
+  /** Whether the topic is open, only known from the last run, or being deleted. */
+  hasTopic(topicId: string): boolean {
+    if (this.topics.has(topicId) || this.recoveredTopics.has(topicId)) return true;
+    for (const { id } of this.deletedTopics) if (id === topicId) return true;
+    return false;
+  }
+
   openTopic(opened: TopicLog): Topic {
     const existing = this.topics.get(opened.topicId);
     if (existing !== undefined) {

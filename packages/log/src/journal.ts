@@ -241,6 +241,15 @@ export class Journal {
     this.#schedule();
   }
 
+  /** The batch of which parts were staged last gets no last one: its parts are nobody's, and a cut need not lie before them. */
+  dropLarge(): void {
+    const inFlight = this.#inFlight;
+    // It begins where one was opened last. A cut that is kept beside that belongs to a batch before it, whose end is on the way.
+    if (this.#group.opensLarge) this.#group.opensLarge = false;
+    else if (inFlight?.opensLarge === true) inFlight.opensLarge = false;
+    else this.#largeCut = null;
+  }
+
   /**
    * Adds an entry of the rare kinds, encoded by journal-format.ts. The caller made sure that {@link hasRoom}. `effect` is called once the
    * entry is durable, before any checkpoint can count it as such.

@@ -75,7 +75,9 @@ export class LocalLogEngine implements LogEngine {
 
   private constructor(options: ResolvedOptions) {
     const state = new EngineState(options);
-    const files = new PartitionFiles(options.fileSystem, options.directory);
+    const files = new PartitionFiles(options.fileSystem, options.directory, (topicId) =>
+      state.hasTopic(topicId),
+    );
     this.#state = state;
     this.#writer = new SegmentWriter(state, files);
     this.#segments = new SegmentReader(state, files);

@@ -9,15 +9,18 @@ import { segmentName } from "./segment.ts";
 export class PartitionFiles {
   readonly #fileSystem: FileSystem;
   readonly #root: string;
+  /** Whether there is a topic of that id whose deletion is not durable. */
+  readonly #isThere: (topicId: string) => boolean;
   /** Folders with names that a flush of the folder has not made durable yet. */
   readonly #unsynced = new Set<string>();
   /** Folders that are being made or renamed. */
   readonly #busy = new Map<string, Promise<void>>();
   readonly #removing = new Set<Promise<void>>();
 
-  constructor(fileSystem: FileSystem, root: string) {
+  constructor(fileSystem: FileSystem, root: string, isThere: (topicId: string) => boolean) {
     this.#fileSystem = fileSystem;
     this.#root = root;
+    this.#isThere = isThere;
   }
 
   directory(log: PartitionLog): string {
@@ -28,7 +31,10 @@ export class PartitionFiles {
     return `${this.directory(log)}/${segmentName(baseOffset)}.${ending}`;
   }
 
-  /** Makes the partition's folder, once. */
+  /**
+   * Makes the partition's folder, once.
+   * @throws when the folder of that name belongs to a topic that is not deleted: replay then is at an earlier topic, which will be
+   */
   async ensureDirectory(log: PartitionLog): Promise<void> {
     if (log.hasDirectory || log.isDeleted) return;
     const path = this.directory(log);
@@ -36,8 +42,10 @@ export class PartitionFiles {
       if (log.hasDirectory || log.isDeleted) return;
       // A folder of an earlier topic of the same name must not be mistaken for this one's.
       const owner = await this.#ownerOf(log);
-      if (owner !== null && owner !== log.topic.id)
+      if (owner !== null && owner !== log.topic.id) {
+        if (this.#isThere(owner)) throw new Error(`${path} belongs to another topic, ${owner}`);
         await this.#rename(log, `stray${log.topic.ref}`);
+      }
       await this.#fileSystem.makeDirectory(path);
       const text = `version: 0\ntopic_id: ${log.topic.id}\n`;
       await this.#writePlain(`${path}/partition.metadata`, Buffer.from(text));

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import {
+  MemoryFileSystem,
+  SeededRandom,
+  SimulatedClock,
+  SimulatedFileSystem,
+} from "@ottla/platform";
+import { CHECKPOINT_FILE, decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
 import { JournalFailed } from "./errors.ts";
 import type { LocalLogEngine } from "./local-engine.ts";
 import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
@@ -181,4 +187,57 @@ test("AD2: a topic of the same name has no partitions until the other's deletion
     assert.equal(again.describe(id, 0)!.logEndOffset, 0);
     assert.equal((await readAll(again, other, 0)).length, 3, `seed ${seed}`);
   }
+});
+
+test("AD2: a topic deleted while parts of a large batch are staged leaves the journal free to move on", async () => {
+  await using engine = await openEngine({
+    fileSystem: new MemoryFileSystem(),
+    clock: new SimulatedClock(),
+  });
+  engine.openTopic(topic);
+  engine.openTopic({ ...successor, name: "deleted" });
+  await appendOne(engine, other, 0, makeBatch());
+  const [before, large] = await Promise.all([
+    appendOne(engine, id, 0, makeBatch()),
+    appendOne(engine, other, 0, makeBatch({ values: [Buffer.alloc(200_000)] })),
+    engine.deleteTopic(other),
+  ]);
+  assert.deepEqual([before.error, large.error], [null, "unknownTopic"]);
+  // Three times what the journal may hold.
+  for (let i = 0; i < 60; i++) {
+    const result = await appendOne(engine, id, 0, makeBatch({ values: [Buffer.alloc(50_000)] }));
+    assert.equal(result.error, null, `batch ${i}`);
+  }
+});
+
+test("AD2: replay of a topic that is deleted further on leaves the folder to its successor", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(7) });
+  const path = `/data/${CHECKPOINT_FILE}`;
+  const checkpoint = async () => decodeCheckpoint((await disk.readFile(path))!, path);
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: disk, clock, checkpointIntervalMs: 100 });
+  engine.openTopic(topic);
+  const values = [Buffer.alloc(5_000)];
+  for (let i = 0; i < 10; i++) await appendOne(engine, id, 0, makeBatch({ values }));
+  await engine.deleteTopic(id);
+  engine.openTopic(successor);
+  for (let i = 0; i < 5; i++) await appendOne(engine, other, 0, makeBatch({ values }));
+  const before = await readAll(engine, other, 0);
+  await clock.advanceAsync(150);
+  await settle(clock);
+  // As if the checkpoint had been kept from moving its cut on, by a batch in parts for example.
+  const written = await checkpoint();
+  assert.ok(written.cut.lsn > 16);
+  await disk.writeFileAtomic(
+    path,
+    encodeCheckpoint({ ...written, cut: { lsn: 1, fileNumber: 1, position: 0 } }, written.topics),
+  );
+  // So small that replay writes segments on the way.
+  await using again = await openEngine({
+    fileSystem: disk.crash(),
+    clock: new SimulatedClock(),
+    tailBytes: 8_000,
+  });
+  again.openTopic(successor);
+  assert.deepEqual(await readAll(again, other, 0), before);
 });
