@@ -8,6 +8,8 @@
  *     is left out only when its deletion is durable.
  *  5. Release the journal before the cut.
  *
+ * A start removes and moves files for the entries it replayed before its journal writes anything, so before any checkpoint.
+ *
  * A crash between any two steps leaves the old checkpoint with a longer journal behind it; replay skips what it finds below a
  * partition's end. Appends go on all the while. What fails is reported, and everything is dirty as before for the next attempt.
  */

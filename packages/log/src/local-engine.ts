@@ -142,11 +142,12 @@ export class LocalLogEngine implements LogEngine {
     // From here on a missing checkpoint is one that was lost.
     if (recovered.isFresh) await this.#checkpointer.writeFirst();
     for (const log of state.usedLogs()) log.epochs.assign(state.leaderEpoch, log.logEnd);
-    await this.#openJournal(journalDirectory, recovered);
-    for (const { log, segment } of recovered.removed) {
-      await this.#retention.removeSegment(log, segment);
-    }
-    for (const replacement of recovered.replacements) await this.#swap.recover(replacement);
+    const run = options.random.integer(2 ** 48 - 1);
+    await this.#openJournal(journalDirectory, recovered, run);
+    // Before the first group, which may ask for a checkpoint: that would describe segments whose files are not there yet.
+    await this.#finishFiles(recovered);
+    state.journal.addEntry(encodeStartEntry(state.leaderEpoch, run));
+    await state.whenDurable();
     state.tail.trim();
     if (state.dirtyLogs.size > 0) this.#checkpoints.start();
     if (!recovered.isFresh) {
@@ -157,10 +158,15 @@ export class LocalLogEngine implements LogEngine {
     }
   }
 
-  async #openJournal(directory: string, recovered: Recovered): Promise<void> {
+  /** Removes and moves the files that the last run left behind what the journal says. */
+  async #finishFiles({ removed, replacements }: Recovered): Promise<void> {
+    for (const { log, segment } of removed) await this.#retention.removeSegment(log, segment);
+    for (const replacement of replacements) await this.#swap.recover(replacement);
+  }
+
+  async #openJournal(directory: string, recovered: Recovered, run: number): Promise<void> {
     const state = this.#state;
     const { options } = state;
-    const run = options.random.integer(2 ** 48 - 1);
     state.journal = new Journal(
       {
         fileSystem: options.fileSystem,
@@ -188,8 +194,6 @@ export class LocalLogEngine implements LogEngine {
     );
     await state.journal.open(recovered.end, recovered.lastLsns);
     state.journal.countReplayed(recovered.replayedBytes);
-    state.journal.addEntry(encodeStartEntry(state.leaderEpoch, run));
-    await state.whenDurable();
   }
 
   get leaderEpoch(): number {

@@ -105,6 +105,42 @@ test("LG17: a stop does not wait for a disk that cannot rename; the next start d
   await setup.engine.close();
 });
 
+test("LG17: a start that stops before the files are moved leaves that to the next, also when a checkpoint is due at once", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const topicConfig = { ...compacted, segmentBytes: 400 };
+  const setup = await new Setup(disk).open(topicConfig);
+  for (let i = 0; i < 13; i++) await setup.put(i === 4 ? "a" : "k", `v${i}`);
+  failCleaned(disk, "rename", "io");
+  void setup.engine.maintain();
+  await setup.clock.advanceAsync(50);
+  assert.equal((await setup.names(".log.1.cleaned")).length, 1);
+  const check = async (survivor: SimulatedFileSystem, when: string) => {
+    const again = await new Setup(survivor).open(topicConfig);
+    const left = await again.read();
+    assert.ok(left.includes("4:a=v4") && left.includes("12:k=v12"), `${when}: ${left}`);
+    assert.ok(!left.includes("1:k=v1"), `${when}: ${left}`);
+    assert.deepEqual(await again.names(".cleaned"), []);
+    await again.engine.close();
+  };
+  // The journal is over its limit with what replay reads.
+  const eager = { checkpointBytes: 1, journalMaxBytes: 8_192 };
+  for (let operation = 1; operation <= 60; operation++) {
+    const crashed = disk.crash();
+    const killed = new Promise<void>((resolve) => crashed.crashAt(operation, resolve));
+    const starting = new Setup(crashed, eager);
+    await Promise.race([starting.open(topicConfig).catch(() => {}), killed]);
+    for (let i = 0; i < 20; i++) await starting.clock.advanceAsync(0);
+    await check(crashed.crash(), `killed at operation ${operation}`);
+  }
+  const crashed = disk.crash();
+  const cancel = failCleaned(crashed, "rename", "io");
+  const refused = new Setup(crashed, eager);
+  await assert.rejects(refused.open(topicConfig), { code: "io" });
+  for (let i = 0; i < 50; i++) await refused.clock.advanceAsync(1);
+  cancel();
+  await check(crashed.crash(), "refused");
+});
+
 test("LG17: with relaxed acks a power failure leaves old segments or new ones, too", async () => {
   for (let seed = 1; seed <= 40; seed++) {
     const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
