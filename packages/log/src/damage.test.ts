@@ -16,7 +16,16 @@ import {
   readGroupHeader,
   writeGroupHeader,
 } from "./journal-format.ts";
-import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
+import { noProbe } from "./probe.ts";
+import {
+  appendOne,
+  config,
+  makeBatch,
+  openEngine,
+  readAll,
+  readRequest,
+  topicId,
+} from "./test-support.ts";
 
 const id = topicId(1);
 const topic = { topicId: id, name: "t", partitions: 1, config };
@@ -249,4 +258,55 @@ test("a first start that is killed at any point is no missing checkpoint", async
     engine.openTopic(topic);
     assert.equal((await appendOne(engine, id, 0, makeBatch())).baseOffset, 0);
   }
+});
+
+/** A segment of ten batches of one size in which batch 3 says that its length is another; `lengthOf` is told the size of a batch. */
+async function withWrongLength(lengthOf: (sizeBytes: number) => number) {
+  const disk = new MemoryFileSystem();
+  const first = await openEngine({ fileSystem: disk });
+  first.openTopic(topic);
+  for (let i = 0; i < 10; i++) await appendOne(first, id, 0, makeBatch());
+  await first.close();
+  const path = "/data/t-0/00000000000000000000.log";
+  const size = (await disk.readFile(path))!.length / 10;
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(lengthOf(size) - 12);
+  const file = await disk.open(path, { access: "write" });
+  await file.write([length], 3 * size + 8);
+  await file.close();
+  const damages: number[] = [];
+  const corrupted = (_: string, position: number) => damages.push(position / size);
+  const engine = await openEngine({ fileSystem: disk, probe: { ...noProbe, corrupted } });
+  engine.openTopic(topic);
+  return { engine, damages };
+}
+
+for (const [what, lengthOf, foundAt] of [
+  ["goes beyond the segment", () => 0x7f00_0000, 3],
+  ["goes just beyond the segment", (size: number) => 7 * size + 1, 3],
+  ["leaves less than a batch at the end of the segment", (size: number) => 7 * size - 20, null],
+] as const) {
+  test(`LG17: a batch whose length ${what} is reported to whoever needs it or what follows`, async () => {
+    for (const offset of [3, 5, 9]) {
+      const { engine, damages } = await withWrongLength(lengthOf);
+      const [asked] = await engine.read(readRequest(id, 0, offset, { partitionMaxBytes: 1 }));
+      if (foundAt === null && offset === 3) assert.equal(asked!.error, null, "a client sees it");
+      else {
+        assert.equal(asked!.error, "storage", `${offset}`);
+        assert.equal(damages.length, 1);
+        if (foundAt !== null) assert.equal(damages[0], foundAt);
+      }
+      asked!.release?.();
+      await engine.close();
+    }
+  });
+}
+
+test("LG17: records before a damaged batch are read", async () => {
+  const { engine, damages } = await withWrongLength(() => 0x7f00_0000);
+  const [before] = await engine.read(readRequest(id, 0, 0));
+  assert.deepEqual([before!.error, before!.sizeBytes > 0], [null, true]);
+  assert.deepEqual(damages, []);
+  before!.release?.();
+  await engine.close();
 });

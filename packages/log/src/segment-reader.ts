@@ -166,7 +166,10 @@ export class SegmentReader {
         }
         if (at + RECORD_BATCH_OVERHEAD > buffer.length) {
           position += at;
-          if (at === 0) wanted = Math.max(wanted, slack);
+          const left = end - position;
+          if (left > 0 && left < RECORD_BATCH_OVERHEAD) {
+            throw this.#corrupt(log, segment, position, "the last batch is incomplete");
+          }
           continue;
         }
         const first = this.#sizeAt(log, segment, buffer, at, position);
@@ -187,7 +190,10 @@ export class SegmentReader {
     }
   }
 
-  /** Whole batches from `at` on: at least one, no more than `maxBytes` beyond it. */
+  /**
+   * Whole batches from `at` on: at least one, no more than `maxBytes` beyond it. They end before a damaged one, which is for the next read to
+   * report.
+   */
   #take(
     log: PartitionLog,
     segment: Segment,
@@ -200,7 +206,8 @@ export class SegmentReader {
     let end = at + this.#sizeAt(log, segment, buffer, at, position);
     let nextOffset = lastOffset(buffer, at) + 1;
     while (end + RECORD_BATCH_OVERHEAD <= buffer.length && baseOffset(buffer, end) < limitOffset) {
-      const size = this.#sizeAt(log, segment, buffer, end, position);
+      const size = batchSize(buffer, end);
+      if (!isPlausibleSize(buffer, end)) break;
       if (end + size > buffer.length || end + size - at > maxBytes) break;
       nextOffset = lastOffset(buffer, end) + 1;
       end += size;
@@ -306,14 +313,14 @@ export class SegmentReader {
         if (!visit(buffer, at, batch)) return;
         at += batch;
       }
-      if (at === 0 && size === wanted && wanted > SCAN_BYTES) continue;
-      if (at === 0 && position + size >= segment.writtenBytes && size < wanted) {
+      if (at === 0 && size < RECORD_BATCH_OVERHEAD) {
         throw this.#corrupt(log, segment, position, "the last batch is incomplete");
       }
       position += at;
     }
   }
 
+  /** Size of the batch at `at`, all of which is in the segment. `position` is where the buffer starts. */
   #sizeAt(
     log: PartitionLog,
     segment: Segment,
@@ -321,8 +328,15 @@ export class SegmentReader {
     at: number,
     position: number,
   ): number {
-    if (isPlausibleSize(buffer, at)) return batchSize(buffer, at);
-    throw this.#corrupt(log, segment, position + at, "no record batch starts here");
+    const start = position + at;
+    if (!isPlausibleSize(buffer, at)) {
+      throw this.#corrupt(log, segment, start, "no record batch starts here");
+    }
+    const size = batchSize(buffer, at);
+    if (start + size > segment.writtenBytes) {
+      throw this.#corrupt(log, segment, start, "the batch goes beyond the end of the segment");
+    }
+    return size;
   }
 
   #corrupt(log: PartitionLog, segment: Segment, position: number, detail: string): CorruptLog {
