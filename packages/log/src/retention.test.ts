@@ -8,6 +8,7 @@ import {
 } from "@ottla/platform";
 import type { LogConfig } from "./engine.ts";
 import { JournalFailed } from "./errors.ts";
+import { ENTRY_BYTES } from "./journal-format.ts";
 import type { LocalLogEngine } from "./local-engine.ts";
 import { noProbe } from "./probe.ts";
 import {
@@ -41,6 +42,11 @@ async function fill(engine: LocalLogEngine, count: number, timestampMs: number) 
     );
     assert.equal(result.error, null);
   }
+}
+
+function ofSize(sizeBytes: number): Buffer {
+  const overhead = makeBatch({ values: [Buffer.alloc(50_000)] }).length - 50_000;
+  return makeBatch({ values: [Buffer.alloc(sizeBytes - overhead)] });
 }
 
 async function logFiles(
@@ -217,6 +223,37 @@ test("LG14: a log start that failed to become durable is written again by the ne
   assert.equal(again.describe(id, 0)!.logStartOffset, 17);
   assert.equal((await readAll(again, id, 0, 17)).length, 13);
 });
+
+for (const before of [0, 3]) {
+  test(`LG14: retention that waited for the journal does not take back a later log start than ${before}`, async () => {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+    const clock = new SimulatedClock();
+    const engine = await openEngine({ fileSystem: disk, clock });
+    open(engine, { retentionMs: before > 0 ? -1 : 1000 });
+    const other = topicId(2);
+    engine.openTopic({ topicId: other, name: "other", partitions: 1, config });
+    await appendOne(engine, other, 0, makeBatch());
+    await fill(engine, 10, clock.now() - 5000);
+    await fill(engine, 10, clock.now());
+    const ask = (beforeOffset: number) =>
+      engine.deleteRecords([{ topicId: id, partition: 0, beforeOffset }]);
+    // This fills the group, so whatever comes waits for the next one, in the order in which it comes.
+    const largest = ofSize(before > 0 ? 65_100 - ENTRY_BYTES : 65_100);
+    const full = appendOne(engine, other, 0, largest);
+    const first = ask(before);
+    const second = ask(19);
+    const round = engine.maintain();
+    assert.equal(engine.describe(id, 0)!.logStartOffset, before, "the second waits");
+    assert.deepEqual(await first, [{ error: null, lowWatermark: before }]);
+    assert.equal((await full).error, null);
+    assert.deepEqual(await second, [{ error: null, lowWatermark: 19 }]);
+    await round;
+    assert.equal(engine.describe(id, 0)!.logStartOffset, 19);
+    await using again = await openEngine({ fileSystem: disk.crash() });
+    open(again, { retentionMs: -1 });
+    assert.equal(again.describe(id, 0)!.logStartOffset, 19);
+  });
+}
 
 test("LG14: records of a topic that is only compacted are not deleted", async () => {
   await using engine = await openEngine();

@@ -42,10 +42,11 @@ export class Retention {
     for (const log of this.#logsToLookAt()) {
       const expired = log.producers?.expire(clock.now() - options.producerExpirationMs) ?? 0;
       if (expired > 0) this.#state.markDirty(log);
-      const start = retainedStart(log, clock.now());
-      if (start > log.durableStart) {
+      if (retainedStart(log, clock.now()) > log.durableStart) {
         while (!this.#state.hasRoomForEntry) await this.#state.whenDurable();
-        if (log.topic.isDeleted) continue;
+        // Others may have moved the log start meanwhile.
+        const start = retainedStart(log, clock.now());
+        if (start <= log.durableStart || log.topic.isDeleted) continue;
         if (start === log.logEnd && log.active.sizeBytes > 0) this.#roll(log);
         this.#moveStart(log, start);
         shortened.push(log);
@@ -90,7 +91,7 @@ export class Retention {
     if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
     // Also when the log start is there already, but not durable.
     if (before > log.durableStart) {
-      this.#moveStart(log, Math.max(before, log.logStart));
+      this.#moveStart(log, before);
       moved.push(log);
     }
     return { error: null, lowWatermark: log.logStart };
@@ -137,9 +138,11 @@ export class Retention {
     await this.#files.removeSegment(log, segment.baseOffset);
   }
 
-  #moveStart(log: PartitionLog, start: number): void {
+  /** Never back: readers were refused what lies below. */
+  #moveStart(log: PartitionLog, to: number): void {
     const { journal } = this.#state;
     const { topic } = log;
+    const start = Math.max(to, log.logStart);
     log.logStart = start;
     log.epochs.removeBelow(start);
     if (!topic.isAnnounced) {
