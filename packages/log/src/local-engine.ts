@@ -40,6 +40,7 @@ import type { Group } from "./journal-group.ts";
 import { OffsetLookup } from "./offset-lookup.ts";
 import { defaultOptions, type LocalLogOptions, type ResolvedOptions } from "./options.ts";
 import { PartitionFiles } from "./partition-files.ts";
+import type { Topic } from "./partition-log.ts";
 import { noProbe } from "./probe.ts";
 import { describeProducers } from "./producer-state.ts";
 import { epochError, Reader } from "./reader.ts";
@@ -93,9 +94,14 @@ export class LocalLogEngine implements LogEngine {
     this.#checkpoints = new Schedule(options.clock, options.checkpointIntervalMs, () =>
       this.#checkpointer.request(true),
     );
-    this.#maintenance = new Schedule(options.clock, options.retentionCheckMs, () => {
-      this.maintain().catch((error: Error) => state.probe.storageFailed(error));
-    });
+    this.#maintenance = new Schedule(
+      options.clock,
+      options.retentionCheckMs,
+      () =>
+        void this.maintain()
+          .catch((error: Error) => state.probe.storageFailed(error))
+          .then(() => this.#maintainLater(state.topics.values())),
+    );
     state.tail = new TailMemory(
       options.tailBytes,
       state.slabs,
@@ -201,7 +207,8 @@ export class LocalLogEngine implements LogEngine {
   }
 
   openTopic(topic: TopicLog): void {
-    this.#state.openTopic(topic);
+    const opened = this.#state.openTopic(topic);
+    this.#maintainLater([opened]);
     if (topic.config.cleanupPolicy.compact) this.#cleaner.noticeTopic();
   }
 
@@ -213,6 +220,7 @@ export class LocalLogEngine implements LogEngine {
     }
     if (change.config === undefined) return;
     topic.config = change.config;
+    this.#maintainLater([topic]);
     if (topic.config.cleanupPolicy.compact) this.#cleaner.noticeTopic();
   }
 
@@ -274,6 +282,11 @@ export class LocalLogEngine implements LogEngine {
   async maintain(): Promise<void> {
     await this.#retention.maintain();
     await this.#cleaner.runOverAll();
+  }
+
+  /** An engine in which nothing waits to become old has no timer for that. */
+  #maintainLater(topics: Iterable<Topic>): void {
+    if (this.#retention.waitsForTime(topics)) this.#maintenance.start();
   }
 
   close(): Promise<void> {

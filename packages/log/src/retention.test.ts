@@ -114,6 +114,82 @@ test("LG12: a log that lost all its segments goes on in a new one after a crash"
   }
 });
 
+/** An engine that checks every 20 ms. */
+function openChecking(fileSystem: MemoryFileSystem, clock: SimulatedClock, more = {}) {
+  return openEngine({ fileSystem, clock, retentionCheckMs: 20, checkpointIntervalMs: 10, ...more });
+}
+
+test("LG12: what is idle is removed in time, and then there is no timer", async () => {
+  const clock = new SimulatedClock();
+  await using engine = await openChecking(new MemoryFileSystem(), clock);
+  open(engine, { retentionMs: 1000 });
+  assert.equal(clock.timerCount, 0);
+  await fill(engine, 1, clock.now());
+  await clock.advanceAsync(990);
+  assert.equal(engine.describe(id, 0)!.logStartOffset, 0);
+  await clock.advanceAsync(40);
+  assert.equal(engine.describe(id, 0)!.logStartOffset, 1);
+  await clock.advanceAsync(40);
+  assert.equal(clock.timerCount, 0);
+});
+
+test("LG12: what is idle is removed in time after a restart, and when its topic is opened late", async () => {
+  for (const opensLate of [false, true]) {
+    const clock = new SimulatedClock();
+    const fileSystem = new MemoryFileSystem();
+    const engine = await openChecking(fileSystem, clock);
+    open(engine, { retentionMs: 1000 });
+    await fill(engine, 1, clock.now());
+    await engine.close();
+    await using again = await openChecking(fileSystem, clock);
+    if (opensLate) {
+      await clock.advanceAsync(100);
+      assert.equal(clock.timerCount, 0);
+    }
+    open(again, { retentionMs: 1000 });
+    await clock.advanceAsync(1100);
+    assert.equal(again.describe(id, 0)!.logStartOffset, 1);
+  }
+});
+
+test("LG12: retention.ms that is set while nothing is appended counts", async () => {
+  const clock = new SimulatedClock();
+  await using engine = await openChecking(new MemoryFileSystem(), clock);
+  open(engine, { retentionMs: -1 });
+  await fill(engine, 1, clock.now());
+  await clock.advanceAsync(1000);
+  assert.equal(clock.timerCount, 0);
+  engine.alterTopic(id, { config: { ...config, retentionMs: 1000 } });
+  await clock.advanceAsync(100);
+  assert.equal(engine.describe(id, 0)!.logStartOffset, 1);
+});
+
+test("LG12: a round that fails is followed by another", async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(5) });
+  await using engine = await openEngine({ fileSystem: disk, clock, retentionCheckMs: 20 });
+  open(engine, { retentionMs: 1000 });
+  await fill(engine, 1, clock.now());
+  const path = (candidate: string) => candidate.includes("commit-journal");
+  disk.inject({ operation: "write", code: "io", path, count: 3 });
+  await clock.advanceAsync(1200);
+  const again = await openEngine({ fileSystem: disk.crash() });
+  open(again);
+  assert.equal(again.describe(id, 0)!.logStartOffset, 1);
+});
+
+test("IP7: producers of an idle partition expire in time", async () => {
+  const clock = new SimulatedClock();
+  const fileSystem = new MemoryFileSystem();
+  await using engine = await openChecking(fileSystem, clock, { producerExpirationMs: 500 });
+  open(engine, { retentionMs: -1 });
+  await appendOne(engine, id, 0, makeBatch({ producerId: 7, sequence: 0 }));
+  assert.equal(engine.describeProducers(id, 0)!.length, 1);
+  await clock.advanceAsync(600);
+  assert.equal(engine.describeProducers(id, 0)!.length, 0);
+  assert.equal(clock.timerCount, 0);
+});
+
 test("LG12: segments beyond retention.bytes go, and their files with them, across a restart", async () => {
   const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(1) });
   const engine = await openEngine({ fileSystem, segmentWriteBytes: 500 });

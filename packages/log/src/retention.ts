@@ -11,7 +11,7 @@ import type { DeleteRecordsRequest, DeleteRecordsResult } from "./engine.ts";
 import type { EngineState } from "./engine-state.ts";
 import { encodeLogStartEntry, encodeTopicEntry } from "./journal-format.ts";
 import type { PartitionFiles } from "./partition-files.ts";
-import type { PartitionLog } from "./partition-log.ts";
+import type { PartitionLog, Topic } from "./partition-log.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentReader } from "./segment-reader.ts";
 import { drawJitter, rollSegment } from "./segment-roll.ts";
@@ -57,6 +57,23 @@ export class Retention {
     if (shortened.length === 0) return;
     await this.#state.whenDurable();
     for (const log of shortened) await this.removeSegments(log);
+  }
+
+  /** Whether time alone, without an append, gives a later round something to do. */
+  waitsForTime(topics: Iterable<Topic>): boolean {
+    const { recovered } = this.#state;
+    for (const topic of topics) {
+      for (const log of topic.logs) {
+        if (log === undefined) continue;
+        if (isRemovableLater(log) || (log.producers?.size ?? 0) > 0) return true;
+      }
+      // Their producers expire when somebody uses them.
+      for (const partition of recovered.partitionsOf(topic.id)) {
+        const seen = recovered.peek(topic, partition);
+        if (seen !== null && isRemovableLater(seen)) return true;
+      }
+    }
+    return false;
   }
 
   async deleteRecords(
@@ -176,6 +193,11 @@ function retainedStart(log: PartitionLog, now: number): number {
     start = Math.max(start, end);
   }
   return start;
+}
+
+/** Whether the log would be shorter at the end of time. */
+function isRemovableLater(log: PartitionLog): boolean {
+  return retainedStart(log, Infinity) > log.durableStart;
 }
 
 /** Takes segments that lie wholly below the durable log start off the partition. */
