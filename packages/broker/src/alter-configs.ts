@@ -9,6 +9,7 @@ import {
 } from "./config-resources.ts";
 import { metadataError, RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
+import { repeated } from "./repeated.ts";
 
 /** @param change works out what a resource's request makes of its current configs. */
 export async function alterEach<R extends WireResource>(
@@ -21,12 +22,12 @@ export async function alterEach<R extends WireResource>(
     type: ConfigResourceType,
   ) => AlteredConfigs,
 ) {
-  const keys = resources.map(({ resourceType, resourceName }) => `${resourceType}:${resourceName}`);
+  const duplicates = repeated(resources.map(keyOf));
   const responses = [];
-  for (const [index, resource] of resources.entries()) {
+  for (const resource of resources) {
     const { resourceType, resourceName } = resource;
     try {
-      if (keys.indexOf(keys[index]!) !== keys.lastIndexOf(keys[index]!)) {
+      if (duplicates.has(keyOf(resource))) {
         throw new RequestError("INVALID_REQUEST", "Each resource must appear at most once.");
       }
       const named = configResource(resource);
@@ -45,4 +46,8 @@ export async function alterEach<R extends WireResource>(
     }
   }
   return responses;
+}
+
+function keyOf({ resourceType, resourceName }: WireResource): string {
+  return `${resourceType}:${resourceName}`;
 }

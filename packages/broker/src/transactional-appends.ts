@@ -26,6 +26,19 @@ export interface Admission {
   readonly missing: readonly TopicPartitions[];
 }
 
+/** Whether a partition is one of those given, without going through them for each question. */
+export function memberOf(
+  topics: readonly TopicPartitions[],
+): (topic: string, partition: number) => boolean {
+  const members = new Map<string, Set<number>>();
+  for (const { topic, partitions } of topics) {
+    const known = members.get(topic) ?? new Set();
+    for (const partition of partitions) known.add(partition);
+    members.set(topic, known);
+  }
+  return (topic, partition) => members.get(topic)?.has(partition) === true;
+}
+
 export const ADMITTED: Admission = { error: "NONE", missing: [] };
 
 /** What the last request on a connection waits for, where it does. */

@@ -29,6 +29,7 @@ import { LeaderHints, partitionError } from "../partitions.ts";
 import { produceError } from "../transaction-errors.ts";
 import {
   type Admission,
+  memberOf,
   type TransactionalWrites,
   whenAdmitted,
 } from "../transactional-appends.ts";
@@ -226,11 +227,9 @@ function refuseWrites(
 ): void {
   if (error === "NONE" && missing.length === 0) return;
   const knowsAborting = version >= FIRST_VERSION_WITH_ABORTABLE;
+  const isMissing = memberOf(missing);
   for (const { topic, partition, place } of transactional) {
-    const isMissing = missing.some(
-      (those) => those.topic === topic && those.partitions.includes(partition),
-    );
-    if (error === "NONE" && !isMissing) continue;
+    if (error === "NONE" && !isMissing(topic, partition)) continue;
     const name = produceError(error === "NONE" ? "TRANSACTION_ABORTABLE" : error, knowsAborting);
     refuse(outline, place, errorCode(name), WORDS[name] ?? null);
   }

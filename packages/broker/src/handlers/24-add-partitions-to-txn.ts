@@ -7,6 +7,7 @@ import { type AddPartitionsToTxnRequest, addPartitionsToTxn, errorCode } from "@
 import { isForeignTransaction } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { transactionErrorCode } from "../transaction-errors.ts";
+import { memberOf } from "../transactional-appends.ts";
 
 type BatchedTransaction = AddPartitionsToTxnRequest["transactions"][number];
 
@@ -57,11 +58,11 @@ async function add(context: RequestContext, transaction: BatchedTransaction) {
   }
   if (verifyOnly) {
     const { error, missing } = transactions.verifyPartitions({ ...producer, topics });
-    return results(transaction, (name, partition) => {
-      if (error !== "NONE") return codeOf(error);
-      const lacks = missing.some((one) => one.topic === name && one.partitions.includes(partition));
-      return lacks ? TRANSACTION_ABORTABLE : 0;
-    });
+    if (error !== "NONE") return results(transaction, () => codeOf(error));
+    const lacks = memberOf(missing);
+    return results(transaction, (name, partition) =>
+      lacks(name, partition) ? TRANSACTION_ABORTABLE : 0,
+    );
   }
   const transactionVersion = context.version >= FIRST_VERSION_WITH_BATCHES ? 2 : 0;
   const error = await transactions.addPartitions({ ...producer, topics, transactionVersion });

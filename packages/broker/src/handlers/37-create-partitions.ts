@@ -2,17 +2,17 @@
 import { type CreatePartitionsRequest, createPartitions, errorCode } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
+import { repeated } from "../repeated.ts";
 
 export const createPartitionsHandler = handler({
   api: createPartitions,
 
   async handle(context, request) {
-    const names = request.topics.map(({ name }) => name);
-    const results: Awaited<ReturnType<typeof grow>>[] = [];
-    for (const topic of request.topics) {
-      const isDuplicate = names.indexOf(topic.name) !== names.lastIndexOf(topic.name);
-      if (isDuplicate && results.some(({ name }) => name === topic.name)) continue;
-      results.push(await grow(context, topic, request.validateOnly, isDuplicate));
+    const duplicates = repeated(request.topics.map(({ name }) => name));
+    const byName = new Map(request.topics.map((topic) => [topic.name, topic]));
+    const results = [];
+    for (const [name, topic] of byName) {
+      results.push(await grow(context, topic, request.validateOnly, duplicates.has(name)));
     }
     return { results };
   },
