@@ -3,6 +3,7 @@ import { describeTopicConfigs, newUuid } from "@ottla/metadata";
 import { type CreateTopicsRequest, createTopics, errorCode } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
+import { repeated } from "../repeated.ts";
 import {
   MAX_PARTITIONS_PER_REQUEST,
   type TopicRequest,
@@ -15,19 +16,13 @@ export const createTopicsHandler = handler({
   api: createTopics,
 
   async handle(context, request) {
-    const counts = new Map<string, number>();
-    let partitions = 0;
-    for (const topic of request.topics) {
-      counts.set(topic.name, (counts.get(topic.name) ?? 0) + 1);
-      partitions += Math.max(topic.numPartitions, topic.assignments.length);
+    const duplicates = repeated(request.topics.map(({ name }) => name));
+    const unique = request.topics.filter(({ name }) => !duplicates.has(name));
+    if (context.services.topics.countPartitions(unique) > MAX_PARTITIONS_PER_REQUEST) {
+      // Of the whole request, duplicates too.
+      return { topics: request.topics.map(({ name }) => failed(name, tooManyPartitions())) };
     }
-    const isTooMuch = partitions > MAX_PARTITIONS_PER_REQUEST;
-    const unique = request.topics.filter(({ name }) => counts.get(name) === 1);
-    const results = unique.map((topic) =>
-      isTooMuch ? failed(topic.name, tooManyPartitions()) : create(context, topic, request),
-    );
-    const duplicates = [...counts.keys()].filter((name) => counts.get(name)! > 1);
-    const topics = await Promise.all(results);
+    const topics = await Promise.all(unique.map((topic) => create(context, topic, request)));
     for (const name of duplicates) {
       topics.push(failed(name, new RequestError("INVALID_REQUEST", "Duplicate topic name.")));
     }

@@ -65,6 +65,47 @@ test("AD1: a topic that is only validated gets an id and is not there", async ()
   assert.equal(broker.services.store.image.topic("a"), null);
 });
 
+test("AD1: the bound on partitions of a request counts topics that leave their number to the broker", async () => {
+  await using broker = await TestBroker.start({ "num.partitions": "4000" });
+  const ask = async (topics: ReturnType<typeof topic>[], validateOnly: boolean) =>
+    (await broker.ask(createTopics, 7, { timeoutMs: 1000, validateOnly, topics })).topics.map(
+      (result) => [result.name, errorName(result.errorCode), result.errorMessage],
+    );
+  const words = "Excessively large number of partitions per request.";
+  const negative = { ...topic("d"), numPartitions: -100_000 };
+  for (const validateOnly of [true, false]) {
+    const tooMany = [topic("a"), topic("b"), topic("c"), negative, negative];
+    assert.deepEqual(
+      await ask(tooMany, validateOnly),
+      ["a", "b", "c", "d", "d"].map((name) => [name, "POLICY_VIOLATION", words]),
+    );
+  }
+  assert.equal(broker.services.store.image.topicCount, 0);
+  const assigned = {
+    ...topic("c"),
+    assignments: [{ partitionIndex: 0, brokerIds: [1] }],
+  };
+  // A topic with replicas of its own has as many partitions as these; duplicates and the metadata topic are not created.
+  const few = [
+    topic("a"),
+    topic("b"),
+    assigned,
+    topic("d"),
+    topic("d"),
+    topic("__cluster_metadata"),
+  ];
+  assert.deepEqual(
+    (await ask(few, true)).map(([name, error]) => [name, error]),
+    [
+      ["a", "NONE"],
+      ["b", "NONE"],
+      ["c", "NONE"],
+      ["__cluster_metadata", "INVALID_REQUEST"],
+      ["d", "INVALID_REQUEST"],
+    ],
+  );
+});
+
 test("AD2: a name given twice to DeleteTopics is answered once and stays", async () => {
   await using broker = await TestBroker.start();
   const topicId = await create(broker, "a");
@@ -154,7 +195,8 @@ test("DescribeTopicPartitions goes on from its cursor, which must point into a t
 });
 
 function topic(name: string) {
-  return { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] };
+  const assignments: { partitionIndex: number; brokerIds: number[] }[] = [];
+  return { name, numPartitions: -1, replicationFactor: -1, assignments, configs: [] };
 }
 
 async function create(broker: TestBroker, name: string): Promise<string> {
