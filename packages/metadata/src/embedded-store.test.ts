@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { LocalLogEngine } from "@ottla/log";
 import { MemoryFileSystem, SeededRandom, SimulatedClock } from "@ottla/platform";
 import { EmbeddedMetadataStore, type EmbeddedStoreOptions } from "./embedded-store.ts";
-import { MetadataLogFailed, TopicExists } from "./errors.ts";
+import { MetadataLogFailed } from "./errors.ts";
 import type { MetadataLog } from "./metadata-log.ts";
 import { decodeMetadataRecord, encodeMetadataRecord } from "./metadata-records.ts";
 import { SNAPSHOT_FILE } from "./metadata-snapshot.ts";
@@ -119,9 +119,8 @@ describe("EmbeddedMetadataStore", () => {
       store.createTopic(topicNamed("a")),
     ]);
     const errors = failed.map((result) => (result as PromiseRejectedResult).reason);
-    assert.ok(errors[0] instanceof MetadataLogFailed);
-    assert.ok(errors[1] instanceof MetadataLogFailed);
-    assert.ok(errors[2] instanceof TopicExists);
+    // The last one too: the topic that was in its way never came to be.
+    for (const error of errors) assert.ok(error instanceof MetadataLogFailed);
     assert.equal(store.image.topicCount, 0);
     await store.createTopic(topicNamed("a"));
     assert.equal((await open()).image.topicCount, 1);

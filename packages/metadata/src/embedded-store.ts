@@ -3,7 +3,8 @@
  *
  * A change is worked out against the state as it will be once all changes before it are durable, appended, and only then visible and
  * answered. While an append is under way further changes queue; the next append takes all of them as one batch, so that a thousand topics created at once cost
- * few flushes. A failed append has not happened: its changes are rejected, and what follows starts again from the last durable state.
+ * few flushes. A failed append has not happened: its changes are rejected, and what follows starts again from the last durable state. A change that is
+ * refused because of one before it is told so once that one is durable, or fails with it.
  *
  * Start: snapshot, then the log from where the snapshot ends. A new snapshot is written in the background once the log since the last one has
  * outgrown both a minimum and the state itself, so that the cost of snapshots stays a constant share of that of changes, and start-up stays in
@@ -263,7 +264,7 @@ export class EmbeddedMetadataStore implements MetadataStore {
   async #runBatch(changes: readonly Change[]): Promise<number> {
     const draft = new StateDraft(this.#state);
     const records: Buffer[] = [];
-    const prepared: { change: Change; result: unknown }[] = [];
+    const prepared: { change: Change; settle: () => void }[] = [];
     let bytes = 0;
     let taken = 0;
     while (taken < changes.length && bytes < MAX_BATCH_BYTES) {
@@ -277,9 +278,11 @@ export class EmbeddedMetadataStore implements MetadataStore {
           records.push(encoded);
           bytes += encoded.length;
         }
-        prepared.push({ change, result });
+        prepared.push({ change, settle: () => change.resolve(result) });
       } catch (error) {
-        change.reject(error);
+        const settle = () => change.reject(error);
+        if (records.length === 0) settle();
+        else prepared.push({ change, settle });
       }
     }
     try {
@@ -293,8 +296,8 @@ export class EmbeddedMetadataStore implements MetadataStore {
       }
       return taken;
     }
-    for (const { change, result } of prepared) {
-      change.resolve(result);
+    for (const { settle } of prepared) {
+      settle();
     }
     this.#snapshotIfDue(Math.max(this.#least, recordCount(this.#state)));
     return taken;
