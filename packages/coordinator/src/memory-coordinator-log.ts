@@ -19,6 +19,8 @@ export interface MemoryCoordinatorLogOptions {
 export class MemoryCoordinatorLog implements CoordinatorLog {
   readonly shards: number;
   readonly journal: MemoryJournal;
+  /** Batches with more bytes of keys and values are `tooLarge`. */
+  maxBatchBytes = Number.POSITIVE_INFINITY;
   readonly #now: () => number;
   readonly #entries: (StoredCoordinatorRecord | StoredMarker)[][];
   /** The newest epoch of each producer, in what is stored or queued, per shard. */
@@ -87,6 +89,9 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     if (producer !== undefined && this.#isFenced(shard, producer)) {
       return Promise.reject(new CoordinatorAppendRejected("fenced"));
     }
+    if (sizeOf(records) > this.maxBatchBytes) {
+      return Promise.reject(new CoordinatorAppendRejected("tooLarge"));
+    }
     const producerId = producer?.producerId ?? -1;
     return this.journal.append(() => {
       const log = this.#entries[shard]!;
@@ -123,4 +128,8 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   #isFenced(shard: number, { producerId, producerEpoch }: ProducerIdentity): boolean {
     return producerEpoch < (this.#epochs[shard]!.get(producerId) ?? -1);
   }
+}
+
+function sizeOf(records: readonly CoordinatorRecord[]): number {
+  return records.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
 }

@@ -404,9 +404,8 @@ export class GroupCoordinator {
       const records = this.#offsets.tombstonesOf(group);
       const offsets = records.length;
       records.push({ type: "metadata", groupId, value: null });
-      try {
-        await shard.appendInBatches(records);
-      } catch (cause) {
+      const { records: left, cause } = await shard.appendInBatches(records);
+      if (left.length > 0) {
         this.#warn(`group ${groupId} was not deleted`, cause);
         return groupErrorOf(rejectionOf(cause));
       }

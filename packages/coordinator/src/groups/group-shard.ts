@@ -10,6 +10,7 @@
  * offsets visible that were pending, and what deletes an offset deletes the pending ones with it.
  */
 
+import { appendInBatches, type Remainder } from "../batches.ts";
 import type { CoordinatorLog, ProducerIdentity } from "../coordinator-log.ts";
 import type { DeadlineOwner } from "../deadline-queue.ts";
 import { CoordinatorAppendRejected, type GroupErrorName } from "../errors.ts";
@@ -45,9 +46,6 @@ export class Group implements DeadlineOwner {
 }
 
 const NO_PRODUCER = -1;
-
-/** Tombstones of a scan are appended in batches of this many records. */
-const RECORDS_PER_BATCH = 1_000;
 
 export class GroupShard {
   readonly index: number;
@@ -123,11 +121,9 @@ export class GroupShard {
     });
   }
 
-  /** The same in batches, for what need not be atomic. */
-  async appendInBatches(records: readonly GroupRecord[]): Promise<void> {
-    for (let from = 0; from < records.length; from += RECORDS_PER_BATCH) {
-      await this.append(records.slice(from, from + RECORDS_PER_BATCH));
-    }
+  /** The same in batches, for what need not be atomic. Resolves to what did not happen. */
+  appendInBatches(records: readonly GroupRecord[]): Promise<Remainder<GroupRecord>> {
+    return appendInBatches(records, (batch) => this.append(batch));
   }
 
   /** Waits until what is on its way has arrived; null when nothing is. */

@@ -211,19 +211,21 @@ export class OffsetCoordinator {
     return shard.exclusively(async () => {
       if (this.#shards.unavailability(shard) !== "NONE") return 0;
       const records = find();
-      try {
-        await shard.appendInBatches(records);
-      } catch (cause) {
-        this.#warn(`${records.length} tombstones of shard ${shard.index} were not stored`, cause);
-        return 0;
+      const { records: left, cause } = await shard.appendInBatches(records);
+      if (left.length > 0) {
+        this.#warn(`${left.length} tombstones of shard ${shard.index} were not stored`, cause);
       }
-      return records.filter((record) => record.type === "offset").length;
+      return countOffsets(records) - countOffsets(left);
     });
   }
 
   #warn(message: string, cause: unknown): void {
     this.#probe?.warning(message, cause);
   }
+}
+
+function countOffsets(records: readonly GroupRecord[]): number {
+  return records.filter(({ type }) => type === "offset").length;
 }
 
 function commitErrorOf(rejection: AppendRejection): GroupErrorName {

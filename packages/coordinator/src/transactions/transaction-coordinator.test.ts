@@ -468,6 +468,17 @@ describe("the coordinator's own doing", () => {
     assert.equal(harness.stateOf("idle"), "TRANSACTIONAL_ID_NOT_FOUND");
   });
 
+  test("TX15: more ids than the tombstones of a batch are forgotten all", async () => {
+    const harness = await TransactionHarness.start({
+      config: { transactionalIdExpirationMs: 1_000 },
+    });
+    for (let index = 0; index < 100; index++) await harness.producer(`idle ${index}`);
+    harness.log.maxBatchBytes = 200;
+    await harness.advance(3_600_000);
+    assert.equal(harness.counts.expired, 100);
+    assert.equal(harness.stateOf("idle 99"), "TRANSACTIONAL_ID_NOT_FOUND");
+  });
+
   test("TX15: what takes part in a transaction stays, and so does what could not be forgotten", async () => {
     const harness = await TransactionHarness.start({
       config: {

@@ -1,5 +1,6 @@
 /** What happens to transactional ids when nobody asks: open transactions time out (TX14), unused ids expire (TX15). */
 import type { Cancel, Clock } from "@ottla/platform";
+import { appendInBatches } from "../batches.ts";
 import type { TransactionCoordinatorConfig } from "./config.ts";
 import { ABORT_BY_COORDINATOR, type TransactionChanges } from "./transaction-changes.ts";
 import { mayExpire } from "./transaction-metadata.ts";
@@ -16,9 +17,6 @@ export interface TransactionScansOptions {
 
 /** A timeout of this many ms is none: two-phase commits that somebody else ends. */
 const NO_TIMEOUT_MS = 0x7fff_ffff;
-
-/** Tombstones of a scan are appended in batches of this many records. */
-const TOMBSTONES_PER_BATCH = 1_000;
 
 export class TransactionScans {
   readonly #clock: Clock;
@@ -94,15 +92,15 @@ export class TransactionScans {
       transaction.isBusy = true;
       expired.push(transaction);
     }
-    for (let from = 0; from < expired.length; from += TOMBSTONES_PER_BATCH) {
-      const batch = expired.slice(from, from + TOMBSTONES_PER_BATCH);
-      try {
-        await shard.append(batch.map(({ transactionalId }) => ({ transactionalId, value: null })));
-        this.#probe?.transactionalIdsExpired(batch.length);
-      } catch (cause) {
-        this.#probe?.warning(`${batch.length} expired transactional ids were kept`, cause);
-      }
-      for (const transaction of batch) transaction.isBusy = false;
+    if (expired.length === 0) return;
+    const { records: kept, cause } = await appendInBatches(expired, (batch) =>
+      shard.append(batch.map(({ transactionalId }) => ({ transactionalId, value: null }))),
+    );
+    for (const transaction of expired) transaction.isBusy = false;
+    if (kept.length > 0) {
+      this.#probe?.warning(`${kept.length} expired transactional ids were kept`, cause);
     }
+    const gone = expired.length - kept.length;
+    if (gone > 0) this.#probe?.transactionalIdsExpired(gone);
   }
 }
