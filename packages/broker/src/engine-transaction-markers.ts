@@ -42,7 +42,6 @@ const DONE: ReadonlySet<LogErrorKind | null> = new Set<LogErrorKind | null>([
   "unknownTopic",
   "unknownPartition",
   "invalidProducerEpoch",
-  "coordinatorFenced",
 ]);
 
 export class EngineTransactionMarkers implements TransactionMarkers {
@@ -64,14 +63,32 @@ export class EngineTransactionMarkers implements TransactionMarkers {
     const coordinatorEpoch = this.#engine.leaderEpoch;
     const results = await this.append({ ...marker, coordinatorEpoch, partitions });
     const unmarked = new Map<string, number[]>();
-    for (const [index, { error }] of results.entries()) {
+    for (const [index, result] of results.entries()) {
+      let { error } = result;
+      const place = partitions[index]!;
+      if (error === "coordinatorFenced") error = await this.#writeFenced(marker, place);
       if (DONE.has(error)) continue;
-      const { topic, partition } = partitions[index]!;
+      const { topic, partition } = place;
       const others = unmarked.get(topic);
       if (others === undefined) unmarked.set(topic, [partition]);
       else others.push(partition);
     }
     return Array.from(unmarked, ([topic, indexes]) => ({ topic, partitions: indexes }));
+  }
+
+  /**
+   * A client may write markers of any coordinator epoch (TX17), and the partition then refuses all older ones. But no other coordinator than this
+   * one has decided anything about the producer, so its marker follows with the epoch that the partition knows.
+   */
+  async #writeFenced(
+    marker: TransactionMarker,
+    place: MarkedPartition,
+  ): Promise<LogErrorKind | null> {
+    const producers = this.#engine.describeProducers(place.topicId, place.partition);
+    const known = producers?.find(({ producerId }) => producerId === marker.producerId);
+    const coordinatorEpoch = known?.coordinatorEpoch ?? this.#engine.leaderEpoch;
+    const results = await this.append({ ...marker, coordinatorEpoch, partitions: [place] });
+    return results[0]!.error;
   }
 
   /** Queues a marker in every partition before it returns to the event loop; resolves when all are durable or refused, and what they bring seen. */

@@ -12,6 +12,7 @@ import {
   listOffsets,
   metadata,
   produce,
+  writeTxnMarkers,
 } from "@ottla/protocol";
 import { TestBroker } from "../test-broker.ts";
 import {
@@ -318,6 +319,29 @@ test("TX15: a transactional id that nobody uses is forgotten", async () => {
   await clock.advanceAsync(180_000);
   assert.deepEqual(await producer.add(0), ["INVALID_PRODUCER_ID_MAPPING"]);
   assert.equal(await producer.init(), "NONE");
+});
+
+test("TX9: a client's marker of a later coordinator does not keep those of the broker out", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "new");
+  assert.equal(await producer.send(0, ["a"]), "NONE");
+  const mark = async (coordinatorEpoch: number) => {
+    const { producerId, producerEpoch } = producer;
+    const topics = [{ name: TOPIC, partitionIndexes: [0] }];
+    const answer = await broker.ask(writeTxnMarkers, 1, {
+      markers: [{ producerId, producerEpoch, transactionResult: false, topics, coordinatorEpoch }],
+    });
+    return errorName(answer.markers[0]!.topics[0]!.partitions[0]!.errorCode);
+  };
+  assert.equal(await mark(0x7fff_ffff), "NONE");
+  for (const value of ["b", "c"]) {
+    assert.equal(await producer.send(0, [value]), "NONE");
+    assert.equal(await producer.send(1, [value]), "NONE");
+    assert.equal(await producer.end(true), "NONE");
+  }
+  assert.deepEqual(await readValues(broker, 0), ["b", "c"]);
+  assert.deepEqual(await readValues(broker, 1), ["b", "c"]);
+  assert.equal(await mark(1), "TRANSACTION_COORDINATOR_FENCED");
 });
 
 test("transactional batches without a transactional id, or of two producers, fail their request", async () => {
