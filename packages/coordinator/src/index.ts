@@ -56,6 +56,7 @@ export type {
   PartitionError,
   TopicCatalog,
   TransactionalOffsetCommitRequest,
+  TransactionalOffsetCommitTopic,
 } from "./groups/offset-types.ts";
 export type { GroupCoordinatorGauges, GroupCoordinatorProbe } from "./probe.ts";
 export { shardOf } from "./shard.ts";

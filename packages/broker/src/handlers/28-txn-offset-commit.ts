@@ -33,15 +33,17 @@ export const txnOffsetCommitHandler = handler({
   },
 });
 
-/** The partitions that exist. */
+/** The partitions that exist, each topic with its id: it may be another one of this name by the time that the offsets are queued. */
 function knownTopics(context: RequestContext, topics: readonly RequestedTopic[]) {
   const { image } = context.services.store;
   return topics
     .map(({ name, partitions }) => {
-      const count = image.topic(name)?.replicas.length ?? 0;
+      const topic = image.topic(name);
+      const count = topic?.replicas.length ?? 0;
       const isThere = ({ partitionIndex: index }: (typeof partitions)[number]) =>
         index >= 0 && index < count;
-      return { name, partitions: partitions.filter(isThere) };
+      const topicId = topic?.topicId ?? null;
+      return { name, topicId, partitions: partitions.filter(isThere) };
     })
     .filter(({ partitions }) => partitions.length > 0);
 }

@@ -294,6 +294,24 @@ test("TX10: in an open transaction its producer writes nothing that is not part 
   assert.equal(await producer.sendBatch(0, control.build(), 12), "INVALID_RECORD");
 });
 
+test("TX13, CG13: an offset of a topic that is replaced while the transaction is added to is refused", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id");
+  const { transactions, topics, store } = broker.services;
+  const addPartitions = transactions.addPartitions.bind(transactions);
+  transactions.addPartitions = async (request) => {
+    const error = await addPartitions(request);
+    await topics.delete(store.image.topic(TOPIC)!.topicId);
+    await createTopic(broker);
+    return error;
+  };
+  assert.equal(await producer.commitOffset("g", 7), "UNKNOWN_TOPIC_OR_PARTITION");
+  transactions.addPartitions = addPartitions;
+  assert.equal(await producer.commitOffset("g", 8), "NONE");
+  assert.equal(await producer.end(true), "NONE");
+  assert.equal(await committedOffset(broker, "g"), 8);
+});
+
 test("TX14: a transaction open for longer than its timeout is aborted, and its producer fenced", async () => {
   const clock = new SimulatedClock();
   await using broker = await withTopic({}, clock);

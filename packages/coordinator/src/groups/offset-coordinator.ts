@@ -44,6 +44,7 @@ export interface OffsetCoordinatorOptions {
 export class OffsetCoordinator {
   readonly #clock: Clock;
   readonly #config: GroupCoordinatorConfig;
+  readonly #topics: TopicCatalog;
   readonly #shards: GroupShards;
   readonly #mayCommit: MayCommit;
   readonly #probe: GroupCoordinatorProbe | null;
@@ -53,6 +54,7 @@ export class OffsetCoordinator {
   constructor({ clock, config, topics, shards, mayCommit, probe }: OffsetCoordinatorOptions) {
     this.#clock = clock;
     this.#config = config;
+    this.#topics = topics;
     this.#shards = shards;
     this.#mayCommit = mayCommit;
     this.#probe = probe;
@@ -84,7 +86,7 @@ export class OffsetCoordinator {
     let error = this.#shards.unavailability(shard);
     if (error === "NONE") error = this.#refusalOfCommit(shard, request);
     if (error !== "NONE") return commit.refuse(error);
-    const records = commit.records();
+    const records = commit.records(this.#topics);
     if (records.length === 0) return commit.result;
     try {
       await shard.append(records);
@@ -109,7 +111,7 @@ export class OffsetCoordinator {
     // Last, in the turn in which the batch is queued.
     if (error === "NONE") error = request.admit();
     if (error !== "NONE") return commit.refuse(error);
-    const records = commit.records();
+    const records = commit.records(this.#topics);
     if (records.length === 0) return commit.result;
     try {
       await shard.append(records, { producerId, producerEpoch });

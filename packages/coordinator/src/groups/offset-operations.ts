@@ -69,9 +69,9 @@ export class OffsetOperations {
   /** The same for offsets in a transaction, whose topics and partitions are there. */
   prepareTransactionalCommit(request: TransactionalOffsetCommitRequest): PendingCommit {
     const commit = this.#newCommit(request.groupId, -1);
-    for (const { name, partitions } of request.topics) {
-      const topicId = this.#topics.topicId(name);
-      commit.addTopic({ name, topicId, partitions }, Number.POSITIVE_INFINITY);
+    for (const { name, topicId, partitions } of request.topics) {
+      const id = topicId ?? this.#topics.topicId(name);
+      commit.addTopic({ name, topicId: id, partitions }, Number.POSITIVE_INFINITY);
     }
     return commit;
   }
@@ -341,11 +341,17 @@ export class PendingCommit {
     this.#topics.push({ name, topicId, partitions: errors });
   }
 
-  /** What to append; partitions whose metadata is too long are answered here (CG12). */
-  records(): OffsetRecord[] {
-    return this.#records.filter((record, index) => {
-      if ((record.value?.metadata.length ?? 0) <= this.#metadataMax) return true;
-      this.#open[index]!.error = "OFFSET_METADATA_TOO_LARGE";
+  /**
+   * What to append, to be called in the turn in which it is queued: partitions whose topic is gone by then are answered here, as nobody would delete
+   * their offsets any more (CG13), and those whose metadata is too long (CG12).
+   */
+  records(topics: TopicCatalog): OffsetRecord[] {
+    return this.#records.filter(({ topic, value }, index) => {
+      const isThere = topics.topicId(topic) === value!.topicId;
+      if (isThere && value!.metadata.length <= this.#metadataMax) return true;
+      this.#open[index]!.error = isThere
+        ? "OFFSET_METADATA_TOO_LARGE"
+        : "UNKNOWN_TOPIC_OR_PARTITION";
       return false;
     });
   }

@@ -146,12 +146,19 @@ export interface TransactionalOffsetCommitRequest {
   readonly generationId: number;
   readonly memberId: string;
   readonly groupInstanceId: string | null;
-  readonly topics: readonly { name: string; partitions: readonly OffsetCommitPartition[] }[];
+  readonly topics: readonly TransactionalOffsetCommitTopic[];
   /**
    * Asked right before the offsets are queued, in the same turn of the event loop: whether the producer's transaction still takes
    * them. Anything but NONE is the answer of every partition.
    */
   admit(): GroupErrorName;
+}
+
+export interface TransactionalOffsetCommitTopic {
+  readonly name: string;
+  /** The topic that the caller has found under this name, partitions included; null for the one of now. */
+  readonly topicId: string | null;
+  readonly partitions: readonly OffsetCommitPartition[];
 }
 
 /** The end of a transaction in one shard. */

@@ -12,13 +12,14 @@ const OTHER = { producerId: 8, producerEpoch: 0 };
 type Fields = Partial<TransactionalOffsetCommitRequest> & {
   readonly partition?: number;
   readonly metadata?: string;
+  readonly topicId?: string;
 };
 
 async function commitIn(
   harness: CoordinatorHarness,
   producer: ProducerIdentity,
   offset: number,
-  { partition = 0, metadata = "", ...fields }: Fields = {},
+  { partition = 0, metadata = "", topicId, ...fields }: Fields = {},
 ): Promise<GroupErrorName> {
   const { topics } = await harness.coordinator.commitTransactionalOffsets({
     groupId: GROUP,
@@ -29,6 +30,7 @@ async function commitIn(
     topics: [
       {
         name: "topic",
+        topicId: topicId ?? null,
         partitions: [
           {
             partitionIndex: partition,
@@ -268,6 +270,55 @@ describe("offsets in transactions", () => {
     assert.equal(await harness.committed(), -1);
     assert.equal(harness.log.records(0).at(-1)!.value, null, "there is a tombstone");
   });
+
+  for (const [fate, topicId] of [
+    ["deleted", null],
+    ["replaced", "AAAAAAAAAAAAAAAAAAAAAg"],
+  ] as const) {
+    const what = `CG13: an offset of a topic that is ${fate} before it is queued is refused`;
+
+    /** Holds the group's shard with the deletion of another group, and replaces the topic meanwhile. */
+    async function whileWaiting(
+      harness: CoordinatorHarness,
+      commit: () => Promise<GroupErrorName>,
+    ): Promise<GroupErrorName> {
+      await harness.commit(1, { groupId: "other" });
+      harness.log.hold();
+      const deleting = harness.coordinator.deleteGroups(["other"]);
+      const committing = commit();
+      await harness.settle();
+      const known = harness.topics.get("topic")!;
+      harness.topics.delete("topic");
+      if (topicId !== null) harness.topics.set("topic", { ...known, topicId });
+      harness.log.release();
+      await deleting;
+      return committing;
+    }
+
+    test(what, async () => {
+      const harness = await CoordinatorHarness.start();
+      const error = await whileWaiting(harness, () => harness.commit(5));
+      assert.equal(error, "UNKNOWN_TOPIC_OR_PARTITION");
+      assert.equal(harness.coordinator.gauges().numGroups, 0);
+    });
+
+    test(`${what}, in a transaction too`, async () => {
+      const harness = await CoordinatorHarness.start();
+      const error = await whileWaiting(harness, () => commitIn(harness, PRODUCER, 5));
+      assert.equal(error, "UNKNOWN_TOPIC_OR_PARTITION");
+      assert.equal(harness.coordinator.gauges().numGroups, 0);
+    });
+
+    test(`${what}, whenever its id was looked up`, async () => {
+      const harness = await CoordinatorHarness.start();
+      const known = harness.topics.get("topic")!;
+      harness.topics.delete("topic");
+      if (topicId !== null) harness.topics.set("topic", { ...known, topicId });
+      const error = await commitIn(harness, PRODUCER, 5, { topicId: known.topicId });
+      assert.equal(error, "UNKNOWN_TOPIC_OR_PARTITION");
+      assert.equal(harness.coordinator.gauges().numGroups, 0);
+    });
+  }
 
   test("a plain commit while a transaction is open is seen at once", async () => {
     const harness = await CoordinatorHarness.start();

@@ -214,7 +214,7 @@ export class TransactionHarness {
         generationId,
         memberId,
         groupInstanceId: null,
-        topics: [{ name: "topic", partitions: [partition] }],
+        topics: [{ name: "topic", topicId: null, partitions: [partition] }],
         admit: () => {
           const verified = this.coordinator.verifyPartitions({ ...producer, topics });
           if (verified.error !== "NONE") return asGroupError(verified.error);
