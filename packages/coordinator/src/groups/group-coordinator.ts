@@ -334,7 +334,10 @@ export class GroupCoordinator {
     try {
       const records = await shard.load();
       shard.status = "NONE";
-      if (!this.#shards.isClosed) for (const group of shard.groups.values()) this.#revive(group);
+      if (!this.#shards.isClosed) {
+        for (const group of shard.groups.values()) this.#revive(group);
+        void this.#offsets.dropMissingTopics(shard);
+      }
       const durationMs = this.#clock.monotonic() - startMs;
       this.#probe?.shardLoaded({ shard: shard.index, records, durationMs });
     } catch (error) {

@@ -173,6 +173,12 @@ export class OffsetCoordinator {
     );
   }
 
+  /** Drops the offsets of topics that are gone from a shard that was loaded just now. */
+  async dropMissingTopics(shard: GroupShard): Promise<void> {
+    if (this.#operations.ofMissingTopics(shard).length === 0) return;
+    await this.#clean(shard, () => this.#operations.ofMissingTopics(shard));
+  }
+
   /** Tombstones of all offsets of a group. */
   tombstonesOf(group: Group): GroupRecord[] {
     return this.#operations.ofGroup(group);

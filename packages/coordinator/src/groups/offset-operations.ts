@@ -27,6 +27,7 @@ import type {
 } from "./offset-types.ts";
 import type { CommittedOffset } from "./records/offset-commit.ts";
 import type { GroupRecord, OffsetRecord } from "./records/record-types.ts";
+import { Tombstones, tombstone, tombstonesWhere } from "./tombstones.ts";
 
 export interface OffsetOperationsOptions {
   readonly clock: Clock;
@@ -141,23 +142,21 @@ export class OffsetOperations {
 
   /** Tombstones of the offsets of deleted topics; those of a new topic of the same name stay. */
   ofTopics(shard: GroupShard, topics: readonly DeletedTopic[]): GroupRecord[] {
-    const records: GroupRecord[] = [];
     const deleted = new Map(topics.map(({ name, topicId }) => [name, topicId]));
-    const isOfDeleted = (topic: string, { topicId }: CommittedOffset) =>
-      deleted.has(topic) && (topicId === null || topicId === deleted.get(topic));
-    for (const { groupId, offsets } of shard.groups.values()) {
-      const tombstones = new Tombstones(groupId);
-      for (const name of deleted.keys()) {
-        for (const [partition, offset] of offsets.topic(name) ?? []) {
-          if (isOfDeleted(name, offset)) tombstones.add(name, partition);
-        }
-      }
-      shard.pending.visit(groupId, (topic, partition, offset) => {
-        if (isOfDeleted(topic, offset)) tombstones.add(topic, partition);
-      });
-      records.push(...tombstones.records);
-    }
-    return records;
+    return tombstonesWhere(
+      shard,
+      (topic) => deleted.has(topic),
+      (topic, { topicId }) => topicId === null || topicId === deleted.get(topic),
+    );
+  }
+
+  /**
+   * Tombstones of the offsets of topics that are gone: their own did not make it to the log before a stop. They must, as not every offset has the
+   * id of its topic on record (offset-commit.ts), and without it counts for the next topic of that name.
+   */
+  ofMissingTopics(shard: GroupShard): GroupRecord[] {
+    const isMissing = (topic: string) => this.#topics.partitionCount(topic) === null;
+    return tombstonesWhere(shard, isMissing, () => true);
   }
 
   /** Whether `expired` would find something. */
@@ -258,25 +257,6 @@ export class OffsetOperations {
       return fetched(partition, offset);
     });
     return { name, topicId, partitions };
-  }
-}
-
-/** Tombstones of a group's offsets, each partition once. */
-class Tombstones {
-  readonly records: GroupRecord[] = [];
-  readonly #groupId: string;
-  readonly #seen = new Map<string, Set<number>>();
-
-  constructor(groupId: string) {
-    this.#groupId = groupId;
-  }
-
-  add(topic: string, partition: number): void {
-    const seen = this.#seen.get(topic);
-    if (seen?.has(partition) === true) return;
-    if (seen === undefined) this.#seen.set(topic, new Set([partition]));
-    else seen.add(partition);
-    this.records.push(tombstone(this.#groupId, topic, partition));
   }
 }
 
@@ -387,10 +367,6 @@ function refusalOfDelete(group: Group | undefined): GroupErrorName {
   if (group === undefined || group.classic.state === "Dead") return "GROUP_ID_NOT_FOUND";
   if (group.classic.state === "Empty" || group.classic.usesConsumerProtocol) return "NONE";
   return "NON_EMPTY_GROUP";
-}
-
-function tombstone(groupId: string, topic: string, partition: number): GroupRecord {
-  return { type: "offset", groupId, topic, partition, value: null };
 }
 
 function isOfTopic(offset: CommittedOffset, topicId: string | null): boolean {

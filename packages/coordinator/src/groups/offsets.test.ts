@@ -432,6 +432,24 @@ describe("deleting and expiring", () => {
     assert.equal(await harness.committed(), -1);
   });
 
+  for (const retentionTimeMs of [-1, DAY_MS]) {
+    test(`CG13: an offset whose topic went before a crash goes at the start, retention ${retentionTimeMs}`, async () => {
+      const harness = await CoordinatorHarness.start();
+      await harness.commit(1, { retentionTimeMs });
+      await harness.commit(2, { groupId: "other" });
+      const known = harness.topics.get("topic")!;
+      harness.topics.delete("topic");
+      await harness.restart();
+      await harness.settle();
+      assert.equal(harness.coordinator.gauges().numOffsets, 0);
+      harness.topics.set("topic", { ...known, topicId: OTHER_ID });
+      assert.equal(await harness.commit(3, { groupId: "other" }), "NONE");
+      await harness.restart();
+      assert.equal(await harness.committed(), -1);
+      assert.equal(await harness.committed(0, "topic", "other"), 3);
+    });
+  }
+
   test("CG13: deleting a topic deletes its offsets, not those of a new topic of its name", async () => {
     const harness = await CoordinatorHarness.start();
     await harness.commit(1);
