@@ -11,6 +11,7 @@ import {
   isInternalTopicName,
   METADATA_TOPIC_NAME,
   type MetadataStore,
+  type Replicas,
   type Topic,
   TopicExists,
   toLogConfig,
@@ -38,7 +39,7 @@ export interface TopicRequest {
 }
 
 export interface TopicPlan {
-  readonly replicas: readonly (readonly number[])[];
+  readonly replicas: Replicas;
   readonly configs: ReadonlyMap<string, string>;
 }
 
@@ -150,11 +151,7 @@ export class TopicService {
   }
 
   /** AD3. @throws {RequestError} */
-  planGrowth(
-    topic: Topic,
-    count: number,
-    assignments: readonly (readonly number[])[] | null,
-  ): readonly (readonly number[])[] {
+  planGrowth(topic: Topic, count: number, assignments: Replicas | null): Replicas {
     const current = topic.replicas.length;
     if (count < current) {
       throw new RequestError(
@@ -183,9 +180,12 @@ export class TopicService {
     return [...topic.replicas, ...assignReplicas(this.#cluster.brokerIds, added, factor, start)];
   }
 
-  async grow(topic: Topic, replicas: readonly (readonly number[])[]): Promise<void> {
-    await this.#store.growTopic(topic.topicId, replicas);
-    this.#engine.alterTopic(topic.topicId, { partitions: replicas.length });
+  /** AD3: what {@link planGrowth} makes of the topic behind all changes under way. @throws {RequestError} {TopicNotFound} */
+  async grow(topicId: string, count: number, assignments: Replicas | null): Promise<void> {
+    const { replicas } = await this.#store.growTopic(topicId, (topic) =>
+      this.planGrowth(topic, count, assignments),
+    );
+    this.#engine.alterTopic(topicId, { partitions: replicas.length });
   }
 
   /** Places a partition on other brokers; a process shares its logs, so nothing moves. */
@@ -258,7 +258,7 @@ export class TopicService {
     return this.#names.get(collisionKey(name)) ?? null;
   }
 
-  #placement(request: TopicRequest): readonly (readonly number[])[] {
+  #placement(request: TopicRequest): Replicas {
     const { partitions, replicationFactor, assignments } = request;
     if (assignments.length > 0) return this.#manualPlacement(request);
     if (replicationFactor < -1 || replicationFactor === 0) {
@@ -281,7 +281,7 @@ export class TopicService {
     return assignReplicas(this.#cluster.brokerIds, count, factor, this.#nextLeader++);
   }
 
-  #manualPlacement(request: TopicRequest): readonly (readonly number[])[] {
+  #manualPlacement(request: TopicRequest): Replicas {
     if (request.replicationFactor !== -1) {
       throw new RequestError(
         "INVALID_REQUEST",

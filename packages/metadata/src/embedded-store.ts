@@ -24,7 +24,14 @@ import {
 } from "./metadata-records.ts";
 import { readSnapshot, writeSnapshot } from "./metadata-snapshot.ts";
 import { MetadataState, recordCount, StateDraft } from "./metadata-state.ts";
-import type { ConfigResource, MetadataImage, MetadataStore, NewTopic, Topic } from "./store.ts";
+import type {
+  ConfigResource,
+  MetadataImage,
+  MetadataStore,
+  NewTopic,
+  Replicas,
+  Topic,
+} from "./store.ts";
 import { newUuid } from "./uuid.ts";
 
 /** Ids in a block of producer ids, as many as Kafka's controller gives. */
@@ -119,9 +126,10 @@ export class EmbeddedMetadataStore implements MetadataStore {
     }));
   }
 
-  growTopic(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic> {
+  growTopic(topicId: string, grow: (topic: Topic) => Replicas): Promise<Topic> {
     return this.#change((draft) => {
       const topic = draft.requireTopic(topicId);
+      const replicas = grow(topic);
       if (replicas.length <= topic.replicas.length) {
         return { records: [], result: topic };
       }

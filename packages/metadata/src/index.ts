@@ -69,6 +69,7 @@ export type {
   MetadataImage,
   MetadataStore,
   NewTopic,
+  Replicas,
   Topic,
 } from "./store.ts";
 export {

@@ -2,7 +2,8 @@
  * Topics, configs, producer ids and cluster features: what the broker knows besides the log. The embedded store keeps an image in
  * memory and a log on disk; a shared one can keep it in SQL. Same contract tests for both.
  *
- * Every change is durable when its promise resolves, and visible in `image` from then on.
+ * Every change is durable when its promise resolves, and visible in `image` from then on. A change that depends on what there is comes as a function: it is
+ * given the state behind all changes before it, which `image` may not show yet, and what it throws is the change's failure.
  */
 export interface MetadataStore {
   /** The current state. Read it anew for each request; what it returns is never changed, only replaced. */
@@ -11,8 +12,8 @@ export interface MetadataStore {
   createTopic(topic: NewTopic): Promise<Topic>;
   /** @throws {TopicNotFound} */
   deleteTopic(topicId: string): Promise<Topic>;
-  /** Adds partitions up to the length of `replicas`. @throws {TopicNotFound} */
-  growTopic(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
+  /** Adds partitions up to the length of what `grow` makes of the topic. @throws {TopicNotFound} */
+  growTopic(topicId: string, grow: (topic: Topic) => Replicas): Promise<Topic>;
   /** Places the partitions that a topic has anew; as many as there are. @throws {TopicNotFound} */
   assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
   /** Sets (string) and removes (null) dynamic configs of one resource in one step. */
@@ -53,12 +54,15 @@ export interface ConfigResource {
   readonly name: string;
 }
 
+/** Broker ids by partition, preferred leader first. */
+export type Replicas = readonly (readonly number[])[];
+
 export interface Topic {
   readonly topicId: string;
   readonly name: string;
   readonly isInternal: boolean;
-  /** Broker ids by partition, preferred leader first. Its length is the partition count. */
-  readonly replicas: readonly (readonly number[])[];
+  /** Its length is the partition count. */
+  readonly replicas: Replicas;
 }
 
 export interface NewTopic extends Omit<Topic, "topicId"> {

@@ -32,8 +32,8 @@ async function grow(
       return { name, errorCode: errorCode("UNKNOWN_TOPIC_OR_PARTITION"), errorMessage: null };
     }
     const manual = assignments?.map(({ brokerIds }) => brokerIds) ?? null;
-    const replicas = topics.planGrowth(topic, count, manual);
-    if (!validateOnly) await topics.grow(topic, replicas);
+    if (validateOnly) topics.planGrowth(topic, count, manual);
+    else await topics.grow(topic.topicId, count, manual);
     return { name, errorCode: 0, errorMessage: null };
   } catch (cause) {
     const { error, message } = metadataError(cause);

@@ -137,6 +137,28 @@ test("AD3: CreatePartitions says nothing about a topic that is not there but its
   assert.equal(answer.results[0]!.errorMessage, null);
 });
 
+test("AD3: CreatePartitions that come at once are judged one behind the other", async () => {
+  await using broker = await TestBroker.start({ "num.partitions": "1" });
+  const grow = async (name: string, count: number) => {
+    const request = { topics: [{ name, count, assignments: null }], timeoutMs: 1000 };
+    const { results } = await broker.ask(createPartitions, 3, { ...request, validateOnly: false });
+    return errorName(results[0]!.errorCode);
+  };
+  const cases = [
+    { name: "same", counts: [4, 4], answers: ["NONE", "INVALID_PARTITIONS"], result: 4 },
+    { name: "less", counts: [8, 4], answers: ["NONE", "INVALID_PARTITIONS"], result: 8 },
+    { name: "more", counts: [4, 8], answers: ["NONE", "NONE"], result: 8 },
+  ];
+  for (const { name, counts, answers, result } of cases) {
+    const topicId = await create(broker, name);
+    assert.deepEqual(await Promise.all(counts.map((count) => grow(name, count))), answers);
+    assert.equal(broker.services.store.image.topic(name)!.replicas.length, result);
+    const { engine } = broker.services;
+    assert.notEqual(engine.describe(topicId, result - 1), null);
+    assert.equal(engine.describe(topicId, result), null);
+  }
+});
+
 test("AD4: no keys mean all keys, and names that cannot be are refused as such", async () => {
   await using broker = await TestBroker.start();
   await create(broker, "a");

@@ -61,7 +61,7 @@ export function metadataStoreContract(name: string, open: () => Promise<StoreUnd
       "places partitions anew, and leaves those alone that came meanwhile",
       on(async ({ store, reopen }) => {
         const { topicId } = await store.createTopic(topicNamed("a", { replicas: [[1], [2]] }));
-        const grown = store.growTopic(topicId, [[1], [2], [3]]);
+        const grown = store.growTopic(topicId, () => [[1], [2], [3]]);
         const placed = store.assignReplicas(topicId, [[2], [1]]);
         await Promise.all([grown, placed]);
         for (const { image } of [store, await reopen()]) {
@@ -136,11 +136,26 @@ export function metadataStoreContract(name: string, open: () => Promise<StoreUnd
       "AD3: only ever adds partitions",
       on(async ({ store, reopen }) => {
         const { topicId } = await store.createTopic(topicNamed("a", { replicas: [[1]] }));
-        const grown = await store.growTopic(topicId, [[9], [2], [3]]);
+        const grown = await store.growTopic(topicId, () => [[9], [2], [3]]);
         assert.deepEqual(grown.replicas, [[1], [2], [3]]);
-        assert.deepEqual(await store.growTopic(topicId, [[1]]), grown);
+        assert.deepEqual(await store.growTopic(topicId, () => [[1]]), grown);
         assert.deepEqual((await reopen()).image.topic("a"), grown);
-        await assert.rejects(store.growTopic("AAAAAAAAAAAAAAAAAAAAAA", [[1]]));
+        await assert.rejects(store.growTopic("AAAAAAAAAAAAAAAAAAAAAA", () => [[1]]));
+      }),
+    );
+
+    it(
+      "AD3: works out growth behind the changes under way, and fails with what that throws",
+      on(async ({ store }) => {
+        const { topicId } = await store.createTopic(topicNamed("a"));
+        const refusal = new Error("as many already");
+        const grow = () =>
+          store.growTopic(topicId, ({ replicas }) => {
+            if (replicas.length >= 3) throw refusal;
+            return [...replicas, [7]];
+          });
+        await assert.rejects(Promise.all([grow(), grow(), grow()]), refusal);
+        assert.deepEqual(store.image.topic("a")?.replicas, [[1], [7], [7]]);
       }),
     );
 
