@@ -1,12 +1,7 @@
 /** What AlterConfigs and IncrementalAlterConfigs share: each resource stands and fails alone, and may appear only once. */
 import type { AlteredConfigs, ConfigResourceType } from "@ottla/metadata";
 import { errorCode } from "@ottla/protocol";
-import {
-  alterResource,
-  configResource,
-  currentConfigs,
-  type WireResource,
-} from "./config-resources.ts";
+import { alterResource, configResource, type WireResource } from "./config-resources.ts";
 import { metadataError, RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
 import { repeated } from "./repeated.ts";
@@ -31,8 +26,9 @@ export async function alterEach<R extends WireResource>(
         throw new RequestError("INVALID_REQUEST", "Each resource must appear at most once.");
       }
       const named = configResource(resource);
-      const altered = change(currentConfigs(context, named), resource, named.type);
-      await alterResource(context, named, altered, validateOnly);
+      const changed = (current: ReadonlyMap<string, string>) =>
+        change(current, resource, named.type);
+      await alterResource(context, named, changed, validateOnly);
       responses.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
     } catch (cause) {
       const { error, message } = metadataError(cause);

@@ -58,7 +58,7 @@ export function brokerIdOf(context: RequestContext, name: string): number | null
   return id;
 }
 
-/** Configs set on the resource now. @throws {RequestError} when there is no such resource. */
+/** Configs set on the resource; changes under way are not among them. @throws {RequestError} when there is no such resource. */
 export function currentConfigs(
   context: RequestContext,
   resource: ConfigResource,
@@ -74,18 +74,30 @@ export function currentConfigs(
   return image.configs(resource);
 }
 
-/** Checks a change, makes it durable unless only asked to check, and tells who acts on it. @throws {InvalidConfig} {RequestError} */
+/**
+ * Checks a change, makes it durable unless only asked to check, and tells who acts on it. @throws {InvalidConfig} {RequestError}
+ *
+ * @param change works out what becomes of the configs, which are those behind all changes under way.
+ */
 export async function alterResource(
   context: RequestContext,
   resource: ConfigResource,
-  altered: AlteredConfigs,
+  change: (current: ReadonlyMap<string, string>) => AlteredConfigs,
   validateOnly: boolean,
 ): Promise<void> {
   const { store, topics } = context.services;
-  const problem = validate(context, resource, altered);
-  if (problem !== null) throw problem;
-  if (validateOnly) return;
-  await store.alterConfigs(resource, altered.changes);
+  const checked = (current: ReadonlyMap<string, string>) => {
+    const altered = change(current);
+    const problem = validate(context, resource, altered);
+    if (problem !== null) throw problem;
+    return altered.changes;
+  };
+  const current = currentConfigs(context, resource);
+  if (validateOnly) {
+    checked(current);
+    return;
+  }
+  await store.alterConfigs(resource, checked);
   if (resource.type === "topic") topics.configChanged(resource.name);
   if (resource.type === "broker") topics.defaultsChanged();
 }

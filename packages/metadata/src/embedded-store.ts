@@ -143,13 +143,14 @@ export class EmbeddedMetadataStore implements MetadataStore {
 
   alterConfigs(
     resource: ConfigResource,
-    changes: ReadonlyMap<string, string | null>,
+    change: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string | null>,
   ): Promise<void> {
     return this.#change((draft) => {
       const { type, name } = resource;
       if (type === "topic" && draft.topic(name) === undefined) {
         throw new TopicNotFound(name);
       }
+      const changes = change(draft.configs(resource));
       const records: MetadataRecord[] =
         changes.size === 0 ? [] : [{ kind: "configsChanged", type, name, changes: [...changes] }];
       return { records, result: undefined };

@@ -163,6 +163,14 @@ export class StateDraft {
     return topic;
   }
 
+  configs({ type, name }: ConfigResource): Configs {
+    const key = resourceKey(type, name);
+    const configs = this.#configs.has(key)
+      ? this.#configs.get(key)
+      : this.#before.fields.configs.get(key);
+    return configs ?? NO_CONFIGS;
+  }
+
   /** @throws {TopicExists} or {TopicNotFound} when the record contradicts what came before. */
   apply(record: MetadataRecord): void {
     switch (record.kind) {
@@ -189,7 +197,7 @@ export class StateDraft {
         this.#setTopic({ ...this.requireTopic(record.topicId), replicas: record.replicas });
         break;
       case "configsChanged":
-        this.#changeConfigs(resourceKey(record.type, record.name), record.changes);
+        this.#changeConfigs(record, record.changes);
         break;
       case "producerIdsAllocated":
         this.#nextProducerId = record.nextProducerId;
@@ -219,11 +227,11 @@ export class StateDraft {
     this.#topicsById.set(topic.topicId, topic);
   }
 
-  #changeConfigs(key: string, changes: readonly (readonly [string, string | null])[]): void {
-    const before = this.#configs.has(key)
-      ? this.#configs.get(key)
-      : this.#before.fields.configs.get(key);
-    const configs = new Map(before);
+  #changeConfigs(
+    resource: ConfigResource,
+    changes: readonly (readonly [string, string | null])[],
+  ): void {
+    const configs = new Map(this.configs(resource));
     for (const [name, text] of changes) {
       if (text === null) {
         configs.delete(name);
@@ -231,6 +239,7 @@ export class StateDraft {
         configs.set(name, text);
       }
     }
+    const key = resourceKey(resource.type, resource.name);
     this.#configs.set(key, configs.size === 0 ? undefined : configs);
   }
 }

@@ -16,10 +16,10 @@ export interface MetadataStore {
   growTopic(topicId: string, grow: (topic: Topic) => Replicas): Promise<Topic>;
   /** Places the partitions that a topic has anew; as many as there are. @throws {TopicNotFound} */
   assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
-  /** Sets (string) and removes (null) dynamic configs of one resource in one step. */
+  /** Sets (string) and removes (null) dynamic configs of one resource in one step, as `change` says of the current ones. @throws {TopicNotFound} */
   alterConfigs(
     resource: ConfigResource,
-    changes: ReadonlyMap<string, string | null>,
+    change: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string | null>,
   ): Promise<void>;
   /** Finalizes levels of features in one step; level 0 switches a feature off. The features' epoch grows with every change. */
   finalizeFeatures(levels: ReadonlyMap<string, number>): Promise<void>;

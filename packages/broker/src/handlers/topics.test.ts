@@ -8,6 +8,7 @@ import {
   describeConfigs,
   describeTopicPartitions,
   errorName,
+  incrementalAlterConfigs,
   metadata,
   ZERO_UUID,
 } from "@ottla/protocol";
@@ -185,6 +186,49 @@ test("AD6: AlterConfigs refuses one resource twice and a value that is missing",
     assert.equal(responses.length, resources.length);
     for (const { errorCode: code } of responses) assert.equal(errorName(code), "INVALID_REQUEST");
   }
+});
+
+test("AD6: changes of configs that come at once do not undo one another", async () => {
+  await using broker = await TestBroker.start();
+  await create(broker, "a");
+  const [SET, APPEND, SUBTRACT] = [0, 2, 3];
+  const change = async (name: string, configOperation: number, value: string) => {
+    const configs = [{ name, configOperation, value }];
+    const resources = [{ resourceType: TOPIC, resourceName: "a", configs }];
+    const { responses } = await broker.ask(incrementalAlterConfigs, 1, {
+      resources,
+      validateOnly: false,
+    });
+    return errorName(responses[0]!.errorCode);
+  };
+  const replace = async (name: string, value: string) => {
+    const configs = [{ name, value }];
+    const resources = [{ resourceType: TOPIC, resourceName: "a", configs }];
+    const { responses } = await broker.ask(alterConfigs, 2, { resources, validateOnly: false });
+    return errorName(responses[0]!.errorCode);
+  };
+  const now = () =>
+    Object.fromEntries(broker.services.store.image.configs({ type: "topic", name: "a" }));
+  const throttled = "leader.replication.throttled.replicas";
+
+  const appended = [change(throttled, APPEND, "0:1"), change(throttled, APPEND, "1:1")];
+  assert.deepEqual(await Promise.all(appended), ["NONE", "NONE"]);
+  assert.deepEqual(now(), { [throttled]: "0:1,1:1" });
+
+  const mixed = [change(throttled, SUBTRACT, "0:1"), change(throttled, APPEND, "2:1")];
+  assert.deepEqual(await Promise.all(mixed), ["NONE", "NONE"]);
+  assert.deepEqual(now(), { [throttled]: "1:1,2:1" });
+
+  const replaced = [change("retention.ms", SET, "5"), replace("segment.ms", "60000")];
+  assert.deepEqual(await Promise.all(replaced), ["NONE", "NONE"]);
+  assert.deepEqual(now(), { "segment.ms": "60000" });
+
+  const conflicting = [
+    change("min.compaction.lag.ms", SET, "100"),
+    change("max.compaction.lag.ms", SET, "50"),
+  ];
+  assert.deepEqual(await Promise.all(conflicting), ["NONE", "INVALID_CONFIG"]);
+  assert.deepEqual(now(), { "segment.ms": "60000", "min.compaction.lag.ms": "100" });
 });
 
 test("DescribeTopicPartitions goes on from its cursor, which must point into a topic asked for", async () => {

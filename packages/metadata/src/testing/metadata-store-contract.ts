@@ -181,6 +181,22 @@ export function metadataStoreContract(name: string, open: () => Promise<StoreUnd
     );
 
     it(
+      "AD6: works out configs behind the changes under way, and fails with what that throws",
+      on(async ({ store }) => {
+        const group = { type: "group", name: "g" } as const;
+        const refusal = new Error("enough");
+        const append = (text: string) =>
+          store.alterConfigs(group, (current) => {
+            const before = current.get("list") ?? "";
+            if (before.length >= 2) throw refusal;
+            return new Map([["list", before + text]]);
+          });
+        await assert.rejects(Promise.all([append("a"), append("b"), append("c")]), refusal);
+        assert.deepEqual([...store.image.configs(group)], [["list", "ab"]]);
+      }),
+    );
+
+    it(
       "refuses configs of a topic that is not there",
       on(async ({ store }) => {
         const change = store.alterConfigs({ type: "topic", name: "no" }, changes({ x: "1" }));
@@ -265,6 +281,6 @@ function topicNamed(
   };
 }
 
-function changes(pairs: Record<string, string | null>): Map<string, string | null> {
-  return new Map(Object.entries(pairs));
+function changes(pairs: Record<string, string | null>): () => Map<string, string | null> {
+  return () => new Map(Object.entries(pairs));
 }
