@@ -113,10 +113,11 @@ export class TopicService {
 
   /** @throws {TopicExists} */
   async create(name: string, plan: TopicPlan): Promise<Topic> {
-    const pending = this.#creating.get(name);
-    if (pending !== undefined) {
-      await pending.catch(() => {});
-      throw new TopicExists(name);
+    for (;;) {
+      const pending = this.#creating.get(name);
+      if (pending === undefined) break;
+      // One that fails leaves the name to whoever waits.
+      if ((await pending.catch(() => null)) !== null) throw new TopicExists(name);
     }
     const creation = this.#create(name, plan);
     this.#creating.set(name, creation);

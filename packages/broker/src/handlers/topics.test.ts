@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MetadataLogFailed } from "@ottla/metadata";
 import {
   alterConfigs,
   createPartitions,
@@ -105,6 +106,23 @@ test("AD1: the bound on partitions of a request counts topics that leave their n
       ["d", "INVALID_REQUEST"],
     ],
   );
+});
+
+test("AD1: who waits for a topic that another creates has the name when that one fails", async (t) => {
+  await using broker = await TestBroker.start();
+  const ask = async (name: string) => {
+    const request = { timeoutMs: 1000, topics: [topic(name)] };
+    return errorName((await broker.ask(createTopics, 7, request)).topics[0]!.errorCode);
+  };
+  assert.deepEqual(await Promise.all([ask("a"), ask("a")]), ["NONE", "TOPIC_ALREADY_EXISTS"]);
+  const { mock } = t.mock.method(broker.services.store, "createTopic");
+  mock.mockImplementationOnce(() => Promise.reject(new MetadataLogFailed("The disk failed.")));
+  assert.deepEqual(await Promise.all([ask("b"), ask("b"), ask("b")]), [
+    "UNKNOWN_SERVER_ERROR",
+    "NONE",
+    "TOPIC_ALREADY_EXISTS",
+  ]);
+  assert.notEqual(broker.services.store.image.topic("b"), null);
 });
 
 test("AD2: a name given twice to DeleteTopics is answered once and stays", async () => {
