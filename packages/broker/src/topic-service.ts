@@ -189,13 +189,20 @@ export class TopicService {
     this.#engine.alterTopic(topicId, { partitions: replicas.length });
   }
 
-  /** Places a partition on other brokers; a process shares its logs, so nothing moves. */
-  async reassign(topic: Topic, partition: number, brokerIds: readonly number[]): Promise<void> {
-    const replicas = topic.replicas.map((before, index) =>
-      index === partition ? brokerIds : before,
+  /**
+   * Places a partition on other brokers; a process shares its logs, so nothing moves.
+   *
+   * @param place gives the new replicas for those behind all changes under way; what it throws is passed on.
+   */
+  async reassign(
+    topicId: string,
+    partition: number,
+    place: (current: readonly number[]) => readonly number[],
+  ): Promise<void> {
+    const { name } = await this.#store.assignReplicas(topicId, ({ replicas }) =>
+      replicas.with(partition, place(replicas[partition]!)),
     );
-    await this.#store.assignReplicas(topic.topicId, replicas);
-    this.configChanged(topic.name);
+    this.configChanged(name);
   }
 
   /** Tells the engine of a topic's configuration after it was altered. */

@@ -157,14 +157,13 @@ export class EmbeddedMetadataStore implements MetadataStore {
     });
   }
 
-  assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic> {
+  assignReplicas(topicId: string, place: (topic: Topic) => Replicas): Promise<Topic> {
     return this.#change((draft) => {
       const topic = draft.requireTopic(topicId);
-      // Partitions added meanwhile stay where they were put.
-      const all = topic.replicas.map((before, partition) => replicas[partition] ?? before);
+      const replicas = place(topic);
       return {
-        records: [{ kind: "replicasAssigned", topicId, replicas: all }],
-        result: { ...topic, replicas: all } satisfies Topic,
+        records: [{ kind: "replicasAssigned", topicId, replicas }],
+        result: { ...topic, replicas } satisfies Topic,
       };
     });
   }

@@ -14,8 +14,8 @@ export interface MetadataStore {
   deleteTopic(topicId: string): Promise<Topic>;
   /** Adds partitions up to the length of what `grow` makes of the topic. @throws {TopicNotFound} */
   growTopic(topicId: string, grow: (topic: Topic) => Replicas): Promise<Topic>;
-  /** Places the partitions that a topic has anew; as many as there are. @throws {TopicNotFound} */
-  assignReplicas(topicId: string, replicas: readonly (readonly number[])[]): Promise<Topic>;
+  /** Places the partitions that a topic has anew: `place` gives as many as there are. @throws {TopicNotFound} */
+  assignReplicas(topicId: string, place: (topic: Topic) => Replicas): Promise<Topic>;
   /** Sets (string) and removes (null) dynamic configs of one resource in one step, as `change` says of the current ones. @throws {TopicNotFound} */
   alterConfigs(
     resource: ConfigResource,

@@ -43,8 +43,7 @@ async function reassign(
     if (topic === null) {
       throw new RequestError("UNKNOWN_TOPIC_OR_PARTITION", `Unable to find a topic named ${name}.`);
     }
-    const current = topic.replicas[partitionIndex];
-    if (current === undefined) {
+    if (topic.replicas[partitionIndex] === undefined) {
       throw new RequestError(
         "UNKNOWN_TOPIC_OR_PARTITION",
         `Unable to find partition ${name}:${partitionIndex}.`,
@@ -58,13 +57,15 @@ async function reassign(
       };
     }
     topics.checkReplicas(replicas);
-    if (!allowsFactorChange && replicas.length !== current.length) {
-      throw new RequestError(
-        "INVALID_REPLICATION_FACTOR",
-        `The replication factor would change from ${current.length} to ${replicas.length}.`,
-      );
-    }
-    await topics.reassign(topic, partitionIndex, replicas);
+    await topics.reassign(topic.topicId, partitionIndex, (current) => {
+      if (!allowsFactorChange && replicas.length !== current.length) {
+        throw new RequestError(
+          "INVALID_REPLICATION_FACTOR",
+          `The replication factor would change from ${current.length} to ${replicas.length}.`,
+        );
+      }
+      return replicas;
+    });
     return { partitionIndex, errorCode: 0, errorMessage: null };
   } catch (cause) {
     const { error, message } = metadataError(cause);

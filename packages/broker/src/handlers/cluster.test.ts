@@ -45,7 +45,7 @@ test("ElectLeaders finds every partition led, and tells of all of them only what
 test("ElectLeaders says when the preferred leader is not part of this start", async () => {
   await using broker = await withTopic([[1]], 1);
   const { store } = broker.services;
-  await store.assignReplicas(store.image.topic("t")!.topicId, [[7]]);
+  await store.assignReplicas(store.image.topic("t")!.topicId, () => [[7]]);
   const answer = await broker.ask(electLeaders, 2, {
     electionType: PREFERRED,
     topicPartitions: null,
@@ -74,6 +74,24 @@ test("a reassignment is over when it is answered, and there is none to cancel", 
   const [moved, other] = topics[0]!.partitions;
   assert.deepEqual([moved!.leaderId, moved!.replicaNodes], [3, [3, 1]]);
   assert.deepEqual([other!.leaderId, other!.replicaNodes], [2, [2]]);
+});
+
+test("reassignments that come at once do not undo one another, and are judged one behind the other", async () => {
+  await using broker = await withTopic([[1], [2]], 3);
+  const ask = async (partitionIndex: number, replicas: number[], allows = true) => {
+    const topics = [{ name: "t", partitions: [{ partitionIndex, replicas }] }];
+    const request = { timeoutMs: 1000, allowReplicationFactorChange: allows, topics };
+    const { responses } = await broker.ask(alterPartitionReassignments, 1, request);
+    return errorName(responses[0]!.partitions[0]!.errorCode);
+  };
+  const replicas = () => broker.services.store.image.topic("t")!.replicas;
+  assert.deepEqual(await Promise.all([ask(0, [3]), ask(1, [1])]), ["NONE", "NONE"]);
+  assert.deepEqual(replicas(), [[3], [1]]);
+  assert.deepEqual(await Promise.all([ask(0, [2, 3]), ask(0, [1], false)]), [
+    "NONE",
+    "INVALID_REPLICATION_FACTOR",
+  ]);
+  assert.deepEqual(replicas(), [[2, 3], [1]]);
 });
 
 test("DescribeQuorum knows one partition, whose voter is the controller", async () => {
