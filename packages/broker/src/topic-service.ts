@@ -93,24 +93,6 @@ export class TopicService {
     };
   }
 
-  /** How many partitions the topics would have, counting none for those that are refused anyway. */
-  countPartitions(
-    topics: Iterable<{
-      readonly name: string;
-      readonly numPartitions: number;
-      readonly assignments: readonly unknown[];
-    }>,
-  ): number {
-    const byDefault = this.#config.broker(this.#cluster.controller.id).number("num.partitions");
-    let count = 0;
-    for (const { name, numPartitions, assignments } of topics) {
-      if (name === METADATA_TOPIC_NAME) continue;
-      if (assignments.length > 0) count += assignments.length;
-      else count += numPartitions === -1 ? byDefault : Math.max(0, numPartitions);
-    }
-    return count;
-  }
-
   /** @throws {TopicExists} */
   async create(name: string, plan: TopicPlan): Promise<Topic> {
     for (;;) {

@@ -1,5 +1,5 @@
 /** Creates topics. v4: −1 for defaults; v5: returns the configuration; v7: topic ids. AD1: each topic stands and fails alone. */
-import { describeTopicConfigs, newUuid } from "@ottla/metadata";
+import { describeTopicConfigs, METADATA_TOPIC_NAME, newUuid } from "@ottla/metadata";
 import { type CreateTopicsRequest, createTopics, errorCode } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
@@ -18,7 +18,7 @@ export const createTopicsHandler = handler({
   async handle(context, request) {
     const duplicates = repeated(request.topics.map(({ name }) => name));
     const unique = request.topics.filter(({ name }) => !duplicates.has(name));
-    if (context.services.topics.countPartitions(unique) > MAX_PARTITIONS_PER_REQUEST) {
+    if (countPartitions(context, unique) > MAX_PARTITIONS_PER_REQUEST) {
       // Of the whole request, duplicates too.
       return { topics: request.topics.map(({ name }) => failed(name, tooManyPartitions())) };
     }
@@ -29,6 +29,21 @@ export const createTopicsHandler = handler({
     return { topics };
   },
 });
+
+/** How many partitions the topics would have at most, as Kafka counts them. */
+function countPartitions(
+  { services: { cluster, config } }: RequestContext,
+  topics: readonly TopicToCreate[],
+): number {
+  const byDefault = config(cluster.controller.id).number("num.partitions");
+  let count = 0;
+  for (const { name, numPartitions, assignments } of topics) {
+    if (name === METADATA_TOPIC_NAME) continue;
+    if (assignments.length > 0) count += assignments.length;
+    else count += numPartitions === -1 ? byDefault : Math.max(0, numPartitions);
+  }
+  return count;
+}
 
 async function create(
   context: RequestContext,
