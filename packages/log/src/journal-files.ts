@@ -56,6 +56,14 @@ export async function listJournalFiles(
   return numbers.sort((a, b) => a - b);
 }
 
+/** Puts on stable storage what an earlier run may only have handed to the system. */
+export async function flushJournalFiles(fileSystem: FileSystem, directory: string): Promise<void> {
+  for (const number of await listJournalFiles(fileSystem, directory)) {
+    const handle = await fileSystem.open(journalFilePath(directory, number), { access: "write" });
+    await handle.sync().finally(() => handle.close());
+  }
+}
+
 export class JournalFiles {
   readonly #options: JournalFileOptions;
   readonly #files: JournalFile[] = [];

@@ -35,6 +35,7 @@ import type {
 import { EngineState } from "./engine-state.ts";
 import type { JournalFailed } from "./errors.ts";
 import { Journal } from "./journal.ts";
+import { flushJournalFiles } from "./journal-files.ts";
 import { encodeStartEntry } from "./journal-format.ts";
 import type { Group } from "./journal-group.ts";
 import { OffsetLookup } from "./offset-lookup.ts";
@@ -140,7 +141,10 @@ export class LocalLogEngine implements LogEngine {
         }
         state.tail.trim();
       },
-      setAside: (topic) => this.#remover.setAside(topic),
+      setAside: (topic) =>
+        this.#remover.setAside(topic, async () => {
+          if (options.relaxedAcks) await flushJournalFiles(options.fileSystem, journalDirectory);
+        }),
     });
     const recovered = await recovery.run();
     this.#hasReplayed = true;

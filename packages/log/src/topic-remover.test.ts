@@ -241,3 +241,35 @@ test("AD2: replay of a topic that is deleted further on leaves the folder to its
   again.openTopic(successor);
   assert.deepEqual(await readAll(again, other, 0), before);
 });
+
+for (const when of ["deletion", "replay of a deletion"]) {
+  test(`AD2: with relaxed acks a power failure after the ${when} finds the topic whole or gone`, async () => {
+    const found = new Set<number>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+      const clock = new SimulatedClock();
+      const relaxed = { fileSystem: disk, clock, relaxedAcks: true };
+      const engine = await openEngine({ ...relaxed, checkpointIntervalMs: 100 });
+      engine.openTopic(topic);
+      for (let i = 0; i < 3; i++) await appendOne(engine, id, 0, makeBatch());
+      await clock.advanceAsync(150);
+      await settle(clock);
+      const isReplayed = when !== "deletion";
+      const cancel = isReplayed ? failRenames(disk) : () => {};
+      await engine.deleteTopic(id);
+      await settle(clock);
+      cancel();
+      // Killed, so that what the system was handed is there.
+      if (isReplayed) await openEngine({ ...relaxed, clock: new SimulatedClock() });
+      await using again = await openEngine({ ...relaxed, fileSystem: disk.crash() });
+      again.openTopic(topic);
+      found.add((await readAll(again, id, 0)).length);
+    }
+    for (const count of found) assert.ok(count === 0 || count === 3, `${count} batches`);
+  });
+}
+
+function failRenames(disk: SimulatedFileSystem): () => void {
+  const path = (renamed: string) => renamed.endsWith("t-0");
+  return disk.inject({ operation: "rename", code: "io", count: Number.POSITIVE_INFINITY, path });
+}

@@ -4,7 +4,8 @@
  *  1. Nobody finds the topic any more, and everybody who waits for it is answered. Its partitions live on: they are written to their
  *     segments and described by checkpoints as before. A new topic of the name has no partitions yet.
  *  2. The journal gets a `deleteTopic` entry. In the step in which that is durable the partitions are dropped from memory; then the deletion is answered.
- *  3. Each folder is renamed to `….<unique>-delete`, so that a new topic may take the name; a checkpoint waits for that.
+ *  3. Each folder is renamed to `….<unique>-delete`, so that a new topic may take the name; a checkpoint waits for that. With relaxed acks
+ *     the journal is flushed before: without the entry nobody would look for the folder under its new name.
  *  4. After `fileDeleteDelayMs` the folder is removed. Folders of that name found at start-up are removed then.
  *
  * When the journal fails, so does the deletion, but there is no way back: the entry is written again until it is durable, or by whoever asks for the
@@ -101,7 +102,8 @@ export class TopicRemover {
     if (!this.#state.deletedTopics.delete(topic)) return;
     this.#drop(topic);
     // The folders leave their names behind the answer; nobody can tell, as a new topic of the name waits for it.
-    void this.setAside(topic).catch((error: Error) => this.#state.probe.storageFailed(error));
+    const { journal, probe } = this.#state;
+    void this.setAside(topic, () => journal.flush()).catch((error) => probe.storageFailed(error));
   }
 
   #drop(topic: Topic): void {
@@ -115,13 +117,14 @@ export class TopicRemover {
     tail.sweep();
   }
 
-  /** Renames the folders of a deleted topic and has them removed later. */
-  async setAside(topic: Topic): Promise<void> {
+  /** Renames the folders of a deleted topic, once `flush` has put the journal on stable storage, and has them removed later. */
+  async setAside(topic: Topic, flush: () => Promise<void>): Promise<void> {
+    const flushed = flush();
     const renamed: Promise<void>[] = [];
     for (const log of topic.logs) {
-      if (log !== undefined) renamed.push(this.#files.track(this.#setAsideLog(log)));
+      if (log !== undefined) renamed.push(this.#files.track(this.#setAsideLog(log, flushed)));
     }
-    await Promise.all(renamed);
+    await Promise.all([flushed, ...renamed]);
   }
 
   /** Removes what earlier deletions left. */
@@ -140,10 +143,13 @@ export class TopicRemover {
     this.#retry?.();
   }
 
-  async #setAsideLog(log: PartitionLog): Promise<void> {
+  async #setAsideLog(log: PartitionLog, flushed: Promise<void>): Promise<void> {
     const { random, clock, options, probe } = this.#state;
     const unique = random.bytes(16).toString("hex");
-    const path = await this.#files.setAside(log, unique, () => this.#closeFiles(log));
+    const path = await this.#files.setAside(log, unique, async () => {
+      await flushed;
+      await this.#closeFiles(log);
+    });
     if (path === null) return;
     const cancel = clock.schedule(log.topic.config.fileDeleteDelayMs ?? 0, () => {
       this.#pending.delete(cancel);
