@@ -107,32 +107,6 @@ test("LG17: damage at the start of a journal file is reported, at the end of the
   }
 });
 
-test("LG17: bytes of a client inside a torn group are not taken for a later group", async () => {
-  const disk = await crashed(3, 300);
-  const groups = await groupsOf(disk);
-  const forged = (await disk.readFile(groups.get(4)!.path))!.subarray(
-    groups.get(4)!.position,
-    groups.get(4)!.position + BLOCK_BYTES,
-  );
-  const engine = await openEngine({ fileSystem: disk, clock: new SimulatedClock() });
-  engine.openTopic(topic);
-  // The value starts so that a whole group of an LSN to come lies at a block of the file.
-  forged.writeBigInt64BE(99n, 8);
-  forged.writeUInt32BE(crc32c(forged, 0, 60), 60);
-  const probe = makeBatch({ values: [Buffer.alloc(9_000)] });
-  const padding = BLOCK_BYTES - (64 + probe.length - 9_000 - 1);
-  const value = Buffer.concat([Buffer.alloc(padding), forged, Buffer.alloc(9_000)]);
-  await appendOne(engine, id, 0, makeBatch({ values: [value] }));
-  const after = await groupsOf(disk);
-  assert.ok(after.has(99), "the forged group lies at a block");
-  const last = Math.max(...[...after.keys()].filter((lsn) => lsn < 99));
-  const { path, position, sizeBytes } = after.get(last)!;
-  await damage(disk, path, position + sizeBytes - BLOCK_BYTES);
-  await using again = await openEngine({ fileSystem: disk.crash() });
-  again.openTopic(topic);
-  assert.equal((await readAll(again, id, 0)).length, 3);
-});
-
 /** A whole group as anybody can make it who knows the format, but not the journal's key. */
 function forgedGroup(lsn: number, entry: Buffer | null): Buffer {
   const directoryAt = directoryStart(0);
@@ -151,6 +125,31 @@ function forgedGroup(lsn: number, entry: Buffer | null): Buffer {
   });
   group.writeUInt32BE(crc32c(group, 0, 60), 60);
   return group;
+}
+
+for (const torn of ["first", "last"]) {
+  test(`LG17: bytes of a client inside a group whose ${torn} block is torn are not taken for a later group`, async () => {
+    const disk = await crashed(3, 300);
+    const engine = await openEngine({ fileSystem: disk, clock: new SimulatedClock() });
+    engine.openTopic(topic);
+    // The value starts so that a whole group of an LSN to come lies at a block of the file.
+    const probe = makeBatch({ values: [Buffer.alloc(9_000)] });
+    const padding = BLOCK_BYTES - (GROUP_HEADER_BYTES + probe.length - 9_000 - 1);
+    const value = Buffer.concat([
+      Buffer.alloc(padding),
+      forgedGroup(99, encodeDeleteTopicEntry(id)),
+      Buffer.alloc(9_000),
+    ]);
+    await appendOne(engine, id, 0, makeBatch({ values: [value] }));
+    const after = await groupsOf(disk);
+    assert.ok(after.has(99), "the forged group lies at a block");
+    const last = Math.max(...[...after.keys()].filter((lsn) => lsn < 99));
+    const { path, position, sizeBytes } = after.get(last)!;
+    await damage(disk, path, position + (torn === "first" ? 0 : sizeBytes - BLOCK_BYTES));
+    await using again = await openEngine({ fileSystem: disk.crash() });
+    again.openTopic(topic);
+    assert.equal((await readAll(again, id, 0)).length, 3);
+  });
 }
 
 test("LG17: bytes of a client in a file that is used again are not taken for a later group", async () => {
