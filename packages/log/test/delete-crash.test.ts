@@ -1,5 +1,6 @@
 /**
- * Crashes around deletions: topics deleted and made again under the same name, and records deleted from the front. After each crash:
+ * Crashes around deletions: topics deleted and made again under the same name, also while a batch in parts is on its way, and records deleted from
+ * the front. After each crash:
  *
  *  - a topic whose deletion was answered is gone, and stays gone; its successor holds what it acknowledged and nothing else;
  *  - a log start that was answered holds; what was acknowledged above the log start is there.
@@ -7,12 +8,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import type { LogConfig } from "../src/engine.ts";
 import type { LocalLogEngine } from "../src/local-engine.ts";
 import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "../src/test-support.ts";
 
 const runs = Number(process.env.OTTLA_RUNS ?? 30);
 const firstSeed = Number(process.env.OTTLA_SEED ?? 1);
 const small = { ...config, segmentBytes: 2_000, fileDeleteDelayMs: 20, retentionMs: -1 };
+/** One of the topics takes batches that are larger than a group of the journal. */
+function configOf(name: string): LogConfig {
+  return name === "t1" ? { ...small, segmentBytes: 20_000 } : small;
+}
+const LARGE_BYTES = 14_000;
 
 interface Life {
   readonly id: string;
@@ -56,7 +63,7 @@ class World {
     // The metadata of the broker knows a topic until its deletion was answered.
     for (const { id, name, state } of this.lives) {
       if (state !== "deleted")
-        engine.openTopic({ topicId: id, name, partitions: 1, config: small });
+        engine.openTopic({ topicId: id, name, partitions: 1, config: configOf(name) });
     }
   }
 
@@ -68,12 +75,12 @@ class World {
       if (this.lives.some((other) => other.name === name && other.state === "deleting")) return;
       life = { id: topicId(++this.#next), name, acknowledged: new Map(), start: 0, state: "alive" };
       this.lives.push(life);
-      engine.openTopic({ topicId: life.id, name, partitions: 1, config: small });
+      engine.openTopic({ topicId: life.id, name, partitions: 1, config: configOf(name) });
     }
     const choice = random.integer(20);
     if (choice === 0) {
       life.state = "deleting";
-      await engine.deleteTopic(life.id);
+      await this.#deleteAmid(engine, life);
       life.state = "deleted";
     } else if (choice === 1) {
       const end = engine.describe(life.id, 0)!.highWatermark;
@@ -85,10 +92,26 @@ class World {
     } else if (choice === 2) {
       await clock.advanceAsync(60);
     } else {
-      const value = `#${life.id}/${life.acknowledged.size}/`.padEnd(40 + random.integer(400), ".");
-      const result = await appendOne(engine, life.id, 0, makeBatch({ values: [value] }));
-      if (result.error === null) life.acknowledged.set(result.baseOffset, value);
+      const isLarge = name === "t1" && random.integer(8) === 0;
+      await this.#append(engine, life, isLarge ? LARGE_BYTES : 40 + random.integer(400));
     }
+  }
+
+  async #append(engine: LocalLogEngine, life: Life, size: number): Promise<void> {
+    const value = `#${life.id}/${life.acknowledged.size}/`.padEnd(size, ".");
+    const result = await appendOne(engine, life.id, 0, makeBatch({ values: [value] }));
+    if (result.error === null) life.acknowledged.set(result.baseOffset, value);
+    else assert.notEqual(life.state, "alive", `${result.error}: ${result.errorMessage}`);
+  }
+
+  /** Deletes a topic, sometimes while it gets batches that take several groups. */
+  async #deleteAmid(engine: LocalLogEngine, life: Life): Promise<void> {
+    const appends: Promise<void>[] = [];
+    const isLarge = life.name === "t1";
+    for (let i = this.random.integer(3); i > 0; i--) {
+      appends.push(this.#append(engine, life, isLarge ? LARGE_BYTES : 40));
+    }
+    await Promise.all([engine.deleteTopic(life.id), ...appends]);
   }
 
   async check(engine: LocalLogEngine): Promise<void> {
