@@ -157,7 +157,7 @@ export function decodeCheckpoint(bytes: Buffer, path: string): Checkpoint {
 /** The partition as far as it is in its segments. */
 export function encodePartition(log: PartitionLog): Buffer {
   const end = log.writtenOffset;
-  const segments = log.segments.filter(({ baseOffset }) => baseOffset <= end);
+  const segments = [...log.removing, ...log.segments].filter(({ baseOffset }) => baseOffset <= end);
   const epochs = log.epochs.entries;
   let epochCount = 0;
   while (epochCount * 2 < epochs.length && epochs[epochCount * 2 + 1]! < end) epochCount++;
@@ -252,6 +252,7 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
   }
   if (entries.size > 0) log.producers = new ProducerStates();
   for (const entry of entries.values()) log.producers!.restore(entry);
+  log.takeRemovable();
 }
 
 function encodeProducers(log: PartitionLog, end: number): Buffer {

@@ -252,10 +252,13 @@ export class LocalLogEngine implements LogEngine {
     return queries.map((query) => this.#endOffset(query));
   }
 
-  deleteRecords(
+  async deleteRecords(
     requests: readonly DeleteRecordsRequest[],
   ): Promise<readonly DeleteRecordsResult[]> {
-    return this.#retention.deleteRecords(requests);
+    const results = await this.#retention.deleteRecords(requests);
+    const topics = requests.map(({ topicId }) => this.#state.findTopic(topicId));
+    this.#maintainLater(topics.filter((topic) => topic !== null));
+    return results;
   }
 
   describe(topicId: string, partition: number): PartitionDescription | null {

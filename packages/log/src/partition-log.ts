@@ -74,6 +74,8 @@ export class PartitionLog {
   readers: Set<ReadWaiter> | null = null;
   /** The log start that holds after a crash; files of segments above it stay. At most `logStart`. */
   durableStart = 0;
+  /** Segments below it whose files are still to be removed. Checkpoints describe them, so that a start removes what a crash leaves. */
+  readonly removing: Segment[] = [];
   /** Changed since the last checkpoint. */
   isDirty = false;
   isQueuedForWrite = false;
@@ -228,6 +230,22 @@ export class PartitionLog {
       end -= size;
     }
     return true;
+  }
+
+  /** Whether there are segments, or files of such, that lie wholly below the durable log start. */
+  get hasRemovable(): boolean {
+    const { segments, removing, durableStart } = this;
+    return removing.length > 0 || (segments.length > 1 && segments[1]!.baseOffset <= durableStart);
+  }
+
+  /** Takes the segments that lie wholly below the durable log start off the log: they are {@link removing} now. @returns them. */
+  takeRemovable(): Segment[] {
+    const { segments, durableStart } = this;
+    let count = 0;
+    while (count + 1 < segments.length && segments[count + 1]!.baseOffset <= durableStart) count++;
+    const taken = segments.splice(0, count);
+    this.removing.push(...taken);
+    return taken;
   }
 
   /** Takes back everything above the high watermark. @returns how many batches, for {@link TailMemory.forget}. */

@@ -228,6 +228,89 @@ test("LG12: a segment is rolled by bytes, by time, and by a full index", async (
   assert.ok(engine.describe(id, 0)!.segments >= 4);
 });
 
+/** Log files that a start and a round of maintenance have left although all that they hold is below the log start. */
+async function leftFiles(disk: SimulatedFileSystem): Promise<string[]> {
+  await using engine = await openEngine({ fileSystem: disk, clock: new SimulatedClock() });
+  open(engine, { retentionMs: -1 });
+  await engine.maintain();
+  const times = [-3, 0, 1].map((timestampMs) => ({ topicId: id, partition: 0, timestampMs }));
+  const asked = { currentLeaderEpoch: -1, isolation: "uncommitted" } as const;
+  for (const answer of await engine.listOffsets(times.map((time) => ({ ...time, ...asked })))) {
+    assert.equal(answer.error, null);
+  }
+  const { logStartOffset } = engine.describe(id, 0)!;
+  const files = await logFiles(disk);
+  return files.filter((_, i) => Number(files[i + 1]?.slice(0, 20) ?? Infinity) <= logStartOffset);
+}
+
+/** An engine with many old segments and a new one, in files and in a checkpoint. */
+async function withOldSegments(seed: number, more: Partial<Parameters<typeof openEngine>[0]> = {}) {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: disk, clock, checkpointIntervalMs: 100, ...more });
+  open(engine, { retentionMs: 10_000 });
+  await fill(engine, 40, clock.now() - 11_000);
+  await fill(engine, 3, clock.now());
+  const checkpoint = async () => {
+    await clock.advanceAsync(100);
+    for (let i = 0; i < 30; i++) await clock.advanceAsync(0);
+  };
+  await checkpoint();
+  assert.ok((await logFiles(disk)).length > 6);
+  return { disk, clock, engine, checkpoint };
+}
+
+test("LG12: no file of a removed segment stays, wherever a crash comes, also beside checkpoints", async () => {
+  let crashes = 0;
+  for (let operation = 1; operation <= 70; operation += 3) {
+    const { disk, clock, engine, checkpoint } = await withOldSegments(operation);
+    disk.crashAt(operation, () => crashes++);
+    void engine.maintain().catch(() => {});
+    for (let i = 0; i < 4; i++) {
+      void fill(engine, 1, clock.now()).catch(() => {});
+      await checkpoint();
+    }
+    assert.deepEqual(await leftFiles(disk.crash()), [], `operation ${operation}`);
+  }
+  assert.ok(crashes > 15, `${crashes}`);
+});
+
+for (const restarts of [false, true]) {
+  test(`LG12: a file that could not be removed is removed ${restarts ? "behind a restart" : "later"}`, async () => {
+    const failures: Error[] = [];
+    const probe = { ...noProbe, storageFailed: (error: Error) => failures.push(error) };
+    const { disk, clock, engine, checkpoint } = await withOldSegments(1, { probe });
+    const files = await logFiles(disk);
+    const second = files[1];
+    const path = (candidate: string) => candidate.endsWith(second!);
+    disk.inject({ operation: "remove", code: "io", path });
+    await engine.maintain();
+    assert.equal(failures.length, 1);
+    assert.deepEqual(await logFiles(disk), [second, files.at(-1)]);
+    await fill(engine, 1, clock.now());
+    await checkpoint();
+    if (restarts) assert.deepEqual(await leftFiles(disk.crash()), []);
+    else {
+      await clock.advanceAsync(300_000);
+      for (let i = 0; i < 30; i++) await clock.advanceAsync(0);
+      assert.ok(!(await logFiles(disk)).includes(second!));
+      await engine.close();
+    }
+  });
+}
+
+test("LG14: DeleteRecords is answered although a file cannot be removed yet", async () => {
+  const { disk, clock, engine } = await withOldSegments(1);
+  engine.alterTopic(id, { config: { ...config, retentionMs: -1 } });
+  disk.inject({ operation: "remove", code: "io" });
+  const asked = { topicId: id, partition: 0, beforeOffset: 20 };
+  assert.deepEqual(await engine.deleteRecords([asked]), [{ error: null, lowWatermark: 20 }]);
+  const files = await logFiles(disk);
+  await clock.advanceAsync(300_000);
+  assert.equal((await logFiles(disk)).length, files.length - 1);
+  await engine.close();
+});
+
 test("LG14: DeleteRecords moves the log start, for good", async () => {
   const fileSystem = new SimulatedFileSystem({ random: new SeededRandom(2) });
   const engine = await openEngine({ fileSystem });

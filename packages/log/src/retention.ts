@@ -2,7 +2,8 @@
  * What makes logs shorter: retention by time and by size (LG12), DeleteRecords (LG14), and the expiry of producers (IP7).
  *
  * The log start moves first, in memory and in the journal; when that entry is durable {@link PartitionLog.durableStart} follows, and the files of
- * segments wholly below it are removed. A crash in between replays the entry and removes them then: a checkpoint waits for removals under way.
+ * segments wholly below it are removed. Readers know nothing of them from then on, but checkpoints describe them until their files are gone, so that
+ * after a crash in between, or when the disk refuses, they are removed by a later round.
  *
  * When the entry fails, the log start stays where it is in memory, so that no offset comes back that a reader was refused, and the next round
  * writes the entry again. Until then the files stay: a crash brings the log start of before back, and with it all that was readable.
@@ -50,9 +51,7 @@ export class Retention {
         if (start === log.logEnd && log.active.sizeBytes > 0) this.#roll(log);
         this.#moveStart(log, start);
         shortened.push(log);
-      } else if (log.segments.length > 1 && log.segments[1]!.baseOffset <= log.durableStart) {
-        shortened.push(log);
-      }
+      } else if (log.hasRemovable) shortened.push(log);
     }
     if (shortened.length === 0) return;
     await this.#state.whenDurable();
@@ -120,7 +119,8 @@ export class Retention {
     for (const topic of [...topics.values()]) {
       for (const partition of recovered.partitionsOf(topic.id)) {
         const seen = recovered.peek(topic, partition);
-        if (seen !== null && retainedStart(seen, clock.now()) > seen.logStart) {
+        if (seen === null) continue;
+        if (seen.hasRemovable || retainedStart(seen, clock.now()) > seen.logStart) {
           this.#state.findLog(topic, partition);
         }
       }
@@ -134,25 +134,34 @@ export class Retention {
     rollSegment(log, this.#state.clock.now(), jitterMs);
   }
 
-  /** Removes the files of segments below the durable log start. */
+  /** Removes the files of segments below the durable log start. Never rejects: what cannot be removed is reported, and tried again by the next round. */
   async removeSegments(log: PartitionLog): Promise<void> {
-    if (log.isDeleted) return;
-    for (const segment of removeSegmentsBelow(log)) await this.removeSegment(log, segment);
+    removeSegmentsBelow(log);
+    for (const segment of [...log.removing]) await this.removeSegment(log, segment);
   }
 
-  /** Removes the files of a segment that is off its partition. */
+  /** Removes the files of a segment that is off its partition, as {@link removeSegments} does. */
   async removeSegment(log: PartitionLog, segment: Segment): Promise<void> {
-    const removal = this.#writer.exclusively(log, () => this.#removeFiles(log, segment));
-    await this.#files.track(removal);
+    try {
+      await this.#writer.exclusively(log, () => this.#removeFiles(log, segment));
+    } catch (error) {
+      this.#state.probe.storageFailed(error as Error);
+    }
   }
 
   async #removeFiles(log: PartitionLog, segment: Segment): Promise<void> {
+    // Another round may have been faster.
+    if (!log.removing.includes(segment)) return;
     await this.#state.journal.flush();
     await this.#writer.forgetSegment(log, segment);
     await this.#reader.forgetSegment(log, segment);
     // The name may be that of another topic's segment by now.
     if (log.isDeleted) return;
     await this.#files.removeSegment(log, segment.baseOffset);
+    // The checkpoint that does not describe it any more flushes the folder first.
+    this.#files.noteNewName(this.#files.directory(log));
+    log.removing.splice(log.removing.indexOf(segment), 1);
+    this.#state.markDirty(log);
   }
 
   /** Never back: readers were refused what lies below. */
@@ -195,15 +204,12 @@ function retainedStart(log: PartitionLog, now: number): number {
   return start;
 }
 
-/** Whether the log would be shorter at the end of time. */
+/** Whether the log would be shorter at the end of time, or files of it are still to be removed. */
 function isRemovableLater(log: PartitionLog): boolean {
-  return retainedStart(log, Infinity) > log.durableStart;
+  return log.hasRemovable || retainedStart(log, Infinity) > log.durableStart;
 }
 
 /** Takes segments that lie wholly below the durable log start off the partition. */
 export function removeSegmentsBelow(log: PartitionLog): Segment[] {
-  let count = 0;
-  const { segments, durableStart } = log;
-  while (count + 1 < segments.length && segments[count + 1]!.baseOffset <= durableStart) count++;
-  return segments.splice(0, count);
+  return log.takeRemovable();
 }
