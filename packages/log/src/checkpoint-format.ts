@@ -182,8 +182,8 @@ export function encodePartition(log: PartitionLog): Buffer {
   for (const segment of segments) {
     at = writeInt64(bytes, at, segment.baseOffset);
     at = bytes.writeUInt32BE(segment.writtenBytes, at);
-    at = writeInt64(bytes, at, segment.maxTimestamp);
-    at = writeInt64(bytes, at, segment.maxTimestampOffset);
+    at = writeInt64(bytes, at, segment.writtenMaxTimestamp);
+    at = writeInt64(bytes, at, segment.writtenMaxTimestampOffset);
     at = writeInt64(bytes, at, segment.firstTimestamp);
     at = writeInt64(bytes, at, segment.createdMs);
     at = bytes.writeUInt8(segment.isFinished ? 1 : 0, at);

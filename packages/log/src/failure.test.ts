@@ -425,3 +425,72 @@ test("LG17: a segment that cannot be read back after a failed flush frees no jou
   again.openTopic(topic);
   assert.deepEqual(await readAll(again, id, 0), before);
 });
+
+/** A partition with a batch of timestamp 10, and `before` bytes, behind which a group with batches of `sizeBytes` failed. */
+async function afterFailure(timestamps: readonly number[], sizeBytes: number, before = 10) {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(1) });
+  const clock = new SimulatedClock(1_000_000);
+  const engine = await openEngine({ fileSystem: disk, clock });
+  engine.openTopic(topic);
+  const put = async (timestampMs: number, valueBytes: number) => {
+    const values = [Buffer.alloc(valueBytes)];
+    return (await appendOne(engine, id, 0, makeBatch({ values, timestamps: [timestampMs] }))).error;
+  };
+  const ask = async (timestampMs: number, of = engine) => {
+    const query = { topicId: id, partition: 0, timestampMs, currentLeaderEpoch: -1 };
+    const [found] = await of.listOffsets([{ ...query, isolation: "uncommitted" }]);
+    return [found!.offset, found!.timestampMs];
+  };
+  assert.equal(await put(10, before), null);
+  disk.inject({ operation: "write", code: "io", path: isJournal });
+  const failed = await Promise.all(timestamps.map((time) => put(time, sizeBytes)));
+  assert.deepEqual(
+    failed,
+    timestamps.map(() => "storage"),
+  );
+  return { disk, engine, put, ask };
+}
+
+for (const sizeBytes of [10, 5000]) {
+  test(`LG11: a time is found exactly behind a failed journal write of batches of ${sizeBytes} bytes`, async () => {
+    const { disk, engine, put, ask } = await afterFailure([20, 30, 40, 50, 100], sizeBytes);
+    for (const time of [90, 91, 150]) assert.equal(await put(time, 5000), null);
+    for (const time of [151, 152, 153]) assert.equal(await put(time, 10), null);
+    const times = [11, 91, 92, 120, 151, 153, 154, -3];
+    const expected = [
+      [1, 90],
+      [2, 91],
+      [3, 150],
+      [3, 150],
+      [4, 151],
+      [6, 153],
+      [-1, -1],
+      [6, 153],
+    ];
+    const found = async (of = engine) => {
+      const answers: number[][] = [];
+      for (const time of times) answers.push(await ask(time, of));
+      return answers;
+    };
+    assert.deepEqual(await found(), expected);
+    await engine.close();
+    await using again = await open(disk.crash());
+    again.openTopic(topic);
+    assert.deepEqual(await found(again), expected);
+  });
+}
+
+for (const before of [10, 5000]) {
+  test(`LG11: the greatest timestamp is that of a record that is there, behind a failed journal write and ${before} bytes`, async () => {
+    const { engine, put, ask } = await afterFailure([100, 90], 5000, before);
+    assert.deepEqual(await ask(-3), [0, 10]);
+    assert.equal(await put(5, 5000), null);
+    assert.deepEqual(await ask(-3), [0, 10]);
+    assert.deepEqual(await ask(6), [0, 10]);
+    assert.equal(await put(20, 10), null);
+    assert.deepEqual(await ask(-3), [2, 20]);
+    assert.deepEqual(await ask(20), [2, 20]);
+    assert.deepEqual(await ask(21), [-1, -1]);
+    await engine.close();
+  });
+}

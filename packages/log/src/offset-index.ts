@@ -87,13 +87,19 @@ export class OffsetIndex {
     return this.#loaded !== null || (this.pending.length > 0 && this.pending[0]! <= relativeOffset);
   }
 
-  /** Bytes of the pending entries, for the file at `persisted × 8`; they count as persisted afterwards. */
-  takePending(): Buffer {
-    const bytes = Buffer.allocUnsafe(this.pending.length * 4);
-    for (let i = 0; i < this.pending.length; i++) bytes.writeInt32BE(this.pending[i]!, i * 4);
-    this.persisted += this.pending.length / 2;
-    if (this.pending.length > 0) this.#loaded = null;
-    this.pending = [];
+  /**
+   * Bytes of the pending entries of batches before position `end`, for the file at `persisted × 8`; they count as persisted afterwards, and are
+   * not taken back any more.
+   */
+  takePending(end = Infinity): Buffer {
+    const { pending } = this;
+    let count = pending.length;
+    while (count > 0 && pending[count - 1]! >= end) count -= 2;
+    const bytes = Buffer.allocUnsafe(count * 4);
+    for (let i = 0; i < count; i++) bytes.writeInt32BE(pending[i]!, i * 4);
+    this.persisted += count / 2;
+    if (count > 0) this.#loaded = null;
+    this.pending = pending.slice(count);
     return bytes;
   }
 

@@ -262,6 +262,11 @@ export class PartitionLog {
     if (this.segments.length > 0) {
       const { active } = this;
       active.truncateTo(active === segment ? position : active.sizeBytes, end);
+      for (let i = tail.firstUnwritten; i < tail.end; i++) {
+        if (tail.segment(i) === active) {
+          active.keepTimestamp(tail.maxTimestamp(i), tail.lastOffset(i));
+        }
+      }
     }
     this.producers?.truncateTo(end);
     this.epochs.truncateTo(end);

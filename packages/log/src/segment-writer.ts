@@ -141,14 +141,14 @@ export class SegmentWriter {
       segment,
       "index",
       index.persisted * OFFSET_ENTRY_BYTES,
-      index.takePending(),
+      index.takePending(segment.writtenBytes),
     );
     await this.#appendIndex(
       log,
       segment,
       "timeindex",
       timeIndex.persisted * TIME_ENTRY_BYTES,
-      timeIndex.takePending(),
+      timeIndex.takePending(log.writtenOffset - segment.baseOffset),
     );
   }
 
@@ -271,6 +271,7 @@ export class SegmentWriter {
         tail.copyTo(first, target, headBytes);
       }
       target.fill(0, sizeBytes, paddedBytes);
+      const newest = findNewest(tail, segment, first, run);
       const startMs = clock.monotonic();
       segment.isUnsynced = true;
       if (paddedBytes > sizeBytes) segment.isPadded = true;
@@ -278,7 +279,7 @@ export class SegmentWriter {
       probe.segmentWritten(paddedBytes, clock.monotonic() - startMs);
       // A flush that began before the write ended does not count.
       segment.isUnsynced = true;
-      segment.writtenBytes = position + run.sizeBytes;
+      segment.markWritten(position + run.sizeBytes, newest.maxTimestamp, newest.lastOffset);
       log.markWritten(run.nextOffset);
       if (paddedBytes > sizeBytes) {
         const lastStart = paddedBytes - blockBytes;
@@ -341,6 +342,22 @@ function findRun(log: PartitionLog, segment: Segment, first: number, maxBytes: n
     sizeBytes += batchBytes;
   }
   return { end, sizeBytes, nextOffset: tail.lastOffset(end - 1) + 1 };
+}
+
+/** The greatest timestamp in a run, or in what was written before it; and the last offset of the first batch that has it. */
+function findNewest(tail: PartitionTail, segment: Segment, first: number, run: Run) {
+  if (segment.maxTimestampOffset < run.nextOffset) {
+    return { maxTimestamp: segment.maxTimestamp, lastOffset: segment.maxTimestampOffset };
+  }
+  let newest = first;
+  let greatest = -1;
+  for (let index = first; index < run.end; index++) {
+    const timestamp = tail.maxTimestamp(index);
+    if (timestamp <= greatest) continue;
+    greatest = timestamp;
+    newest = index;
+  }
+  return { maxTimestamp: greatest, lastOffset: tail.lastOffset(newest) };
 }
 
 /** Copies batches one behind the other into the piece, from `at` on. */

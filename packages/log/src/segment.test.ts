@@ -57,3 +57,19 @@ test("LG12: what the indexes would take is known through appends, truncation, wr
     }),
   );
 });
+
+test("LG11: files of indexes get no entry of a batch that is not in the log file", () => {
+  const segment = Segment.empty(100, 0, 0);
+  for (let i = 0; i < 6; i++) segment.append(100 + i, 5000, 10 * i + 10, 4096);
+  // All but the first made an entry.
+  assert.deepEqual([segment.index.entries, segment.timeIndex.entries], [5, 5]);
+  assert.equal(segment.index.takePending(15_000).length, 2 * 8);
+  assert.equal(segment.timeIndex.takePending(3).length, 2 * 12);
+  segment.markWritten(15_000, 30, 102);
+  segment.truncateTo(15_000, 103);
+  assert.deepEqual([segment.index.entries, segment.timeIndex.entries], [2, 2]);
+  assert.deepEqual([segment.maxTimestamp, segment.maxTimestampOffset], [30, 102]);
+  segment.append(103, 5000, 35, 4096);
+  segment.append(104, 5000, 36, 4096);
+  assert.equal(segment.timeIndex.lookup(37), 4, "what was taken back does not count");
+});

@@ -38,6 +38,9 @@ export class Segment {
   readonly index: OffsetIndex;
   readonly timeIndex: TimeIndex;
   writtenBytes: number;
+  /** As `maxTimestamp` and its offset, of what is in the file. */
+  #writtenMaxTimestamp: number;
+  #writtenMaxTimestampOffset: number;
   /** Trimmed to its true size, with complete indexes. */
   isFinished: boolean;
   /** Written since the last flush of the file. */
@@ -64,6 +67,8 @@ export class Segment {
     this.flushedBytes = state.sizeBytes;
     this.maxTimestamp = state.maxTimestamp;
     this.maxTimestampOffset = state.maxTimestampOffset;
+    this.#writtenMaxTimestamp = state.maxTimestamp;
+    this.#writtenMaxTimestampOffset = state.maxTimestampOffset;
     this.firstTimestamp = state.firstTimestamp;
     this.createdMs = state.createdMs;
     this.jitterMs = jitterMs;
@@ -128,7 +133,33 @@ export class Segment {
     this.nextIndexBytes = this.#measureIndexes();
   }
 
-  /** Takes back what was appended behind `sizeBytes` and never became durable. The max timestamp stays, as an upper bound. */
+  get writtenMaxTimestamp(): number {
+    return this.#writtenMaxTimestamp;
+  }
+
+  get writtenMaxTimestampOffset(): number {
+    return this.#writtenMaxTimestampOffset;
+  }
+
+  /** Everything before `writtenBytes` is in the file; the greatest timestamp of what is new there, and the last offset of the first batch that has it. */
+  markWritten(writtenBytes: number, maxTimestamp: number, maxTimestampOffset: number): void {
+    this.writtenBytes = writtenBytes;
+    if (maxTimestamp <= this.#writtenMaxTimestamp) return;
+    this.#writtenMaxTimestamp = maxTimestamp;
+    this.#writtenMaxTimestampOffset = maxTimestampOffset;
+  }
+
+  /** A batch that stays behind {@link truncateTo}. */
+  keepTimestamp(maxTimestamp: number, lastOffset: number): void {
+    if (maxTimestamp <= this.maxTimestamp) return;
+    this.maxTimestamp = maxTimestamp;
+    this.maxTimestampOffset = lastOffset;
+  }
+
+  /**
+   * Takes back what was appended behind `sizeBytes` and never became durable. The greatest timestamp is that of what is in the file, until
+   * {@link keepTimestamp} was told of each batch that is not but stays.
+   */
   truncateTo(sizeBytes: number, nextOffset: number): void {
     this.sizeBytes = sizeBytes;
     this.index.truncateTo(sizeBytes);
@@ -136,11 +167,9 @@ export class Segment {
     this.aborted.truncateTo(nextOffset);
     this.nextIndexBytes = this.#measureIndexes();
     this.bytesSinceIndex = 0;
-    if (sizeBytes === 0) {
-      this.maxTimestamp = -1;
-      this.maxTimestampOffset = -1;
-      this.firstTimestamp = -1;
-    }
+    this.maxTimestamp = this.#writtenMaxTimestamp;
+    this.maxTimestampOffset = this.#writtenMaxTimestampOffset;
+    if (sizeBytes === 0) this.firstTimestamp = -1;
   }
 
   /** The indexes were made again by a scan. */

@@ -14,11 +14,14 @@ export class TimeIndex {
   /** Entries behind the file's, flat: timestamp, relative offset. */
   pending: number[] = [];
   lastTimestamp: number;
+  /** The greatest in the file. */
+  #lastPersisted: number;
   #loaded: Float64Array | null = null;
 
   constructor(persisted: number, lastTimestamp: number) {
     this.persisted = persisted;
     this.lastTimestamp = lastTimestamp;
+    this.#lastPersisted = lastTimestamp;
     if (persisted === 0) this.#loaded = new Float64Array(0);
   }
 
@@ -62,6 +65,7 @@ export class TimeIndex {
     this.persisted = 0;
     this.#loaded = new Float64Array(0);
     this.pending = entries;
+    this.#lastPersisted = -1;
     this.lastTimestamp = entries.length > 0 ? entries[entries.length - 2]! : -1;
   }
 
@@ -78,16 +82,22 @@ export class TimeIndex {
     return inLoaded >= 0 ? this.#loaded[inLoaded + 1]! : -1;
   }
 
-  takePending(): Buffer {
-    const count = this.pending.length / 2;
+  /** As that of the offset index, up to the relative offset `end`. */
+  takePending(end = Infinity): Buffer {
+    const { pending } = this;
+    let count = pending.length / 2;
+    while (count > 0 && pending[count * 2 - 1]! >= end) count--;
     const bytes = Buffer.allocUnsafe(count * TIME_ENTRY_BYTES);
     for (let i = 0; i < count; i++) {
-      bytes.writeBigInt64BE(BigInt(this.pending[i * 2]!), i * 12);
-      bytes.writeInt32BE(this.pending[i * 2 + 1]!, i * 12 + 8);
+      bytes.writeBigInt64BE(BigInt(pending[i * 2]!), i * 12);
+      bytes.writeInt32BE(pending[i * 2 + 1]!, i * 12 + 8);
     }
     this.persisted += count;
-    if (count > 0) this.#loaded = null;
-    this.pending = [];
+    if (count > 0) {
+      this.#loaded = null;
+      this.#lastPersisted = pending[count * 2 - 2]!;
+    }
+    this.pending = pending.slice(count * 2);
     return bytes;
   }
 
@@ -97,6 +107,7 @@ export class TimeIndex {
     while (pending.length > 0 && pending[pending.length - 1]! >= relativeOffset) {
       pending.length -= 2;
     }
+    this.lastTimestamp = pending.length > 0 ? pending[pending.length - 2]! : this.#lastPersisted;
   }
 }
 

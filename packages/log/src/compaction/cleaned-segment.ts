@@ -60,7 +60,7 @@ export class CleanedSegment {
     await this.#write("timeindex", segment.timeIndex.takePending(), false);
     if (aborted.length > 0) await this.#write("txnindex", encodeAborted(aborted), true);
     segment.aborted.restore(aborted.length, []);
-    segment.writtenBytes = segment.sizeBytes;
+    segment.markWritten(segment.sizeBytes, segment.maxTimestamp, segment.maxTimestampOffset);
     segment.isFinished = true;
   }
 
