@@ -58,6 +58,10 @@ export class EngineCoordinatorLog implements CoordinatorLog {
     this.shards = topic?.replicas.length ?? options.shards;
   }
 
+  get incarnation(): string | null {
+    return this.#store.image.topic(this.#topic)?.topicId ?? null;
+  }
+
   append(
     shard: number,
     records: readonly CoordinatorRecord[],

@@ -7,6 +7,8 @@
  */
 export interface CoordinatorLog {
   readonly shards: number;
+  /** Another one when all that was stored is gone, as its topic was deleted; null while there is no topic. As of now. */
+  readonly incarnation: string | null;
   /**
    * Appends all `records` as one batch and resolves when they are durable, in call order per shard. A rejected append has not
    * happened: the caller drops the operation and answers an error, which a `CoordinatorAppendRejected` tells more about.

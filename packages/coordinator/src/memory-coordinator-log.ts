@@ -18,9 +18,11 @@ export interface MemoryCoordinatorLogOptions {
 /** A coordinator log in memory, for tests. It outlives the coordinator that writes it. */
 export class MemoryCoordinatorLog implements CoordinatorLog {
   readonly shards: number;
+  incarnation: string | null = null;
   readonly journal: MemoryJournal;
   /** Batches with more bytes of keys and values are `tooLarge`. */
   maxBatchBytes = Number.POSITIVE_INFINITY;
+  #incarnations = 0;
   readonly #now: () => number;
   readonly #entries: (StoredCoordinatorRecord | StoredMarker)[][];
   /** The newest epoch of each producer, in what is stored or queued, per shard. */
@@ -81,6 +83,13 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     }
   }
 
+  /** What deleting the topic does: what is on its way goes with it, and the next append creates it anew. */
+  lose(): void {
+    this.incarnation = null;
+    for (const entries of this.#entries) entries.length = 0;
+    this.recover();
+  }
+
   append(
     shard: number,
     records: readonly CoordinatorRecord[],
@@ -93,7 +102,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
       return Promise.reject(new CoordinatorAppendRejected("tooLarge"));
     }
     const producerId = producer?.producerId ?? -1;
-    return this.journal.append(() => {
+    return this.#append(() => {
       const log = this.#entries[shard]!;
       const timestampMs = this.#now();
       for (const record of records) {
@@ -108,7 +117,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
       return Promise.reject(new CoordinatorAppendRejected("fenced"));
     }
     this.#epochs[shard]!.set(marker.producerId, marker.producerEpoch);
-    return this.journal.append(() => {
+    return this.#append(() => {
       const log = this.#entries[shard]!;
       log.push({ ...marker, offset: log.length });
     });
@@ -123,6 +132,14 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
       if ("key" in entry) visit(entry);
       else visitMarker(entry);
     }
+  }
+
+  #append(store: () => void): Promise<void> {
+    this.incarnation ??= `${++this.#incarnations}`;
+    const { incarnation } = this;
+    return this.journal.append(() => {
+      if (incarnation === this.incarnation) store();
+    });
   }
 
   #isFenced(shard: number, { producerId, producerEpoch }: ProducerIdentity): boolean {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SimulatedClock } from "@ottla/platform";
+import { MemoryFileSystem, SimulatedClock } from "@ottla/platform";
 import {
   addPartitionsToTxn,
   BatchBuilder,
+  deleteTopics,
   type ErrorName,
   errorName,
   findCoordinator,
@@ -309,6 +310,28 @@ test("TX13, CG13: an offset of a topic that is replaced while the transaction is
   transactions.addPartitions = addPartitions;
   assert.equal(await producer.commitOffset("g", 8), "NONE");
   assert.equal(await producer.end(true), "NONE");
+  assert.equal(await committedOffset(broker, "g"), 8);
+});
+
+test("TX13, CG14: with __consumer_offsets its offsets go, pending ones too, and later ones are kept", async () => {
+  const fileSystem = new MemoryFileSystem();
+  {
+    await using broker = await TestBroker.start({}, { fileSystem });
+    await createTopic(broker);
+    const producer = await TestProducer.start(broker, "id");
+    assert.equal(await producer.commitOffset("g", 7), "NONE");
+    assert.equal(await committedOffset(broker, "g"), "UNSTABLE_OFFSET_COMMIT");
+    const name = "__consumer_offsets";
+    const answer = await broker.ask(deleteTopics, 5, { topicNames: [name], timeoutMs: 1000 });
+    assert.equal(errorName(answer.responses[0]!.errorCode), "NONE");
+    assert.equal(await committedOffset(broker, "g"), -1);
+    assert.equal(await producer.end(true), "NONE");
+    assert.equal(await committedOffset(broker, "g"), -1);
+    assert.equal(await producer.commitOffset("g", 8), "NONE");
+    assert.equal(await producer.end(true), "NONE");
+    assert.equal(await committedOffset(broker, "g"), 8);
+  }
+  await using broker = await TestBroker.start({}, { fileSystem });
   assert.equal(await committedOffset(broker, "g"), 8);
 });
 

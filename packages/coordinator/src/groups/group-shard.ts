@@ -6,6 +6,8 @@
  * whose records replace each other whole; it is not for those that delete what they find: an expiry that did not see a fresh
  * commit would delete it. Those run `exclusively`: what is on its way is let in first, and what comes meanwhile waits (`gate`).
  *
+ * All of it goes when the log does, that is when its topic is deleted (`refresh`): groups would go on with offsets that the next start does not find.
+ *
  * Ends of transactions do not wait at the gate: by the time we hear of one, its marker has its place in the log. That is no harm. They make
  * offsets visible that were pending, and what deletes an offset deletes the pending ones with it.
  */
@@ -62,16 +64,32 @@ export class GroupShard {
   readonly #settings: ClassicGroupSettings;
   /** Resolves when all that is on its way has been replayed or has failed; null when nothing is. */
   #tail: Promise<void> | null = null;
+  /** The log that the state is of; null before there is one. */
+  #incarnation: string | null;
+  /** How often the log has gone. */
+  #losses = 0;
   /** The place in the log of the record replayed last; exact at start-up, counted on from there. */
   #logPosition = -1;
 
   constructor(index: number, log: CoordinatorLog, settings: ClassicGroupSettings) {
     this.index = index;
     this.#log = log;
+    this.#incarnation = log.incarnation;
     this.#settings = settings;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
     this.becomeReady = resolve;
+  }
+
+  /** Forgets everything if the log that it was in is gone. To be called before the state is looked at. */
+  refresh(): void {
+    const { incarnation } = this.#log;
+    if (incarnation === this.#incarnation) return;
+    if (this.#incarnation !== null) {
+      this.#losses++;
+      this.unload();
+    }
+    this.#incarnation = incarnation;
   }
 
   group(groupId: string): Group | undefined {
@@ -90,6 +108,7 @@ export class GroupShard {
   /** Resolves to the number of records read. Groups are not woken up before all is read. */
   async load(): Promise<number> {
     let count = 0;
+    const losses = this.#losses;
     await this.#log.replay(
       this.index,
       (stored) => {
@@ -100,6 +119,8 @@ export class GroupShard {
       },
       (marker) => this.#complete(marker),
     );
+    this.refresh();
+    if (losses !== this.#losses) this.unload();
     return count;
   }
 
@@ -108,16 +129,24 @@ export class GroupShard {
    * @throws {CoordinatorAppendRejected} or whatever the log rejected with: it did not happen.
    */
   append(records: readonly GroupRecord[], producer?: ProducerIdentity): Promise<void> {
+    const losses = this.#losses;
+    this.refresh();
+    // What was decided on is no more.
+    if (losses !== this.#losses) return Promise.reject(new CoordinatorAppendRejected("notOwner"));
     return this.#inOrder(this.#write(records, producer), () => {
+      this.refresh();
+      if (losses !== this.#losses) throw new CoordinatorAppendRejected("notOwner");
       for (const record of records) this.replay(record, producer?.producerId ?? NO_PRODUCER);
     });
   }
 
   /** Ends a transaction whose marker has been queued in this shard just now, if and when `stored` tells that it is durable. */
   completeTransaction(end: CompletedTransaction, stored: Promise<boolean>): Promise<void> {
+    const losses = this.#losses;
     const loaded = Promise.all([stored, this.ready]);
     return this.#inOrder(loaded, ([isStored]) => {
-      if (isStored) this.#complete(end);
+      this.refresh();
+      if (isStored && losses === this.#losses) this.#complete(end);
     });
   }
 
@@ -203,6 +232,15 @@ export class GroupShard {
         }
       }
     }
+  }
+
+  /** Forgets everything; who waits is told to look for the coordinator again. */
+  unload(): void {
+    for (const { classic } of this.groups.values()) {
+      classic.handle("unload", { error: "NOT_COORDINATOR" });
+    }
+    this.groups.clear();
+    this.pending.clear();
   }
 
   /** Forgets a group that nothing is stored of. */

@@ -17,12 +17,17 @@ export class GroupShards implements Iterable<GroupShard> {
     );
   }
 
-  [Symbol.iterator](): IterableIterator<GroupShard> {
-    return this.#shards.values();
+  *[Symbol.iterator](): IterableIterator<GroupShard> {
+    for (const shard of this.#shards) {
+      shard.refresh();
+      yield shard;
+    }
   }
 
   at(index: number): GroupShard | undefined {
-    return this.#shards[index];
+    const shard = this.#shards[index];
+    shard?.refresh();
+    return shard;
   }
 
   indexOf(groupId: string): number {
@@ -30,7 +35,7 @@ export class GroupShards implements Iterable<GroupShard> {
   }
 
   of(groupId: string): GroupShard {
-    return this.#shards[this.indexOf(groupId)]!;
+    return this.at(this.indexOf(groupId))!;
   }
 
   /** NONE, or why the shard answers nobody. */

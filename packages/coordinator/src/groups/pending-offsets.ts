@@ -80,6 +80,11 @@ export class PendingOffsets {
     return taken;
   }
 
+  clear(): void {
+    this.#byProducer.clear();
+    this.#producersOf.clear();
+  }
+
   #offsets(producerId: number, groupId: string): GroupOffsets {
     return this.#byProducer.get(producerId)!.get(groupId)!;
   }
