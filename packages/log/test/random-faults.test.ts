@@ -15,7 +15,7 @@ import { appendRequest, makeBatch, readRequest } from "../src/test-support.ts";
 import { Machine, type Topic, totals } from "./random-faults-machine.ts";
 import { keyOf, type PartitionModel, recordsOf, type SentBatch } from "./random-faults-model.ts";
 
-const runs = Number(process.env.OTTLA_RUNS ?? 12);
+const runs = Number(process.env.OTTLA_RUNS ?? 24);
 const firstSeed = Number(process.env.OTTLA_SEED ?? 1);
 const LIVES = 3;
 const STEPS = 250;
