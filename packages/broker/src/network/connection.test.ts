@@ -372,6 +372,18 @@ test("NW: all requests of a peer that then closes are started before the connect
   assert.equal(peer.budget.usedBytes, 0);
 });
 
+test("NW: a large request that waits for those before it is started although its peer closes meanwhile", async () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  const large = `P${"0".repeat(20_000)}`;
+  peer.send("F1", large);
+  assert.deepEqual(peer.started, ["F1"]);
+  peer.socket.emit("end");
+  assert.equal(peer.socket.isDestroyed, false);
+  await peer.answer("F1", "");
+  assert.deepEqual(peer.started, ["F1", large]);
+  assert.equal(peer.socket.isDestroyed, true);
+});
+
 test("a drain answers what is in flight, starts nothing more and then closes our side", async () => {
   const peer = new Peer();
   peer.send("F1", "P2");

@@ -263,7 +263,8 @@ export class Connection {
         return;
       }
     }
-    if (this.#queued.length === 0 && this.#withdrawWait === null && !this.#isFailing) {
+    const isReadToEnd = this.#withdrawWait === null && this.#heldBackBytes === 0;
+    if (this.#queued.length === 0 && isReadToEnd && !this.#isFailing) {
       if (this.#isPeerDone) this.close();
       else if (this.#readFailure !== null) this.#fail(this.#newSlot(0), this.#readFailure.cause);
     }
