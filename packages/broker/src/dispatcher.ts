@@ -1,4 +1,5 @@
 /** From a frame to its response: header, version check, decoding, the handler, encoding. */
+import { Later } from "@ottla/platform";
 import {
   type Api,
   apiVersions,
@@ -53,8 +54,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
    * does not parse.
    */
   serve(connection: Client, frame: Buffer, exchange: Exchange): Served {
-    const { clock } = this.#services;
-    const startedMs = clock.monotonic();
+    const arrivedMs = connection.lastActiveMs;
     const header = decodeRequestHeader(frame, this.#apiOf);
     const handler = this.#handlers[header.apiKey]!;
     const { api } = handler;
@@ -79,21 +79,22 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     } catch (cause) {
       throw this.#failed(header, cause);
     }
-    if (result instanceof Promise) {
+    if (result instanceof Promise) result = Later.from(result);
+    if (result instanceof Later) {
       const { probe } = this.#services;
       probe.requestsWaiting(api.key, 1);
-      return result.then(
+      return result.map(
         (body) => {
           probe.requestsWaiting(api.key, -1);
-          return this.#encode(api, header, body, startedMs, frame.length);
+          return this.#encode(api, header, body, arrivedMs, frame.length);
         },
         (cause) => {
           probe.requestsWaiting(api.key, -1);
-          throw this.#failed(header, cause);
+          return this.#failed(header, cause);
         },
       );
     }
-    return this.#encode(api, header, result, startedMs, frame.length);
+    return this.#encode(api, header, result, arrivedMs, frame.length);
   }
 
   readonly #apiOf = (key: number): Api | undefined => this.#handlers[key]?.api;
@@ -102,7 +103,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     api: Api,
     header: RequestHeader,
     body: unknown,
-    startedMs: number,
+    arrivedMs: number,
     requestBytes: number,
   ): readonly Buffer[] | null {
     const { clock, probe } = this.#services;
@@ -122,10 +123,12 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
       }
       responseBytes = response[0]!.readInt32BE(0) + 4;
     }
+    const answeredMs = clock.monotonic();
     probe.requestServed({
       apiKey: api.key,
       version: header.apiVersion,
-      totalMs: clock.monotonic() - startedMs,
+      totalMs: answeredMs - arrivedMs,
+      answeredMs,
       requestBytes,
       responseBytes,
     });

@@ -1,11 +1,15 @@
 /** One API as the broker serves it. */
+import type { Later } from "@ottla/platform";
 import type { Api, RequestOf, ResponseInput, VersionRange } from "@ottla/protocol";
 import type { LogicalBroker } from "./cluster.ts";
 import type { Connection, Exchange } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
 /** What handlers see of the connection that a request came by. */
-export type Client = Pick<Connection, "clientHost" | "listenerName" | "clientSoftware" | "signal">;
+export type Client = Pick<
+  Connection,
+  "clientHost" | "listenerName" | "clientSoftware" | "signal" | "lastActiveMs"
+>;
 
 /** What a handler knows besides the request. */
 export interface RequestContext {
@@ -34,7 +38,7 @@ export interface Handler<A extends Api = Api> {
   handle(
     context: RequestContext,
     request: RequestOf<A>,
-  ): Answer<A> | null | Promise<Answer<A> | null>;
+  ): Answer<A> | null | Promise<Answer<A> | null> | Later<Answer<A> | null>;
 }
 
 /** A response; the throttle time of each is the pipeline's to fill. */

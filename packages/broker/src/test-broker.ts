@@ -58,6 +58,7 @@ export class TestBroker implements AsyncDisposable {
     listenerName: "PLAINTEXT",
     clientSoftware: { name: "unknown", version: "unknown" },
     signal: new AbortController().signal,
+    lastActiveMs: 0,
   };
   readonly #dispatchers: readonly Dispatcher[];
   readonly #close: () => Promise<void>;

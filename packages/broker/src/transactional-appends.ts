@@ -7,6 +7,7 @@
  * row is appended in a row.
  */
 import type { TopicPartitions, TransactionErrorName } from "@ottla/coordinator";
+import { Later } from "@ottla/platform";
 import type { RequestContext } from "./handler.ts";
 
 const FIRST_VERSION_THAT_ADDS = 12;
@@ -48,8 +49,8 @@ const waiting = new Map<object, Promise<unknown>>();
 export function whenAdmitted<T>(
   context: RequestContext,
   writes: TransactionalWrites | null,
-  append: (admission: Admission) => Promise<T>,
-): Promise<T> {
+  append: (admission: Admission) => Later<T>,
+): Later<T> {
   const { connection } = context;
   const before = waiting.size === 0 ? undefined : waiting.get(connection);
   if (before === undefined) {
@@ -61,19 +62,21 @@ export function whenAdmitted<T>(
   // `appending` is over when the append is queued; what it resolves to is when that is durable.
   const appending = admitted.then(() => admitLater(context, writes, append));
   waiting.set(connection, appending);
-  return appending
-    .finally(() => {
-      if (waiting.get(connection) === appending) waiting.delete(connection);
-    })
-    .then(({ appended }) => appended);
+  return Later.from(
+    appending
+      .finally(() => {
+        if (waiting.get(connection) === appending) waiting.delete(connection);
+      })
+      .then(({ appended }) => appended),
+  );
 }
 
 /** In an object, so that nobody waits for the append by accident. */
 async function admitLater<T>(
   context: RequestContext,
   writes: TransactionalWrites | null,
-  append: (admission: Admission) => Promise<T>,
-): Promise<{ readonly appended: Promise<T> }> {
+  append: (admission: Admission) => Later<T>,
+): Promise<{ readonly appended: Later<T> }> {
   for (;;) {
     const admission = writes === null ? ADMITTED : admissionNow(context, writes);
     if (!(admission instanceof Promise)) return { appended: append(admission) };

@@ -1,4 +1,5 @@
 /** An append request from its call to its answer, which comes with the group that carries its last batch. */
+import { Later } from "@ottla/platform";
 import { type AppendFault, fault } from "./append-validation.ts";
 import type { AppendRequest, AppendResult } from "./engine.ts";
 import type { JournalFailed } from "./errors.ts";
@@ -21,47 +22,56 @@ const NO_RECORD_ERRORS: readonly [] = [];
  */
 export class Append implements GroupWaiter {
   request: AppendRequest;
-  readonly promise: Promise<readonly AppendResult[]>;
+  readonly results = new Later<readonly AppendResult[]>();
   /** A batch larger than a group, part of which is staged. */
   large: LargeBatch | null = null;
   /** Of each partition that was looked at: where it was staged to, or what it is told instead. */
-  readonly #outcomes: (PartitionLog | AppendResult)[] = [];
-  readonly #baseOffsets: number[] = [];
-  readonly #times: number[] = [];
-  readonly #logStarts: number[] = [];
-  #resolve!: (results: readonly AppendResult[]) => void;
+  readonly #outcomes: (PartitionLog | AppendResult)[];
+  readonly #baseOffsets: number[];
+  readonly #times: number[];
+  readonly #logStarts: number[];
+  #looked = 0;
 
   constructor(request: AppendRequest) {
+    const count = request.partitions.length;
     this.request = request;
-    this.promise = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+    this.#outcomes = new Array(count);
+    this.#baseOffsets = new Array(count);
+    this.#times = new Array(count);
+    this.#logStarts = new Array(count);
   }
 
   /** How many of the request's partitions were looked at. */
   get looked(): number {
-    return this.#outcomes.length;
+    return this.#looked;
   }
 
   /** The next partition has its batch, or had it before. */
   accept(log: PartitionLog, baseOffset: number, appendTimeMs: number): void {
-    this.#outcomes.push(log);
-    this.#baseOffsets.push(baseOffset);
-    this.#times.push(appendTimeMs);
-    this.#logStarts.push(log.logStart);
+    this.#look(log, baseOffset, appendTimeMs, log.logStart);
   }
 
   /** The next partition took nothing. @param logStartOffset −1 when the fault was found before any log was looked at. */
   refuse(problem: AppendFault, logStartOffset: number): void {
-    this.#outcomes.push(failure(problem, logStartOffset));
-    this.#baseOffsets.push(-1);
-    this.#times.push(-1);
-    this.#logStarts.push(-1);
+    this.#look(failure(problem, logStartOffset), -1, -1, -1);
+  }
+
+  #look(
+    outcome: PartitionLog | AppendResult,
+    baseOffset: number,
+    appendTimeMs: number,
+    logStart: number,
+  ): void {
+    const i = this.#looked++;
+    this.#outcomes[i] = outcome;
+    this.#baseOffsets[i] = baseOffset;
+    this.#times[i] = appendTimeMs;
+    this.#logStarts[i] = logStart;
   }
 
   /** What was staged was taken back before the rest could be staged. */
   failStaged(error: JournalFailed): void {
-    for (let i = 0; i < this.#outcomes.length; i++) {
+    for (let i = 0; i < this.#looked; i++) {
       this.#outcomes[i] = this.#takenBack(this.#outcomes[i]!, i, error);
     }
   }
@@ -72,7 +82,10 @@ export class Append implements GroupWaiter {
   }
 
   settle(error: JournalFailed | null): void {
-    this.#resolve(this.#outcomes.map((outcome, i) => this.#resultOf(outcome, i, error)));
+    const outcomes = this.#outcomes;
+    const results = new Array<AppendResult>(outcomes.length);
+    for (let i = 0; i < results.length; i++) results[i] = this.#resultOf(outcomes[i]!, i, error);
+    this.results.settle(results);
   }
 
   #resultOf(

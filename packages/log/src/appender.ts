@@ -1,7 +1,8 @@
 /**
  * Appends: from a request to staged batches, in the order of the calls.
  *
- * A request is staged in one go: each partition's batch is validated, copied into the journal's memory, checked there against its CRC, given its
+ * The requests of one callback of the event loop, a few of each connection, are staged together when it has returned. A request is staged in one
+ * go: each partition's batch is validated, copied into the journal's memory, checked there against its CRC, given its
  * offset, and kept as the newest of its partition. The request resolves with the group that carries its last batch. When the
  * journal or the tail memory has no room the request, and everybody behind it, waits in a queue and is staged later in the same order. The
  * queue is bounded by the callers: each holds its request's bytes until it is answered.
@@ -9,7 +10,9 @@
  * When a group fails, all partitions fall back to their high watermarks (what is durable), every waiting request learns `storage` for
  * what it had above them, and nothing of it is ever shown or written.
  */
-import type { Clock, Random } from "@ottla/platform";
+import { Buffer } from "node:buffer";
+import process from "node:process";
+import type { Clock, Later, Random } from "@ottla/platform";
 import {
   batchCrc,
   crc32c,
@@ -62,8 +65,8 @@ export interface AppendContext {
 
 const NO_PRODUCERS = new ProducerStates();
 
-/** From how many partitions in a request on looking ahead pays. */
-const PREFETCHED_PARTITIONS = 8;
+/** How many partitions are looked at ahead, unless one request has more. */
+const PREFETCHED_PARTITIONS = 64;
 
 type Staged = "done" | "wait";
 
@@ -78,29 +81,46 @@ export class Appender {
   touched = 0;
   /** The end marker in the batch being staged. */
   #marker: Marker | null = null;
+  /** Requests that are not staged, or not to their end, in the order of the calls. */
   #waiting: Append[] = [];
 
   constructor(context: AppendContext) {
     this.#context = context;
   }
 
-  append(request: AppendRequest): Promise<readonly AppendResult[]> {
+  /** Takes the request into the order of appends. It is staged before the event loop takes up anything else, if there is room. */
+  append(request: AppendRequest): Later<readonly AppendResult[]> {
     const append = new Append(request);
-    if (this.#waiting.length > 0 || this.#stage(append) === "wait") this.#waiting.push(append);
-    return append.promise;
+    this.#waiting.push(append);
+    if (this.#waiting.length === 1) process.nextTick(this.#resume);
+    return append.results;
   }
 
-  /** Requests that wait for room. */
+  /** Requests that wait for room, or for the end of what called. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** Stages what waited, as far as there is room. */
+  readonly #resume = () => this.resume();
+
+  /** Stages what waits, as far as there is room. */
   resume(): void {
+    const waiting = this.#waiting;
+    this.#nowMs = this.#context.clock.now();
     let staged = 0;
-    while (staged < this.#waiting.length && this.#stage(this.#waiting[staged]!) === "done")
+    let prefetched = 0;
+    while (staged < waiting.length) {
+      if (staged === prefetched) prefetched = this.#prefetch(staged);
+      const append = waiting[staged]!;
+      try {
+        if (this.#stage(append) === "wait") break;
+      } catch (cause) {
+        append.results.fail(cause);
+      }
       staged++;
-    if (staged > 0) this.#waiting.splice(0, staged);
+    }
+    if (staged === waiting.length) this.#waiting = [];
+    else if (staged > 0) waiting.splice(0, staged);
   }
 
   /** Groups failed: what the request at the head of the queue has staged of itself was taken back with them, and no other has staged anything. */
@@ -113,8 +133,6 @@ export class Appender {
 
   #stage(append: Append): Staged {
     const { partitions } = append.request;
-    this.#nowMs = this.#context.clock.now();
-    if (partitions.length >= PREFETCHED_PARTITIONS) this.#prefetch(partitions);
     for (let i = append.looked; i < partitions.length; i++) {
       if (this.#stagePartition(append, partitions[i]!) === "wait") return "wait";
     }
@@ -126,16 +144,24 @@ export class Appender {
   /**
    * Reads what staging will read of each partition. With hundreds of them it has left the processor's caches since the last request, and staging
    * meets one miss after the other; here those of several partitions are under way at once.
+   * @param from the first waiting request to look at. @returns the first that was not.
    */
-  #prefetch(partitions: readonly AppendPartition[]): void {
+  #prefetch(from: number): number {
+    const waiting = this.#waiting;
+    let request = from;
     let sum = 0;
     let topic: Topic | null = null;
-    for (let i = 0; i < partitions.length; i++) {
-      const { topicId, partition } = partitions[i]!;
-      if (topic === null || topicId !== topic.id) topic = this.#context.findTopic(topicId);
-      sum += topic?.logs[partition]?.touch() ?? 0;
+    for (let count = 0; request < waiting.length && count < PREFETCHED_PARTITIONS; request++) {
+      const { partitions } = waiting[request]!.request;
+      count += partitions.length;
+      for (let i = 0; i < partitions.length; i++) {
+        const { topicId, partition } = partitions[i]!;
+        if (topic === null || topicId !== topic.id) topic = this.#context.findTopic(topicId);
+        sum += topic?.logs[partition]?.touch() ?? 0;
+      }
     }
     this.touched = sum;
+    return request;
   }
 
   #stagePartition(append: Append, asked: AppendPartition): Staged {
@@ -277,21 +303,21 @@ export class Appender {
     at: number,
     nowMs: number,
   ): void {
-    const { journal, leaderEpoch, tail } = this.#context;
+    const { journal, tail } = this.#context;
     const info = this.#info;
     const { config } = log.topic;
     const baseOffset = log.logEnd;
     const lastOffset = baseOffset + info.lastOffsetDelta;
     segment.append(lastOffset, sizeBytes, info.maxTimestamp, config.indexIntervalBytes);
-    log.epochs.assign(leaderEpoch, baseOffset);
     log.push(segment, position, sizeBytes, baseOffset, lastOffset, holder, at);
     log.gatheredBytes += sizeBytes;
     tail.add(log, holder);
     if (this.#marker !== null) applyMarker(log, segment, this.#marker, baseOffset, nowMs);
     else if (info.producerId >= 0) this.#remember(log, baseOffset, lastOffset, nowMs);
-    if (log.gatheringGroup !== journal.gathering) {
-      log.gatheringGroup = journal.gathering;
-      journal.gathering.touched.push(log);
+    const group = journal.gathering;
+    if (log.gatheringGroup !== group.serial) {
+      log.gatheringGroup = group.serial;
+      group.touched.push(log);
     }
     const isStamped = config.timestampType === "LogAppendTime";
     append.accept(log, baseOffset, isStamped ? info.maxTimestamp : -1);

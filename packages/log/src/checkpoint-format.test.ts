@@ -9,7 +9,7 @@ test("LG11: a checkpoint knows the greatest timestamp of what is in the file, no
   const topic = new Topic(topicId(1), "t", 1, 1, config);
   const log = new PartitionLog(topic, 0);
   const segment = Segment.empty(0, 0, 0);
-  log.segments.push(segment);
+  log.addSegment(segment);
   segment.append(0, 100, 50, 4096);
   segment.append(1, 100, 40, 4096);
   segment.markWritten(200, 50, 0);
@@ -30,7 +30,7 @@ test("LG11: a checkpoint knows the greatest timestamp of what is in the file, no
 test("LG12: a checkpoint describes segments whose files are still to be removed, and readers do not see them", () => {
   const topic = new Topic(topicId(1), "t", 1, 1, config);
   const log = new PartitionLog(topic, 0);
-  for (const base of [0, 5, 9]) log.segments.push(Segment.empty(base, 0, 0));
+  for (const base of [0, 5, 9]) log.addSegment(Segment.empty(base, 0, 0));
   log.logEnd = log.writtenOffset = 10;
   log.logStart = log.durableStart = 9;
   log.takeRemovable();

@@ -233,7 +233,7 @@ export function decodePartition(bytes: Buffer, log: PartitionLog, drawJitter: ()
     // A crash may have left more in the file than the checkpoint knows.
     segment.isPadded = !segment.isFinished;
     segment.isCheckpointed = segment.isFinished;
-    log.segments.push(segment);
+    log.addSegment(segment);
     at += SEGMENT_BYTES;
   }
   const epochs: number[] = [];

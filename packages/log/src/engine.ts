@@ -3,9 +3,11 @@
  * ownership, journals and flushes stay behind it. The local engine (segments on one disk) implements it; a shared one
  * (object store and SQL) can.
  *
- * Order: `append` validates, assigns offsets and queues its batches before it returns to the event loop, so two calls made one
- * after the other are ordered in every partition they share, and the promises of one partition resolve in that order.
+ * Order: two calls of `append` made one after the other are ordered in every partition they share, and the answers of one partition come in
+ * that order. Both are decided before the event loop takes up anything else.
  */
+import type { Later } from "@ottla/platform";
+
 export interface LogEngine {
   /** Leader epoch of every partition of this engine; grows by one with each start after an unclean stop (LG15). */
   readonly leaderEpoch: number;
@@ -23,7 +25,7 @@ export interface LogEngine {
   /** Removes the files of every topic that was not opened since the engine started. Called once after metadata is known. */
   removeUnknownTopics(): Promise<void>;
 
-  append(request: AppendRequest): Promise<readonly AppendResult[]>;
+  append(request: AppendRequest): Later<readonly AppendResult[]>;
   /** Long poll inside: resolves once `minBytes` are there, `maxWaitMs` passed, a partition has an error, or `signal` aborts. */
   read(request: ReadRequest): Promise<readonly ReadResult[]>;
   listOffsets(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]>;

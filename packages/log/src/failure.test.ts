@@ -15,6 +15,7 @@ import {
   openEngine,
   readAll,
   readRequest,
+  staged,
   topicId,
 } from "./test-support.ts";
 
@@ -133,6 +134,7 @@ test("LG9, LG17: what a failed group would have gained counts for no reader and 
   const first = appendOne(engine, id, 0, Buffer.from(batch));
   await clock.advanceAsync(0);
   const behind = [1, 2].map(() => appendOne(engine, id, 0, Buffer.from(batch)));
+  await staged();
   assert.equal(engine.describe(id, 0)!.logEndOffset, 4, "all three are staged");
   release();
   held = undefined;

@@ -11,6 +11,8 @@ export interface GroupWaiter {
 
 /** What is written by one call. */
 export class Group {
+  /** Its number, from 1 on. */
+  readonly serial: number;
   /** Where it gathers, and from where on. */
   slab: Slab;
   base: number;
@@ -31,7 +33,8 @@ export class Group {
   endsLarge = false;
   opensLarge = false;
 
-  constructor(slab: Slab, base: number) {
+  constructor(serial: number, slab: Slab, base: number) {
+    this.serial = serial;
     this.slab = slab;
     this.base = base;
   }

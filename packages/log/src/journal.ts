@@ -88,6 +88,8 @@ export class Journal {
   readonly #capacity: number;
   readonly #directory = new GroupDirectory();
   #group: Group;
+  /** Begun so far. */
+  #groups = 0;
   #inFlight: Group | null = null;
   #durableLsn: number;
   #bytesSinceCut = 0;
@@ -372,7 +374,7 @@ export class Journal {
 
   #newGroup(slab: Slab, base: number): Group {
     this.#slabs.hold(slab);
-    return new Group(slab, base);
+    return new Group(++this.#groups, slab, base);
   }
 
   /** Where the next group gathers: behind this one, or in a new slab when little is left. */
@@ -417,7 +419,7 @@ export class Journal {
     });
     slab.view.setUint32(base + 60, slab.crc(base, base + 60));
     for (const log of group.touched) {
-      log.gatheringGroup = null;
+      log.gatheringGroup = 0;
       group.ends.push(log.logEnd);
       group.bytes.push(log.gatheredBytes);
       log.gatheredBytes = 0;
@@ -451,7 +453,7 @@ export class Journal {
     this.#options.probe.storageFailed(error);
     const gathered = this.#group;
     this.#largeCut = null;
-    for (const log of gathered.touched) log.gatheringGroup = null;
+    for (const log of gathered.touched) log.gatheringGroup = 0;
     this.#group = this.#newGroup(gathered.slab, gathered.base);
     this.#handler.failed([group, gathered], error);
     this.#slabs.letGo(group.slab);

@@ -10,6 +10,7 @@
  * wait for a checkpoint to succeed.
  */
 import { dirname } from "node:path";
+import type { Later } from "@ottla/platform";
 import { AbortedTransactions } from "./aborted-transactions.ts";
 import { Appender } from "./appender.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -236,7 +237,7 @@ export class LocalLogEngine implements LogEngine {
     return this.#remover.delete([...this.#state.recoveredTopics.keys()]);
   }
 
-  append(request: AppendRequest): Promise<readonly AppendResult[]> {
+  append(request: AppendRequest): Later<readonly AppendResult[]> {
     return this.#appender.append(request);
   }
 
@@ -307,6 +308,8 @@ export class LocalLogEngine implements LogEngine {
 
   async #close(): Promise<void> {
     const state = this.#state;
+    // What was asked for before the close is no worse off than if it had come a moment earlier.
+    this.#appender.resume();
     state.isClosed = true;
     this.#checkpoints.stop();
     this.#maintenance.stop();

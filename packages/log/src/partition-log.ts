@@ -12,7 +12,6 @@
  * when it is in its segment; only durable batches are written to segments.
  */
 import type { LogConfig } from "./engine.ts";
-import type { Group } from "./journal-group.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { type BatchHolder, PartitionTail } from "./partition-tail.ts";
 import type { ProducerStates } from "./producer-state.ts";
@@ -53,19 +52,21 @@ export class PartitionLog {
   /** The deletion of its topic is durable: nothing of it is written any more. */
   isDeleted = false;
   logEnd = 0;
-  /** Ascending; the last one is active. Empty until the first append. */
-  segments: Segment[] = [];
-  epochs = new LeaderEpochs();
+  /** The last of its segments, which takes appends; null until the first. */
+  #active: Segment | null = null;
   /** null until an idempotent producer writes. */
   producers: ProducerStates | null = null;
   /** The batches in memory. */
   readonly tail = new PartitionTail();
-  /** The group that gathers, when it has a batch of this partition. */
-  gatheringGroup: Group | null = null;
+  /** Number of the group that gathers, when it has a batch of this partition; 0 otherwise. A reference would be one from old memory to new. */
+  gatheringGroup = 0;
   /** Bytes staged since the gathering group took in its first batch of this partition. */
   gatheredBytes = 0;
   /** Which fill of a slab took in its newest batch. */
   newestFill = 0;
+  readonly #segments: Segment[] = [];
+  /** The leader epoch of the engine is the newest from the start on, so that appends need not look. */
+  epochs = new LeaderEpochs();
   logStart = 0;
   highWatermark = 0;
   /** Durable bytes that are not in their segment yet. */
@@ -125,8 +126,31 @@ export class PartitionLog {
       : this.highWatermark;
   }
 
+  /** Ascending; the last one is active. Empty until the first append. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  get hasSegments(): boolean {
+    return this.#active !== null;
+  }
+
+  /** Only of a partition that has segments. */
   get active(): Segment {
-    return this.segments[this.segments.length - 1]!;
+    return this.#active!;
+  }
+
+  /** Adds a segment behind the last. */
+  addSegment(segment: Segment): void {
+    this.#segments.push(segment);
+    this.#active = segment;
+  }
+
+  /** Puts one segment in the place of `count` others. @returns those. */
+  replaceSegments(at: number, count: number, segment: Segment): Segment[] {
+    const replaced = this.#segments.splice(at, count, segment);
+    this.#active = this.#segments.at(-1)!;
+    return replaced;
   }
 
   get sizeBytes(): number {
@@ -143,9 +167,10 @@ export class PartitionLog {
 
   /** Reads what an append will read, and makes a number of it that means nothing. */
   touch(): number {
-    const { logEnd, gatheredBytes, segments, epochs, tail } = this;
-    const sum = logEnd + gatheredBytes + epochs.latest + tail.touch();
-    return segments.length === 0 ? sum : sum + segments[segments.length - 1]!.touch();
+    const { logEnd, gatheredBytes, tail } = this;
+    const segment = this.#active;
+    const sum = logEnd + gatheredBytes + tail.touch();
+    return segment === null ? sum : sum + segment.touch();
   }
 
   /** Adds a batch behind the log end, in the active segment. `at` is where in its slab it is. */
@@ -240,7 +265,8 @@ export class PartitionLog {
 
   /** Takes the segments that lie wholly below the durable log start off the log: they are {@link removing} now. @returns them. */
   takeRemovable(): Segment[] {
-    const { segments, durableStart } = this;
+    const segments = this.#segments;
+    const { durableStart } = this;
     let count = 0;
     while (count + 1 < segments.length && segments[count + 1]!.baseOffset <= durableStart) count++;
     const taken = segments.splice(0, count);
@@ -258,7 +284,10 @@ export class PartitionLog {
     const dropped = tail.dropFrom(first);
     this.logEnd = end;
     this.gatheredBytes = 0;
-    while (this.segments.length > 1 && this.active.baseOffset > end) this.segments.pop();
+    while (this.segments.length > 1 && this.active.baseOffset > end) {
+      this.#segments.pop();
+      this.#active = this.#segments.at(-1)!;
+    }
     if (this.segments.length > 0) {
       const { active } = this;
       active.truncateTo(active === segment ? position : active.sizeBytes, end);

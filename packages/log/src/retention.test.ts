@@ -18,6 +18,7 @@ import {
   openEngine,
   readAll,
   readRequest,
+  staged,
   topicId,
 } from "./test-support.ts";
 
@@ -399,6 +400,7 @@ for (const before of [0, 3]) {
     // This fills the group, so whatever comes waits for the next one, in the order in which it comes.
     const largest = ofSize(before > 0 ? 65_100 - ENTRY_BYTES : 65_100);
     const full = appendOne(engine, other, 0, largest);
+    await staged();
     const first = ask(before);
     const second = ask(19);
     const round = engine.maintain();

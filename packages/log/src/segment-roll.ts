@@ -16,7 +16,7 @@ export function segmentFor(
   random: Random,
 ): Segment {
   const { config } = log.topic;
-  if (log.segments.length > 0) {
+  if (log.hasSegments) {
     const { active } = log;
     if (!mustRoll(log, active, sizeBytes, info, nowMs)) return active;
   }
@@ -62,7 +62,7 @@ export function rollSegment(log: PartitionLog, nowMs: number, jitterMs: number):
       log.snapshotOffset = log.logEnd;
     }
   }
-  log.segments.push(segment);
+  log.addSegment(segment);
   return segment;
 }
 

@@ -55,7 +55,7 @@ class World {
     const topic = new Topic(topicId(1), "t", 1, PARTITIONS, config);
     this.logs = Array.from({ length: PARTITIONS }, (_, index) => {
       const log = new PartitionLog(topic, index);
-      log.segments.push(Segment.empty(0, 0, 0));
+      log.addSegment(Segment.empty(0, 0, 0));
       return log;
     });
   }

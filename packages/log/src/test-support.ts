@@ -144,6 +144,11 @@ export function appendRequest(
   };
 }
 
+/** Resolves when what was appended before is staged, or waits for room. */
+export function staged(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
 /** Appends one batch to one partition. */
 export async function appendOne(
   engine: LocalLogEngine,

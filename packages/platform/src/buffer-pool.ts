@@ -5,6 +5,8 @@
  * A buffer is lent until it is given back, or for ever: one that never comes back is left to the garbage collector, so forgetting costs
  * time and nothing else. What exceeds `keptBytesLimit` is left to the garbage collector too.
  */
+import { Buffer } from "node:buffer";
+
 export class BufferPool {
   readonly #limitBytes: number;
   /** By the power of two of their size. */

@@ -12,6 +12,7 @@ export {
   type FileSystemErrorCode,
   type OpenOptions,
 } from "./file-system.ts";
+export { Later, type LaterListener } from "./later.ts";
 export { MemoryFileSystem } from "./memory-file-system.ts";
 export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";

@@ -9,6 +9,7 @@
  * is what follows the size. Encoders return a list of buffers for `writev`, size included: one buffer, unless the message
  * carries records worth sending from where they are.
  */
+import { Buffer } from "node:buffer";
 import { encodeState } from "./codec/compile.ts";
 import { cursor, longVarint, readText, textSize, truncated, writeText } from "./codec/runtime.ts";
 import { ProtocolError } from "./protocol-error.ts";

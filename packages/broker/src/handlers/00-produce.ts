@@ -5,6 +5,7 @@
  */
 import type { AppendPartition, AppendResult, LogErrorKind } from "@ottla/log";
 import type { Topic } from "@ottla/metadata";
+import { Later } from "@ottla/platform";
 import {
   attributes,
   batchSize,
@@ -73,7 +74,7 @@ export const produceHandler = handler({
     const plan = planOf(context, request);
     const { outline } = plan;
     // Of the request and its plan no more is named in here than is to be kept until the answer.
-    return append(context, request, plan).then((results) => {
+    return append(context, request, plan).map((results) => {
       const isRefused = outline.refusals !== null || hasFailed(results);
       if (isRefused) tellRefusals(context, outline, results);
       if (acks !== 0) return responseOf(context, outline, results);
@@ -133,23 +134,26 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
     context.version >= FIRST_VERSION_WITH_TOPIC_IDS ? SHAPE_BY_ID : SHAPE_BY_NAME,
   );
   const refusesAll = requestRefusal(topicData, transactionalId !== null);
-  const count = topicData.reduce((sum, { partitionData }) => sum + partitionData.length, 0);
+  const topics = new Array<OutlinedTopic>(topicData.length);
+  let count = 0;
+  for (let i = 0; i < topics.length; i++) {
+    const { name, topicId, partitionData } = topicData[i]!;
+    const topic = topicOf(context, name, topicId);
+    topics[i] = { name, topicId, topic, partitionsCount: partitionData.length };
+    count += partitionData.length;
+  }
   const partitions = new Array<AppendPartition>(count);
   const transactional: TransactionalPartition[] = [];
-  const outline: Outline = {
-    topics: topicData.map(({ name, topicId, partitionData }) => {
-      const topic = topicOf(context, name, topicId);
-      return { name, topicId, topic, partitionsCount: partitionData.length };
-    }),
-    indexes: new Array<number>(count),
-    sizes: new Array<number>(count),
-    refusals: null,
-  };
+  const indexes = new Array<number>(count);
+  const sizes = new Array<number>(count);
+  const outline: Outline = { topics, indexes, sizes, refusals: null };
   let place = 0;
-  for (let i = 0; i < topicData.length; i++) {
-    const { topic } = outline.topics[i]!;
+  for (let i = 0; i < topics.length; i++) {
+    const { topic } = topics[i]!;
+    const { partitionData } = topicData[i]!;
     if (topic !== null) context.services.probe.topicProduced(topic.name);
-    for (const { index, records } of topicData[i]!.partitionData) {
+    for (let j = 0; j < partitionData.length; j++) {
+      const { index, records } = partitionData[j]!;
       const code = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
       if (code !== 0) {
         const words = code === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
@@ -158,8 +162,8 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
         transactional.push({ topic: topic!.name, partition: index, records, place });
       }
       partitions[place] = { topicId: topic?.topicId ?? ZERO_UUID, partition: index, records };
-      outline.indexes[place] = index;
-      outline.sizes[place] = records?.length ?? 0;
+      indexes[place] = index;
+      sizes[place] = records === null ? 0 : records.length;
       place++;
     }
   }
@@ -176,14 +180,14 @@ function append(
   context: RequestContext,
   { acks, transactionalId }: ProduceRequest,
   { partitions, transactional, outline }: Plan,
-): Promise<readonly AppendResult[]> {
+): Later<readonly AppendResult[]> {
   const writes = transactionalId === null ? null : writesOf(transactionalId, transactional);
   return whenAdmitted(context, writes, (admission) => {
     refuseWrites(context, transactional, outline, admission);
     const { refusals } = outline;
     const accepted =
       refusals === null ? partitions : partitions.filter((_, place) => !refusals.has(place));
-    if (accepted.length === 0) return NO_RESULTS;
+    if (accepted.length === 0) return Later.of<readonly AppendResult[]>([]);
     return context.services.engine.append({
       acks: acks === -1 || acks === 1 ? acks : 0,
       origin: "client",
@@ -194,8 +198,6 @@ function append(
     });
   });
 }
-
-const NO_RESULTS: Promise<readonly AppendResult[]> = Promise.resolve([]);
 
 /** What of the request is part of a transaction; null for nothing. */
 function writesOf(
@@ -330,7 +332,9 @@ function responseOf(
   const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
   let place = 0;
   let answered = 0;
-  const responses = topics.map(({ name, topicId, topic, partitionsCount }) => {
+  const responses = new Array<ProduceResponseInput["responses"][number]>(topics.length);
+  for (let t = 0; t < topics.length; t++) {
+    const { name, topicId, topic, partitionsCount } = topics[t]!;
     const partitionResponses = new Array<PartitionResponse>(partitionsCount);
     for (let i = 0; i < partitionsCount; i++, place++) {
       const index = indexes[place]!;
@@ -340,8 +344,8 @@ function responseOf(
           ? partitionResponse(index, results[answered++]!)
           : refusedResponse(index, refusal, hints.currentLeader(refusal.code, topic, index));
     }
-    return { name, topicId, partitionResponses };
-  });
+    responses[t] = { name, topicId, partitionResponses };
+  }
   return { responses, nodeEndpoints: hints.nodeEndpoints() };
 }
 

@@ -204,12 +204,12 @@ export class BrokerMetrics {
     this.topics.delete(name);
   }
 
-  #served({ apiKey, version, totalMs, requestBytes, responseBytes }: ServedRequest): void {
-    const counts = this.apis[apiKey]!;
-    counts.byVersion[version]!++;
-    counts.totalMs.record(totalMs, this.clock.monotonic());
-    counts.requestBytes += requestBytes;
-    counts.responseBytes += responseBytes;
+  #served(request: ServedRequest): void {
+    const counts = this.apis[request.apiKey]!;
+    counts.byVersion[request.version]!++;
+    counts.totalMs.record(request.totalMs, request.answeredMs);
+    counts.requestBytes += request.requestBytes;
+    counts.responseBytes += request.responseBytes;
   }
 
   #topic(name: string): TopicCounts {

@@ -21,6 +21,8 @@ export interface ServedRequest {
   readonly apiKey: number;
   readonly version: number;
   readonly totalMs: number;
+  /** Monotonic. */
+  readonly answeredMs: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
 }

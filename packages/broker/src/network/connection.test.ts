@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { BufferPool } from "@ottla/platform";
+import { BufferPool, Later } from "@ottla/platform";
 import fc from "fast-check";
 import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
@@ -434,7 +434,7 @@ class Peer implements FrameServer {
   /** What each request is answered at once; null for by {@link answer}. */
   instant: Buffer | null = null;
   readonly closedWith: unknown[] = [];
-  readonly #pending = new Map<string, PromiseWithResolvers<readonly Buffer[] | null>>();
+  readonly #pending = new Map<string, Later<readonly Buffer[] | null>>();
 
   constructor(budget = new MemoryBudget(1000)) {
     this.budget = budget;
@@ -464,12 +464,12 @@ class Peer implements FrameServer {
   }
 
   async answer(request: string, response: string | null): Promise<void> {
-    this.#take(request).resolve(response === null ? null : [Buffer.from(response)]);
+    this.#take(request).settle(response === null ? null : [Buffer.from(response)]);
     await turn();
   }
 
   async refuse(request: string): Promise<void> {
-    this.#take(request).reject(new Error("refused"));
+    this.#take(request).fail(new Error("refused"));
     await turn();
   }
 
@@ -477,10 +477,10 @@ class Peer implements FrameServer {
     const text = frame.toString();
     exchange.onWritten = () => this.told.push(text);
     this.started.push(text);
-    if (this.instant !== null) return Promise.resolve([this.instant]);
-    const pending = Promise.withResolvers<readonly Buffer[] | null>();
+    if (this.instant !== null) return Later.from(Promise.resolve([this.instant]));
+    const pending = new Later<readonly Buffer[] | null>();
     this.#pending.set(text, pending);
-    return pending.promise;
+    return pending;
   }
 
   isLent(frame: Buffer): boolean {
@@ -495,7 +495,7 @@ class Peer implements FrameServer {
     this.closedWith.push(cause);
   }
 
-  #take(request: string): PromiseWithResolvers<readonly Buffer[] | null> {
+  #take(request: string): Later<readonly Buffer[] | null> {
     const pending = this.#pending.get(request);
     assert.ok(pending, `${request} was not started`);
     this.answered.add(request);

@@ -18,13 +18,15 @@
  * is lost to a reset. Whatever the way, every share of the budget goes back, and so does the memory of every response: at once when it
  * was not handed to the socket, and otherwise when the socket is done with it, which may be after the close.
  */
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import type { BufferPool } from "@ottla/platform";
+import process from "node:process";
+import { type BufferPool, Later } from "@ottla/platform";
 import { FrameReader } from "./frame-reader.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
-/** What a frame is turned into: the response's buffers, null for no response (acks=0), or a promise of either. */
-export type Served = readonly Buffer[] | null | Promise<readonly Buffer[] | null>;
+/** What a frame is turned into: the response's buffers, null for no response (acks=0), or either of them later. */
+export type Served = readonly Buffer[] | null | Later<readonly Buffer[] | null>;
 
 /** A request and its response, as its connection keeps them. */
 export interface Exchange {
@@ -300,7 +302,7 @@ export class Connection {
       this.#fail(slot, cause);
       return;
     }
-    if (!(served instanceof Promise)) {
+    if (!(served instanceof Later)) {
       this.#takeBack(frame);
       this.#answer(slot, served);
       return;
@@ -309,16 +311,17 @@ export class Connection {
     else this.#exclusive = true;
     const lent = this.#server.isLent(frame) ? frame : null;
     if (lent === null) this.#giveShare(slot);
-    served.then(
-      (response) => {
+    served.listen({
+      settled: (response) => {
         if (mayOverlap) this.#overlapping--;
         else this.#exclusive = false;
         if (lent !== null) this.#pool.give(lent);
         this.#answer(slot, response);
-        this.#startQueued();
+        // Those that overlap are answered by the group: the flush behind it starts what comes after them.
+        if (!mayOverlap) this.#startQueued();
       },
-      (cause) => this.#fail(slot, cause),
-    );
+      failed: (cause) => this.#fail(slot, cause),
+    });
   }
 
   #giveShare(slot: Slot): void {
@@ -409,7 +412,7 @@ export class Connection {
       for (const tell of written) tell();
     } else {
       const last = parts.length - 1;
-      this.#socket.cork();
+      if (last > 0) this.#socket.cork();
       for (let index = 0; index < last; index++) this.#socket.write(parts[index]!);
       this.#unwrittenCount += count;
       this.#unwrittenShareBytes += shareBytes;
@@ -421,7 +424,7 @@ export class Connection {
         this.#unwrittenShareBytes -= shareBytes;
         this.#budget.give(shareBytes);
       });
-      this.#socket.uncork();
+      if (last > 0) this.#socket.uncork();
       if (this.#socket.writableNeedDrain) {
         this.#isPeerSlow = true;
         this.#pauseOrResume();
@@ -430,6 +433,7 @@ export class Connection {
     if (this.#isDraining && this.#slots.length === 0 && !this.#isClosed) this.#socket.end();
     // In another turn, so that everybody else has one too.
     if (wasFull) setImmediate(() => this.#startQueued());
+    else this.#startQueued();
   }
 
   #onDrain(): void {

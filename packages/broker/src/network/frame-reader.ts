@@ -6,6 +6,7 @@
  * that promise a large frame take nothing away from anybody. What arrives before that is not counted. Until the share is granted no
  * more bytes should be pushed; the ones at hand wait.
  */
+import { Buffer } from "node:buffer";
 import type { BufferPool } from "@ottla/platform";
 
 export class FrameReader {

@@ -213,7 +213,7 @@ export function replaceSegments(
   while (at + count < log.segments.length && log.segments[at + count]!.baseOffset < entry.end) {
     count++;
   }
-  const replaced = log.segments.splice(at, count, segment);
+  const replaced = log.replaceSegments(at, count, segment);
   for (const old of replaced) old.isReplaced = true;
   log.cleanings = entry.cleaning;
   log.cleanedOffset = entry.cleanedOffset;

@@ -2,6 +2,7 @@
  * What generated codecs call: the parts of decoding and encoding that are not worth emitting in line. Every function here is
  * small and stands alone, so that V8 can inline it into the generated code.
  */
+import { Buffer } from "node:buffer";
 import { ProtocolError } from "../protocol-error.ts";
 import type { Field, RecordsInput } from "../schema/fields.ts";
 

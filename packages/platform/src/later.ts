@@ -1,0 +1,111 @@
+/**
+ * A value that comes later, for one listener, told in the very step of the event loop in which it comes. What a promise does for any number of
+ * listeners, each in a step of its own, costs several times as much, and a broker answers hundreds of thousands of requests a second.
+ *
+ * Whoever only wants to await one may: it is a `PromiseLike`, also for several.
+ */
+export interface LaterListener<T> {
+  /** Must not throw. */
+  settled(value: T): void;
+  /** Must not throw. */
+  failed(cause: unknown): void;
+}
+
+type State = "pending" | "settled" | "failed";
+
+export class Later<T> implements PromiseLike<T> {
+  #state: State = "pending";
+  #outcome: unknown = undefined;
+  #listener: LaterListener<T> | null = null;
+  #promise: Promise<T> | null = null;
+
+  /** One that comes when the promise does, and is told in a step of its own. */
+  static from<T>(promise: Promise<T>): Later<T> {
+    const later = new Later<T>();
+    promise.then(
+      (value) => later.settle(value),
+      (cause) => later.fail(cause),
+    );
+    return later;
+  }
+
+  static of<T>(value: T): Later<T> {
+    const later = new Later<T>();
+    later.settle(value);
+    return later;
+  }
+
+  /** It has come. Once, and not after {@link fail}. */
+  settle(value: T): void {
+    if (this.#state !== "pending") throw new Error("a value came twice");
+    this.#state = "settled";
+    if (this.#listener !== null) this.#listener.settled(value);
+    else this.#outcome = value;
+  }
+
+  /** It will not come. Once, and not after {@link settle}. */
+  fail(cause: unknown): void {
+    if (this.#state !== "pending") throw new Error("a value came twice");
+    this.#state = "failed";
+    if (this.#listener !== null) this.#listener.failed(cause);
+    else this.#outcome = cause;
+  }
+
+  /** Names the only listener. Where the value is there already, it is told before this returns. */
+  listen(listener: LaterListener<T>): void {
+    if (this.#listener !== null) throw new Error("a value is for one listener");
+    this.#listener = listener;
+    const outcome = this.#outcome;
+    this.#outcome = undefined;
+    if (this.#state === "settled") listener.settled(outcome as T);
+    else if (this.#state === "failed") listener.failed(outcome);
+  }
+
+  /**
+   * What becomes of the value; a throw of `map` makes it a failure. `mapCause` makes of why it failed why the result does.
+   * This is the listener then.
+   */
+  map<U>(map: (value: T) => U, mapCause: (cause: unknown) => unknown = same): Later<U> {
+    const mapping = new Mapping(map, mapCause);
+    this.listen(mapping);
+    return mapping.result;
+  }
+
+  /** A promise of it is the listener then; asked again, there is no other. */
+  // biome-ignore lint/suspicious/noThenProperty: it is there to be awaited
+  then<R = T, F = never>(
+    onSettled?: ((value: T) => R | PromiseLike<R>) | null,
+    onFailed?: ((cause: unknown) => F | PromiseLike<F>) | null,
+  ): Promise<R | F> {
+    this.#promise ??= new Promise<T>((settled, failed) => this.listen({ settled, failed }));
+    return this.#promise.then(onSettled, onFailed);
+  }
+}
+
+class Mapping<T, U> implements LaterListener<T> {
+  readonly result = new Later<U>();
+  readonly #map: (value: T) => U;
+  readonly #mapCause: (cause: unknown) => unknown;
+
+  constructor(map: (value: T) => U, mapCause: (cause: unknown) => unknown) {
+    this.#map = map;
+    this.#mapCause = mapCause;
+  }
+
+  settled(value: T): void {
+    let mapped: U;
+    try {
+      mapped = this.#map(value);
+    } catch (cause) {
+      this.failed(cause);
+      return;
+    }
+    this.result.settle(mapped);
+  }
+
+  failed(cause: unknown): void {
+    this.result.fail(this.#mapCause(cause));
+  }
+}
+
+const same = (cause: unknown) => cause;
