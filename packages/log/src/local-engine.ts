@@ -349,6 +349,9 @@ export class LocalLogEngine implements LogEngine {
   #durable(group: Group): void {
     const state = this.#state;
     const { waiters, probe, tail, options } = state;
+    let topic: Topic | null = null;
+    let topicBytes = 0;
+    let topicRecords = 0;
     for (let i = 0; i < group.touched.length; i++) {
       const log = group.touched[i]!;
       if (log.isDeleted) continue;
@@ -359,12 +362,20 @@ export class LocalLogEngine implements LogEngine {
       log.advance(end, bytes);
       const stableEnd = log.lastStableOffset;
       const isStable = stableFrom === from && stableEnd === end;
-      probe.appended(log.topic.name, bytes, end - from);
+      if (log.topic !== topic) {
+        if (topic !== null) probe.appended(topic.name, topicBytes, topicRecords);
+        topic = log.topic;
+        topicBytes = 0;
+        topicRecords = 0;
+      }
+      topicBytes += bytes;
+      topicRecords += end - from;
       state.markDirty(log);
       waiters.gained(log, bytes, isStable ? bytes : log.bytesBetween(stableFrom, stableEnd));
       if (log.topic.config.cleanupPolicy.compact) this.#cleaner.notice();
       if (log.unwrittenBytes >= options.segmentWriteBytes) this.#writer.enqueue(log);
     }
+    if (topic !== null) probe.appended(topic.name, topicBytes, topicRecords);
     // Also for a group without batches, which may have been the last of its slab.
     tail.fit(state.partitionsInUse);
     tail.trim();

@@ -218,13 +218,33 @@ function encodeFrame<S extends Shape>(
   body: unknown,
   writeHeader: (buffer: Buffer) => void,
 ): Buffer[] {
-  const buffers = encode(schema, version, 4 + headerSize, body, writeHeader);
+  const buffers = encode(schema, version, 4 + headerSize, body, writeHeader, allocateFrame);
   let size = -4;
   for (let i = 0; i < buffers.length; i++) {
     size += buffers[i]!.length;
   }
   buffers[0]!.writeInt32BE(size, 0);
   return buffers;
+}
+
+const CHUNK_BYTES = 65_536;
+const LARGEST_IN_CHUNK = 4096;
+let chunk: Buffer = Buffer.alloc(0);
+let chunkUsed = 0;
+
+/**
+ * Memory for a frame, which is soon written. Small ones that are encoded one after the other lie one behind the other, so that whoever writes
+ * them together may do so without copying them.
+ */
+function allocateFrame(size: number): Buffer {
+  if (size > LARGEST_IN_CHUNK) return Buffer.allocUnsafe(size);
+  if (size > chunk.length - chunkUsed) {
+    chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    chunkUsed = 0;
+  }
+  const start = chunkUsed;
+  chunkUsed = start + size;
+  return chunk.subarray(start, chunkUsed);
 }
 
 /** Sizes, allocates once, writes once; then cuts the contiguous bytes where spliced records belong. */
@@ -234,10 +254,11 @@ function encode(
   prefixSize: number,
   body: unknown,
   writePrefix: (buffer: Buffer) => void,
+  allocate: (size: number) => Buffer = Buffer.allocUnsafe,
 ): Buffer[] {
   const codec = schema.codec(version);
   try {
-    const buffer = Buffer.allocUnsafe(prefixSize + codec.size(body));
+    const buffer = allocate(prefixSize + codec.size(body));
     writePrefix(buffer);
     const end = codec.write(body, buffer, prefixSize);
     if (end !== buffer.length) {

@@ -389,14 +389,16 @@ export class Connection {
     }
     if (!this.#isFlushScheduled && this.#outCount > 0) {
       this.#isFlushScheduled = true;
-      process.nextTick(() => this.#flush());
+      process.nextTick(this.#flushOut);
     }
   }
+
+  readonly #flushOut = () => this.#flush();
 
   #flush(): void {
     this.#isFlushScheduled = false;
     if (this.#isClosed) return;
-    const parts = joinSmall(this.#out);
+    const parts = joinSmall(joinAdjacent(this.#out));
     const count = this.#outCount;
     const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
@@ -481,6 +483,26 @@ export class Connection {
 function tellDropped(slot: Slot): void {
   slot.onWritten?.();
   slot.onWritten = null;
+}
+
+/** Those that lie one behind the other in memory, as responses encoded one after the other do, become one. */
+function joinAdjacent(parts: Buffer[]): Buffer[] {
+  if (parts.length < 2) return parts;
+  const joined: Buffer[] = [];
+  for (let from = 0; from < parts.length; ) {
+    const first = parts[from]!;
+    const { buffer, byteOffset } = first;
+    let end = byteOffset + first.length;
+    let next = from + 1;
+    for (; next < parts.length; next++) {
+      const part = parts[next]!;
+      if (part.buffer !== buffer || part.byteOffset !== end) break;
+      end += part.length;
+    }
+    joined.push(next === from + 1 ? first : Buffer.from(buffer, byteOffset, end - byteOffset));
+    from = next;
+  }
+  return joined;
 }
 
 /** Up to this size, responses are cheaper to copy together than to hand over one by one. */
