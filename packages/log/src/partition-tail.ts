@@ -28,6 +28,15 @@ const PLACE = 4;
 
 const NO_RING = new Float64Array(0);
 
+/**
+ * The same number. What comes out of a Float64Array is a double to V8, even when it is small and whole, and a double in a field that held small
+ * integers gives all objects of the class another shape, one by one, while compiled code that knows the old one is thrown away.
+ */
+function integer(value: number): number {
+  const small = value | 0;
+  return small === value ? small : value;
+}
+
 /** Batches in a row that have something in common. */
 interface Stretch<T> {
   /** Index of the first. */
@@ -107,20 +116,20 @@ export class PartitionTail {
   }
 
   baseOffset(index: number): number {
-    return this.#ring[(index & this.#mask) * NUMBERS + BASE]!;
+    return integer(this.#ring[(index & this.#mask) * NUMBERS + BASE]!);
   }
 
   lastOffset(index: number): number {
-    return this.#ring[(index & this.#mask) * NUMBERS + LAST]!;
+    return integer(this.#ring[(index & this.#mask) * NUMBERS + LAST]!);
   }
 
   /** Where in its segment. */
   position(index: number): number {
-    return this.#ring[(index & this.#mask) * NUMBERS + POSITION]!;
+    return integer(this.#ring[(index & this.#mask) * NUMBERS + POSITION]!);
   }
 
   sizeBytes(index: number): number {
-    return this.#ring[(index & this.#mask) * NUMBERS + SIZE]!;
+    return integer(this.#ring[(index & this.#mask) * NUMBERS + SIZE]!);
   }
 
   segment(index: number): Segment {

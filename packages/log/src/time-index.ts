@@ -13,9 +13,10 @@ export class TimeIndex {
   persisted: number;
   /** Entries behind the file's, flat: timestamp, relative offset. */
   pending: number[] = [];
-  lastTimestamp: number;
+  /** −1 when there is none; a double from the start, as in a segment. */
+  lastTimestamp = Number.NaN;
   /** The greatest in the file. */
-  #lastPersisted: number;
+  #lastPersisted = Number.NaN;
   #loaded: Float64Array | null = null;
 
   constructor(persisted: number, lastTimestamp: number) {
