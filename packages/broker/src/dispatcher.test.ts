@@ -8,6 +8,7 @@ import {
   heartbeat,
   metadata,
 } from "@ottla/protocol";
+import { Dispatcher } from "./dispatcher.ts";
 import { CloseConnection, handler } from "./handler.ts";
 import { TestBroker } from "./test-broker.ts";
 
@@ -71,4 +72,31 @@ test("what was served is counted with the bytes of both directions", async () =>
   assert.equal(served?.version, 9);
   assert.equal(served?.requestBytes, request.length);
   assert.equal(served?.responseBytes, response!.length);
+});
+
+test("an answer that comes later and cannot be encoded is reported once, and nobody waits for it any more", async () => {
+  await using broker = await TestBroker.start();
+  let waiting = 0;
+  let failures = 0;
+  const probe = {
+    ...broker.services.probe,
+    requestsWaiting: (_: number, change: number) => {
+      waiting += change;
+    },
+    requestFailed: () => {
+      failures++;
+    },
+  };
+  const answer = { errorCode: "no number" as unknown as number };
+  const served = [handler({ api: heartbeat, handle: () => Promise.resolve(answer) })];
+  const services = { ...broker.services, probe };
+  const [asked] = services.cluster.brokers;
+  const dispatcher = new Dispatcher(served, asked!, services, { isStrict: true });
+  const body = { groupId: "g", generationId: 1, memberId: "m" };
+  const frame = Buffer.concat(
+    encodeRequest(heartbeat, 3, { correlationId: 1, clientId: "test" }, body),
+  ).subarray(SIZE_PREFIX);
+  const { connection } = broker;
+  await assert.rejects(async () => await dispatcher.serve(connection, frame, { onWritten: null }));
+  assert.deepEqual({ waiting, failures }, { waiting: 0, failures: 1 });
 });

@@ -30,7 +30,8 @@ export class Append implements GroupWaiter {
   readonly #baseOffsets: number[];
   readonly #times: number[];
   readonly #logStarts: number[];
-  #looked = 0;
+  /** How many of the request's partitions were looked at. */
+  looked = 0;
 
   constructor(request: AppendRequest) {
     const count = request.partitions.length;
@@ -39,11 +40,6 @@ export class Append implements GroupWaiter {
     this.#baseOffsets = new Array(count);
     this.#times = new Array(count);
     this.#logStarts = new Array(count);
-  }
-
-  /** How many of the request's partitions were looked at. */
-  get looked(): number {
-    return this.#looked;
   }
 
   /** The next partition has its batch, or had it before. */
@@ -62,7 +58,7 @@ export class Append implements GroupWaiter {
     appendTimeMs: number,
     logStart: number,
   ): void {
-    const i = this.#looked++;
+    const i = this.looked++;
     this.#outcomes[i] = outcome;
     this.#baseOffsets[i] = baseOffset;
     this.#times[i] = appendTimeMs;
@@ -71,7 +67,7 @@ export class Append implements GroupWaiter {
 
   /** What was staged was taken back before the rest could be staged. */
   failStaged(error: JournalFailed): void {
-    for (let i = 0; i < this.#looked; i++) {
+    for (let i = 0; i < this.looked; i++) {
       this.#outcomes[i] = this.#takenBack(this.#outcomes[i]!, i, error);
     }
   }

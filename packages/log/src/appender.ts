@@ -111,12 +111,7 @@ export class Appender {
     let prefetched = 0;
     while (staged < waiting.length) {
       if (staged === prefetched) prefetched = this.#prefetch(staged);
-      const append = waiting[staged]!;
-      try {
-        if (this.#stage(append) === "wait") break;
-      } catch (cause) {
-        append.results.fail(cause);
-      }
+      if (this.#tryStage(waiting[staged]!) === "wait") break;
       staged++;
     }
     if (staged === waiting.length) this.#waiting = [];
@@ -129,6 +124,17 @@ export class Appender {
     if (first === undefined) return;
     first.failStaged(error);
     if (first.large !== null) first.large.hasFailed = true;
+  }
+
+  /** A defect met while staging is that request's: whoever waits behind it goes on. */
+  #tryStage(append: Append): Staged {
+    try {
+      return this.#stage(append);
+    } catch (cause) {
+      if (append.large !== null && append.large.staged > 0) this.#context.journal.dropLarge();
+      append.results.fail(cause);
+      return "done";
+    }
   }
 
   #stage(append: Append): Staged {
@@ -152,9 +158,10 @@ export class Appender {
     let sum = 0;
     let topic: Topic | null = null;
     for (let count = 0; request < waiting.length && count < PREFETCHED_PARTITIONS; request++) {
-      const { partitions } = waiting[request]!.request;
+      const { looked, request: asked } = waiting[request]!;
+      const { partitions } = asked;
       count += partitions.length;
-      for (let i = 0; i < partitions.length; i++) {
+      for (let i = looked; i < partitions.length; i++) {
         const { topicId, partition } = partitions[i]!;
         if (topic === null || topicId !== topic.id) topic = this.#context.findTopic(topicId);
         sum += topic?.logs[partition]?.touch() ?? 0;

@@ -3,8 +3,9 @@
  * ownership, journals and flushes stay behind it. The local engine (segments on one disk) implements it; a shared one
  * (object store and SQL) can.
  *
- * Order: two calls of `append` made one after the other are ordered in every partition they share, and the answers of one partition come in
- * that order. Both are decided before the event loop takes up anything else.
+ * Order: two calls of `append` made one after the other are ordered in every partition they share, and answered in that order. Requests are
+ * staged when the callback of the event loop in which they came is over, or later where they have to wait for room: until then a partition
+ * shows nothing of them.
  */
 import type { Later } from "@ottla/platform";
 

@@ -68,6 +68,11 @@ export class JournalWriter {
     return this.#files.close();
   }
 
+  /** Whether a group of so many bytes would be written on the event loop's own thread. */
+  writesInline(sizeBytes: number): boolean {
+    return this.#inlineWrites.allows(sizeBytes);
+  }
+
   /** Writes a group behind the last one that counts. @returns how long it took, in ms. */
   async write(bytes: Uint8Array): Promise<number> {
     const startMs = this.#clock.monotonic();

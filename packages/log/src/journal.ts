@@ -63,7 +63,7 @@ export interface JournalOptions extends JournalFileOptions {
   readonly probe: LogProbe;
 }
 
-/** Called by the journal, always from the event loop and never from inside a staging call. */
+/** Called by the journal, always from the event loop and never from inside a staging call. Waiters may be told inside of one, by {@link Journal.wait}. */
 export interface JournalHandler {
   /** The group is on stable storage. */
   durable(group: Group): void;
@@ -91,6 +91,8 @@ export class Journal {
   /** Begun so far. */
   #groups = 0;
   #inFlight: Group | null = null;
+  /** Durable, but its waiters are not told yet. */
+  #untold: Group | null = null;
   #durableLsn: number;
   #bytesSinceCut = 0;
   #scheduled = false;
@@ -269,6 +271,7 @@ export class Journal {
   wait(waiter: GroupWaiter): void {
     if (this.#group.entries > 0) this.#group.waiters.push(waiter);
     else if (this.#inFlight !== null) this.#inFlight.waiters.push(waiter);
+    else if (this.#untold !== null) this.#untold.waiters.push(waiter);
     else waiter.settle(null);
   }
 
@@ -353,10 +356,14 @@ export class Journal {
   async #writeGroups(): Promise<void> {
     while (this.#group.entries > 0) {
       const group = this.#group;
+      const { slab, base } = group;
       const sizeBytes = this.#seal(group);
+      // The disk has its work before the waiters of the last group take the processor, unless that work takes this thread.
+      if (this.#writer.writesInline(sizeBytes)) this.#tellWaiters();
+      const written = this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
+      this.#tellWaiters();
       try {
-        const { slab, base } = group;
-        const tookMs = await this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
+        const tookMs = await written;
         this.#failedUntil = 0;
         this.#options.probe.journalWritten(sizeBytes, group.batches, tookMs);
       } catch (cause) {
@@ -367,9 +374,18 @@ export class Journal {
       // First, so that whoever waits for memory finds what a group without batches leaves.
       this.#slabs.letGo(group.slab);
       this.#complete(group, sizeBytes);
-      for (const waiter of group.waiters) waiter.settle(null);
       this.#offerRoom();
     }
+    this.#tellWaiters();
+  }
+
+  /** The last group is durable: whoever waited for it goes on, and so do those who come meanwhile and have nothing to wait for. */
+  #tellWaiters(): void {
+    const group = this.#untold;
+    if (group === null) return;
+    const { waiters } = group;
+    for (let i = 0; i < waiters.length; i++) waiters[i]!.settle(null);
+    this.#untold = null;
   }
 
   #newGroup(slab: Slab, base: number): Group {
@@ -439,6 +455,7 @@ export class Journal {
     this.#durableLsn = group.lsn;
     this.#bytesSinceCut += sizeBytes;
     this.#inFlight = null;
+    this.#untold = group;
     for (const effect of group.effects) effect();
     this.#handler.durable(group);
     this.#writer.prepareNext();

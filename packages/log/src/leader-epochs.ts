@@ -3,12 +3,9 @@
 export class LeaderEpochs {
   /** Flat: epoch, start offset; both grow. */
   readonly #entries: number[];
-  /** The greatest epoch, −1 when there is none. Kept apart, as every append asks for it. */
-  #latest: number;
 
   constructor(entries: number[] = []) {
     this.#entries = entries;
-    this.#latest = entries.at(-2) ?? -1;
   }
 
   /** Flat: epoch, start offset. */
@@ -17,15 +14,14 @@ export class LeaderEpochs {
   }
 
   get latest(): number {
-    return this.#latest;
+    return this.#entries.at(-2) ?? -1;
   }
 
   /** Notes that batches from `startOffset` on carry `epoch`. Epochs without a batch vanish. */
   assign(epoch: number, startOffset: number): void {
-    if (epoch <= this.#latest) return;
+    if (epoch <= this.latest) return;
     this.truncateTo(startOffset);
     this.#entries.push(epoch, startOffset);
-    this.#latest = epoch;
   }
 
   /** The epoch of the record at `offset`, or −1. */
@@ -53,7 +49,6 @@ export class LeaderEpochs {
   truncateTo(endOffset: number): void {
     const entries = this.#entries;
     while (entries.length > 0 && entries[entries.length - 1]! >= endOffset) entries.length -= 2;
-    this.#latest = entries.at(-2) ?? -1;
   }
 
   /** Forgets epochs that end at or below the log start; the one that holds it then begins there. */

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type FileHandle, MemoryFileSystem } from "@ottla/platform";
 import { baseOffset, partitionLeaderEpoch } from "@ottla/protocol";
-import { appendOne, config, makeBatch, openEngine, readRequest, topicId } from "./test-support.ts";
+import type { LogEngine } from "./engine.ts";
+import {
+  appendOne,
+  appendRequest,
+  config,
+  makeBatch,
+  openEngine,
+  readRequest,
+  staged,
+  topicId,
+} from "./test-support.ts";
 
 const id = topicId(1);
 
@@ -39,4 +50,87 @@ test("LG9: a waiting read wakes when data becomes durable", async () => {
   await appendOne(engine, id, 0, makeBatch());
   const [result] = await waiting;
   assert.equal(result!.records.length, 1);
+});
+
+/** Memory of which the journal's writes wait for the test, and what happened in which order. */
+function heldJournal() {
+  const fileSystem = new MemoryFileSystem();
+  const events: string[] = [];
+  const held: (() => void)[] = [];
+  let holds = false;
+  const open = fileSystem.open.bind(fileSystem);
+  fileSystem.open = async (path, options) => {
+    const handle = await open(path, options);
+    if (!path.includes("journal")) return handle;
+    const write = handle.write.bind(handle);
+    handle.write = async (...args: Parameters<FileHandle["write"]>) => {
+      if (holds) {
+        events.push("write");
+        await new Promise<void>((resolve) => held.push(resolve));
+      }
+      return write(...args);
+    };
+    return handle;
+  };
+  const append = (engine: LogEngine, name: string, records: Buffer) => {
+    const tell = () => void events.push(name);
+    engine
+      .append(appendRequest([{ topicId: id, partition: 0, records }]))
+      .listen({ settled: tell, failed: tell });
+  };
+  return {
+    fileSystem,
+    events,
+    append,
+    hold: () => {
+      holds = true;
+    },
+    release: () => {
+      for (const resolve of held.splice(0)) resolve();
+    },
+  };
+}
+
+/** Enough turns of the event loop for all that waits for nothing else. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("the next group is being written when the waiters of the last are told", async () => {
+  const journal = heldJournal();
+  await using engine = await openEngine({ fileSystem: journal.fileSystem });
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  await appendOne(engine, id, 0, makeBatch());
+  journal.hold();
+  journal.append(engine, "a", makeBatch());
+  await turns();
+  // Larger than what is written on the event loop's own thread.
+  journal.append(engine, "b", makeBatch({ values: ["x".repeat(20_000)] }));
+  await staged();
+  assert.deepEqual(journal.events, ["write"]);
+  journal.release();
+  await turns();
+  assert.deepEqual(journal.events, ["write", "write", "a"]);
+  journal.release();
+  await turns();
+  assert.deepEqual(journal.events, ["write", "write", "a", "b"]);
+});
+
+test("IP3: a batch that comes again when the first is durable but not answered is answered behind it", async () => {
+  const journal = heldJournal();
+  await using engine = await openEngine({ fileSystem: journal.fileSystem });
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  const batch = () => makeBatch({ producerId: 7, sequence: 0 });
+  journal.hold();
+  journal.append(engine, "first", batch());
+  await turns();
+  journal.release();
+  // Staged by what the engine does when the group is durable, before it tells anybody.
+  for (let i = 0; i < 8; i++) {
+    journal.append(engine, "again", batch());
+    await Promise.resolve();
+  }
+  await turns();
+  assert.deepEqual(journal.events.slice(0, 2), ["write", "first"]);
+  assert.equal(journal.events.filter((event) => event === "again").length, 8);
 });

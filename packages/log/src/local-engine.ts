@@ -152,7 +152,10 @@ export class LocalLogEngine implements LogEngine {
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
     // From here on a missing checkpoint is one that was lost.
     if (recovered.isFresh) await this.#checkpointer.writeFirst();
-    for (const log of state.usedLogs()) log.epochs.assign(state.leaderEpoch, log.logEnd);
+    // Appends rely on it. Also those that replay has met and left empty, as after a crash amid a batch in parts.
+    for (const { logs } of state.allTopics()) {
+      for (const log of logs) log?.epochs.assign(state.leaderEpoch, log.logEnd);
+    }
     const run = options.random.integer(2 ** 48 - 1);
     await this.#openJournal(journalDirectory, recovered, run);
     // Before the first group, which may ask for a checkpoint: that would describe segments whose files are not there yet.

@@ -89,3 +89,25 @@ test("a batch larger than a group is stored in parts and survives a crash", asyn
   second.openTopic(topic);
   assert.deepEqual(await readAll(second, id, 0), before);
 });
+
+test("LG15: a partition of which replay finds only parts of its first batch has the epoch of the new run", async () => {
+  let unfinished = 0;
+  for (let at = 1; at <= 10; at++) {
+    const disk = simulatedDisk(at);
+    const first = await openEngine({ fileSystem: disk });
+    first.openTopic(topic);
+    const crashed = new Promise<void>((resolve) => disk.crashAt(at, resolve));
+    const appended = appendOne(first, id, 0, makeBatch({ values: ["y".repeat(300_000)] }));
+    await Promise.race([crashed, appended]);
+    await using second = await openEngine({ fileSystem: disk.crash() });
+    second.openTopic(topic);
+    if (second.describe(id, 0)!.logEndOffset === 0) unfinished++;
+    const { baseOffset } = await appendOne(second, id, 0, makeBatch());
+    const { leaderEpoch } = second;
+    const [end] = await second.endOffsetsForEpochs([
+      { topicId: id, partition: 0, currentLeaderEpoch: leaderEpoch, leaderEpoch },
+    ]);
+    assert.deepEqual(end, { error: null, leaderEpoch, endOffset: baseOffset + 1 }, `${at}`);
+  }
+  assert.ok(unfinished > 3, `${unfinished}`);
+});

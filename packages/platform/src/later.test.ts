@@ -35,9 +35,12 @@ test("map passes on what becomes of the value, also a throw, and what becomes of
   const double = (value: number) => value * 2;
   assert.deepEqual(listen(Later.of(2).map(double).map(String)), ["settled", "4"]);
   const cause = new Error("broken");
-  const broken = Later.of(2).map(() => {
-    throw cause;
-  });
+  const broken = Later.of(2).map(
+    () => {
+      throw cause;
+    },
+    () => "not this one's to say",
+  );
   assert.deepEqual(listen(broken), ["failed", cause]);
   const failing = new Later<number>();
   const told = listen(failing.map(double, (why) => `because ${why}`).map(double));
@@ -52,4 +55,17 @@ test("it can be awaited, by several too, and comes of a promise", async () => {
   assert.deepEqual(await both, [1, 2]);
   assert.equal(await Later.from(Promise.resolve(3)), 3);
   await assert.rejects(async () => await Later.from(Promise.reject(new Error("broken"))), /broken/);
+});
+
+test("what a listener throws is an uncaught exception and does not reach who brings the value", async () => {
+  const cause = new Error("the listener's");
+  const caught = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+  const later = new Later<number>();
+  const throwing = () => {
+    throw cause;
+  };
+  later.listen({ settled: throwing, failed: throwing });
+  later.settle(1);
+  assert.equal(await caught, cause);
+  process.setUncaughtExceptionCaptureCallback(null);
 });

@@ -2,12 +2,11 @@
  * A value that comes later, for one listener, told in the very step of the event loop in which it comes. What a promise does for any number of
  * listeners, each in a step of its own, costs several times as much, and a broker answers hundreds of thousands of requests a second.
  *
- * Whoever only wants to await one may: it is a `PromiseLike`, also for several.
+ * Whoever only wants to await one may: it is a `PromiseLike`, also for several. What a listener throws is its own fault and nobody else's: it becomes an
+ * uncaught exception, and whoever brought the value goes on.
  */
 export interface LaterListener<T> {
-  /** Must not throw. */
   settled(value: T): void;
-  /** Must not throw. */
   failed(cause: unknown): void;
 }
 
@@ -39,7 +38,7 @@ export class Later<T> implements PromiseLike<T> {
   settle(value: T): void {
     if (this.#state !== "pending") throw new Error("a value came twice");
     this.#state = "settled";
-    if (this.#listener !== null) this.#listener.settled(value);
+    if (this.#listener !== null) tellSettled(this.#listener, value);
     else this.#outcome = value;
   }
 
@@ -47,7 +46,7 @@ export class Later<T> implements PromiseLike<T> {
   fail(cause: unknown): void {
     if (this.#state !== "pending") throw new Error("a value came twice");
     this.#state = "failed";
-    if (this.#listener !== null) this.#listener.failed(cause);
+    if (this.#listener !== null) tellFailed(this.#listener, cause);
     else this.#outcome = cause;
   }
 
@@ -57,8 +56,8 @@ export class Later<T> implements PromiseLike<T> {
     this.#listener = listener;
     const outcome = this.#outcome;
     this.#outcome = undefined;
-    if (this.#state === "settled") listener.settled(outcome as T);
-    else if (this.#state === "failed") listener.failed(outcome);
+    if (this.#state === "settled") tellSettled(listener, outcome as T);
+    else if (this.#state === "failed") tellFailed(listener, outcome);
   }
 
   /**
@@ -82,6 +81,28 @@ export class Later<T> implements PromiseLike<T> {
   }
 }
 
+function tellSettled<T>(listener: LaterListener<T>, value: T): void {
+  try {
+    listener.settled(value);
+  } catch (cause) {
+    throwLater(cause);
+  }
+}
+
+function tellFailed<T>(listener: LaterListener<T>, reason: unknown): void {
+  try {
+    listener.failed(reason);
+  } catch (cause) {
+    throwLater(cause);
+  }
+}
+
+function throwLater(cause: unknown): void {
+  queueMicrotask(() => {
+    throw cause;
+  });
+}
+
 class Mapping<T, U> implements LaterListener<T> {
   readonly result = new Later<U>();
   readonly #map: (value: T) => U;
@@ -97,14 +118,20 @@ class Mapping<T, U> implements LaterListener<T> {
     try {
       mapped = this.#map(value);
     } catch (cause) {
-      this.failed(cause);
+      this.result.fail(cause);
       return;
     }
     this.result.settle(mapped);
   }
 
-  failed(cause: unknown): void {
-    this.result.fail(this.#mapCause(cause));
+  failed(reason: unknown): void {
+    let mapped: unknown;
+    try {
+      mapped = this.#mapCause(reason);
+    } catch (cause) {
+      mapped = cause;
+    }
+    this.result.fail(mapped);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Appends batches. Offsets are assigned before `handle` returns, so pipelined requests overlap; where a transaction has to take in partitions
+ * Appends batches. They are queued before `handle` returns, so pipelined requests overlap; where a transaction has to take in partitions
  * first, the requests behind on the connection wait. v10: CurrentLeader and NodeEndpoints (KIP-951); v11: TRANSACTION_ABORTABLE; v12: partitions
  * add themselves to transactions (KIP-890); v13: topics by id only.
  */

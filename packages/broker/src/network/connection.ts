@@ -2,7 +2,7 @@
  * One client connection: frames in, responses out in request order.
  *
  * Kafka serves one request of a connection at a time, and what a client may conclude from that holds here: a request starts only when
- * all before it are answered. Requests whose order is already settled when they start (Produce: offsets are assigned before `serve`
+ * all before it are answered. Requests whose order is already settled when they start (Produce: appends are queued before `serve`
  * returns) overlap with others of their kind, so that a pipelining producer shares group commits with itself.
  *
  * Memory: a request holds its share of the budget from its size prefix as long as its bytes are looked at: as in Kafka until it is parsed or,
@@ -318,7 +318,11 @@ export class Connection {
         if (lent !== null) this.#pool.give(lent);
         this.#answer(slot, response);
         // Those that overlap are answered by the group: the flush behind it starts what comes after them.
-        if (!mayOverlap) this.#startQueued();
+        if (!mayOverlap) {
+          // As far as times go, what comes after it arrives now: nobody would have read it before.
+          this.lastActiveMs = this.#monotonic();
+          this.#startQueued();
+        }
       },
       failed: (cause) => this.#fail(slot, cause),
     });
