@@ -18,11 +18,11 @@
  * is lost to a reset. Whatever the way, every share of the budget goes back, and so does the memory of every response: at once when it
  * was not handed to the socket, and otherwise when the socket is done with it, which may be after the close.
  */
-import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import process from "node:process";
 import { type BufferPool, Later } from "@ottla/platform";
 import { FrameReader } from "./frame-reader.ts";
+import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
 /** What a frame is turned into: the response's buffers, null for no response (acks=0), or either of them later. */
@@ -402,7 +402,7 @@ export class Connection {
   #flush(): void {
     this.#isFlushScheduled = false;
     if (this.#isClosed) return;
-    const parts = joinSmall(joinAdjacent(this.#out));
+    const parts = joinBuffers(this.#out);
     const count = this.#outCount;
     const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
@@ -487,39 +487,6 @@ export class Connection {
 function tellDropped(slot: Slot): void {
   slot.onWritten?.();
   slot.onWritten = null;
-}
-
-/** Those that lie one behind the other in memory, as responses encoded one after the other do, become one. */
-function joinAdjacent(parts: Buffer[]): Buffer[] {
-  if (parts.length < 2) return parts;
-  const joined: Buffer[] = [];
-  for (let from = 0; from < parts.length; ) {
-    const first = parts[from]!;
-    const { buffer, byteOffset } = first;
-    let end = byteOffset + first.length;
-    let next = from + 1;
-    for (; next < parts.length; next++) {
-      const part = parts[next]!;
-      if (part.buffer !== buffer || part.byteOffset !== end) break;
-      end += part.length;
-    }
-    joined.push(next === from + 1 ? first : Buffer.from(buffer, byteOffset, end - byteOffset));
-    from = next;
-  }
-  return joined;
-}
-
-/** Up to this size, responses are cheaper to copy together than to hand over one by one. */
-const JOINED_BYTES = 8192;
-
-function joinSmall(parts: Buffer[]): Buffer[] {
-  if (parts.length < 2) return parts;
-  let sizeBytes = 0;
-  for (const part of parts) {
-    sizeBytes += part.length;
-    if (sizeBytes > JOINED_BYTES) return parts;
-  }
-  return [Buffer.concat(parts, sizeBytes)];
 }
 
 const UNKNOWN_SOFTWARE = { name: "unknown", version: "unknown" } as const;
