@@ -90,6 +90,37 @@ test("segments of many partitions are written beside each other, and appends go 
   }
 });
 
+test("what becomes durable while a segment is being written waits for the next write", async () => {
+  const memory = new MemoryFileSystem();
+  const { passed, pass } = gate();
+  const writes: number[] = [];
+  const open = memory.open.bind(memory);
+  memory.open = async (path, options) => {
+    const handle = await open(path, options);
+    if (path !== log) return handle;
+    const write = handle.write.bind(handle);
+    handle.write = async (buffers, position) => {
+      writes.push(position);
+      await passed;
+      return write(buffers, position);
+    };
+    return handle;
+  };
+  const engine = await openEngine({ fileSystem: memory, segmentWriteBytes: 1000 });
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  await appendOne(engine, id, 0, makeBatch({ values: ["v".repeat(2000)] }));
+  for (let turn = 0; turn < 1000 && writes.length === 0; turn++) await setImmediate();
+  await appendOne(engine, id, 0, makeBatch({ values: ["small"] }));
+  pass();
+  for (let turn = 0; turn < 100; turn++) await setImmediate();
+  assert.deepEqual(writes, [0]);
+  await engine.close();
+  assert.equal(writes.length, 2, "a stop writes the rest");
+  await using reopened = await openEngine({ fileSystem: memory });
+  reopened.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  assert.equal((await readAll(reopened, id, 0)).length, 2);
+});
+
 test("LG17: the folder of a new segment is flushed after the segment's file is in it", async () => {
   const memory = new MemoryFileSystem();
   const events: string[] = [];

@@ -202,7 +202,9 @@ export class SegmentWriter {
 
   async #writeAll(log: PartitionLog): Promise<void> {
     await this.#files.ensureDirectory(log);
-    for (;;) {
+    // What becomes durable meanwhile is left for later: it is little, and costs a write all the same.
+    const target = log.highWatermark;
+    while (log.writtenOffset < target) {
       const first = log.isDeleted ? -1 : log.nextToWrite;
       if (first < 0) break;
       const segment = log.tail.segment(first);
