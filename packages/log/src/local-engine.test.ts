@@ -52,6 +52,24 @@ test("LG9: a waiting read wakes when data becomes durable", async () => {
   assert.equal(result!.records.length, 1);
 });
 
+test("a defect met while an append is staged is that append's alone", async () => {
+  await using engine = await openEngine();
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config });
+  const defective = makeBatch();
+  Object.defineProperty(defective, "length", {
+    get: () => {
+      throw new RangeError("a defect");
+    },
+  });
+  const append = async (records: Buffer) =>
+    (await engine.append(appendRequest([{ topicId: id, partition: 0, records }])))[0]!;
+  const before = append(makeBatch());
+  const failed = assert.rejects(append(defective), /a defect/);
+  const behind = append(makeBatch());
+  assert.deepEqual([(await before).baseOffset, (await behind).baseOffset], [0, 1]);
+  await failed;
+});
+
 /** Memory of which the journal's writes wait for the test, and what happened in which order. */
 function heldJournal() {
   const fileSystem = new MemoryFileSystem();

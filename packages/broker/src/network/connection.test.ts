@@ -30,6 +30,16 @@ test("a request that may not overlap waits for all before it and holds up all be
   assert.deepEqual(peer.started, ["P1", "F2", "P3"]);
 });
 
+test("a request behind one that held it up arrives when that one is answered, as far as times go", async () => {
+  const peer = new Peer();
+  peer.nowMs = 10;
+  peer.send("F1", "F2");
+  peer.nowMs = 500;
+  await peer.answer("F1", "one");
+  await peer.answer("F2", "two");
+  assert.deepEqual(peer.arrivals, [10, 500]);
+});
+
 test("a request without response gives its share back and leaves no gap", async () => {
   const peer = new Peer();
   peer.send("P1", "P2");
@@ -427,6 +437,8 @@ class Peer implements FrameServer {
   readonly budget: MemoryBudget;
   readonly connection: Connection;
   readonly started: string[] = [];
+  /** Of each that was started, what its time is counted from. */
+  readonly arrivals: number[] = [];
   readonly answered = new Set<string>();
   /** Requests of which the connection said that nobody looks at their responses any more. */
   readonly told: string[] = [];
@@ -473,8 +485,9 @@ class Peer implements FrameServer {
     await turn();
   }
 
-  serve(_connection: Connection, frame: Buffer, exchange: Exchange): Served {
+  serve(connection: Connection, frame: Buffer, exchange: Exchange): Served {
     const text = frame.toString();
+    this.arrivals.push(connection.lastActiveMs);
     exchange.onWritten = () => this.told.push(text);
     this.started.push(text);
     if (this.instant !== null) return Later.from(Promise.resolve([this.instant]));
