@@ -172,18 +172,12 @@ export class TopicService {
   }
 
   /**
-   * Places a partition on other brokers; a process shares its logs, so nothing moves.
+   * Places a topic's partitions on other brokers; a process shares its logs, so nothing moves.
    *
-   * @param place gives the new replicas for those behind all changes under way; what it throws is passed on.
+   * @param place gives the new replicas of all partitions for those behind all changes under way; what it throws is passed on.
    */
-  async reassign(
-    topicId: string,
-    partition: number,
-    place: (current: readonly number[]) => readonly number[],
-  ): Promise<void> {
-    const { name } = await this.#store.assignReplicas(topicId, ({ replicas }) =>
-      replicas.with(partition, place(replicas[partition]!)),
-    );
+  async reassign(topicId: string, place: (current: Replicas) => Replicas): Promise<void> {
+    const { name } = await this.#store.assignReplicas(topicId, ({ replicas }) => place(replicas));
     this.configChanged(name);
   }
 

@@ -94,6 +94,45 @@ test("reassignments that come at once do not undo one another, and are judged on
   assert.deepEqual(replicas(), [[2, 3], [1]]);
 });
 
+test("a reassignment that names topics and partitions again answers each entry, and is one change a topic", async (t) => {
+  await using broker = await withTopic([[1], [2]], 3);
+  const place = t.mock.method(broker.services.store, "assignReplicas");
+  const ask = async (...topics: [name: string, ...entries: [number, number[] | null][]][]) => {
+    const { responses } = await broker.ask(alterPartitionReassignments, 1, {
+      timeoutMs: 1000,
+      allowReplicationFactorChange: false,
+      topics: topics.map(([name, ...entries]) => ({
+        name,
+        partitions: entries.map(([partitionIndex, replicas]) => ({ partitionIndex, replicas })),
+      })),
+    });
+    return responses.map(({ name, partitions }) => [
+      name,
+      ...partitions.map((one) => [one.partitionIndex, errorName(one.errorCode)]),
+    ]);
+  };
+  const answer = await ask(
+    ["t", [0, [2]], [1, [1, 3]], [0, [9]]],
+    ["nope", [0, [1]]],
+    ["t", [7, [1]], [0, null], [1, [3]], [0, [3]]],
+    ["nope", [0, [1]]],
+  );
+  assert.deepEqual(answer, [
+    ["t", [0, "NONE"], [1, "INVALID_REPLICATION_FACTOR"], [0, "INVALID_REPLICA_ASSIGNMENT"]],
+    ["nope", [0, "UNKNOWN_TOPIC_OR_PARTITION"]],
+    [
+      "t",
+      [7, "UNKNOWN_TOPIC_OR_PARTITION"],
+      [0, "NO_REASSIGNMENT_IN_PROGRESS"],
+      [1, "NONE"],
+      [0, "NONE"],
+    ],
+    ["nope", [0, "UNKNOWN_TOPIC_OR_PARTITION"]],
+  ]);
+  assert.deepEqual(broker.services.store.image.topic("t")!.replicas, [[3], [3]]);
+  assert.equal(place.mock.callCount(), 1);
+});
+
 test("DescribeQuorum knows one partition, whose voter is the controller", async () => {
   await using broker = await TestBroker.start({}, { brokers: 2 });
   const ask = (topicName: string) =>
