@@ -52,6 +52,8 @@ export class TopicService {
   readonly #cluster: Cluster;
   readonly #config: DynamicConfig;
   readonly #creating = new Map<string, Promise<Topic>>();
+  /** Names that are being created, by what they share with colliding ones; of several that collide the last. */
+  readonly #creatingNames = new Map<string, string>();
   /** Names by what they share with colliding ones; built on first use. */
   #names: Map<string, string> | null = null;
   #onDeleted: (topics: readonly Topic[]) => Promise<void> = async () => {};
@@ -81,7 +83,10 @@ export class TopicService {
     this.#onDeleted = listener;
   }
 
-  /** What creating the topic would make. @throws {RequestError} with Kafka's error and message. */
+  /**
+   * What creating the topic would make. Topics of one request are planned before any of them is created, since Kafka lets their names collide.
+   * @throws {RequestError} with Kafka's error and message.
+   */
   plan(request: TopicRequest): TopicPlan {
     this.checkName(request.name);
     const broker = this.#config.broker(this.#cluster.controller.id);
@@ -101,12 +106,15 @@ export class TopicService {
       // One that fails leaves the name to whoever waits.
       if ((await pending.catch(() => null)) !== null) throw new TopicExists(name);
     }
+    const key = collisionKey(name);
     const creation = this.#create(name, plan);
     this.#creating.set(name, creation);
+    this.#creatingNames.set(key, name);
     try {
       return await creation;
     } finally {
       this.#creating.delete(name);
+      if (this.#creatingNames.get(key) === name) this.#creatingNames.delete(key);
     }
   }
 
@@ -232,14 +240,20 @@ export class TopicService {
     }
   }
 
+  /** A topic that is there or being created, under another name that is the same in metrics. */
   #similarName(name: string): string | null {
+    const key = collisionKey(name);
+    // Who asks for a name that is being created waits for that.
+    if (this.#creating.has(name)) return null;
+    const creating = this.#creatingNames.get(key);
+    if (creating !== undefined) return creating;
     if (this.#names === null) {
       this.#names = new Map();
       for (const topic of this.#store.image.topics()) {
         this.#names.set(collisionKey(topic.name), topic.name);
       }
     }
-    return this.#names.get(collisionKey(name)) ?? null;
+    return this.#names.get(key) ?? null;
   }
 
   #placement(request: TopicRequest): Replicas {

@@ -6,6 +6,7 @@ import { handler, type RequestContext } from "../handler.ts";
 import { repeated } from "../repeated.ts";
 import {
   MAX_PARTITIONS_PER_REQUEST,
+  type TopicPlan,
   type TopicRequest,
   tooManyPartitions,
 } from "../topic-service.ts";
@@ -22,7 +23,8 @@ export const createTopicsHandler = handler({
       // Of the whole request, duplicates too.
       return { topics: request.topics.map(({ name }) => failed(name, tooManyPartitions())) };
     }
-    const topics = await Promise.all(unique.map((topic) => create(context, topic, request)));
+    const planned = unique.map((topic) => planOf(context, topic));
+    const topics = await Promise.all(planned.map((topic) => create(context, topic, request)));
     for (const name of duplicates) {
       topics.push(failed(name, new RequestError("INVALID_REQUEST", "Duplicate topic name.")));
     }
@@ -45,13 +47,15 @@ function countPartitions(
   return count;
 }
 
-async function create(
-  context: RequestContext,
-  topic: TopicToCreate,
-  { validateOnly }: CreateTopicsRequest,
-) {
+/** A topic asked for, and what creating it would make or why it cannot be created. */
+interface PlannedTopic {
+  readonly name: string;
+  readonly plan: TopicPlan | null;
+  readonly refusal: unknown;
+}
+
+function planOf({ services }: RequestContext, topic: TopicToCreate): PlannedTopic {
   const { name } = topic;
-  const { topics, config, cluster, random } = context.services;
   const request: TopicRequest = {
     name,
     partitions: topic.numPartitions,
@@ -60,7 +64,20 @@ async function create(
     configs: new Map(topic.configs.map((entry) => [entry.name, entry.value])),
   };
   try {
-    const plan = topics.plan(request);
+    return { name, plan: services.topics.plan(request), refusal: null };
+  } catch (refusal) {
+    return { name, plan: null, refusal };
+  }
+}
+
+async function create(
+  context: RequestContext,
+  { name, plan, refusal }: PlannedTopic,
+  { validateOnly }: CreateTopicsRequest,
+) {
+  if (plan === null) return failed(name, refusal);
+  const { topics, config, cluster, random } = context.services;
+  try {
     // An id is drawn also when nothing is created, as Kafka does.
     const { topicId } = validateOnly
       ? { topicId: newUuid(random) }

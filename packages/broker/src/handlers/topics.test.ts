@@ -125,6 +125,47 @@ test("AD1: who waits for a topic that another creates has the name when that one
   assert.notEqual(broker.services.store.image.topic("b"), null);
 });
 
+test("AD1: of topics whose names collide and that come at once, the second request's is refused", async () => {
+  await using broker = await TestBroker.start();
+  const ask = async (...names: string[]) => {
+    const request = { timeoutMs: 1000, validateOnly: false, topics: names.map(topic) };
+    const { topics } = await broker.ask(createTopics, 7, request);
+    return topics.map(({ errorCode, errorMessage }) => [errorName(errorCode), errorMessage]);
+  };
+  const created = ["NONE", null];
+  const refused = (name: string, existing: string) => [
+    "INVALID_TOPIC_EXCEPTION",
+    `Topic '${name}' collides with existing topic: ${existing}`,
+  ];
+  assert.deepEqual(await Promise.all([ask("a.b"), ask("a_b"), ask("c")]), [
+    [created],
+    [refused("a_b", "a.b")],
+    [created],
+  ]);
+  // What collides within a request Kafka creates.
+  assert.deepEqual(await Promise.all([ask("x.y", "x_y"), ask("x.y"), ask("x_y"), ask("x_y.z")]), [
+    [created, created],
+    [["TOPIC_ALREADY_EXISTS", "Topic 'x.y' already exists."]],
+    [["TOPIC_ALREADY_EXISTS", "Topic 'x_y' already exists."]],
+    [created],
+  ]);
+  const automatic = broker.ask(metadata, 9, { topics: [{ name: "m.n" }] });
+  assert.deepEqual(await ask("m_n"), [refused("m_n", "m.n")]);
+  assert.equal((await automatic).topics[0]!.errorCode, 0);
+});
+
+test("AD1: a name is free again when the colliding one that was being created fails", async (t) => {
+  await using broker = await TestBroker.start();
+  const ask = async (name: string) => {
+    const request = { timeoutMs: 1000, validateOnly: false, topics: [topic(name)] };
+    return errorName((await broker.ask(createTopics, 7, request)).topics[0]!.errorCode);
+  };
+  const failure = new MetadataLogFailed("disk full");
+  t.mock.method(broker.services.store, "createTopic", () => Promise.reject(failure), { times: 1 });
+  assert.equal(await ask("a.b"), "UNKNOWN_SERVER_ERROR");
+  assert.equal(await ask("a_b"), "NONE");
+});
+
 test("AD2: a name given twice to DeleteTopics is answered once and stays", async () => {
   await using broker = await TestBroker.start();
   const topicId = await create(broker, "a");
