@@ -4,7 +4,13 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, Later } from "@ottla/platform";
 import fc from "fast-check";
-import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
+import {
+  Connection,
+  type Exchange,
+  type FrameServer,
+  MIN_STRETCH_BYTES,
+  type Served,
+} from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
@@ -321,7 +327,7 @@ test("NW: a peer that falls silent in the middle of a frame counts as stalled, o
   assert.equal(peer.connection.isStalledSince(0), false);
   assert.equal(peer.connection.isStalledSince(1), true);
   peer.nowMs = 5;
-  peer.socket.emit("data", Buffer.alloc(1));
+  peer.socket.emit("data", Buffer.alloc(MIN_STRETCH_BYTES));
   assert.equal(peer.connection.isStalledSince(5), false, "it went on");
 
   const first = new Peer(new MemoryBudget(60_000));
@@ -337,6 +343,58 @@ test("NW: a peer that falls silent in the middle of a frame counts as stalled, o
   for (let index = 0; index < 20; index++) waiting.send(`X${index}`);
   waiting.beginFrame(50_000);
   assert.equal(waiting.connection.isStalledSince(1), false, "we do not read");
+});
+
+test("NW: a frame that comes too slowly counts as stalled, however often something of it comes", () => {
+  const peer = new Peer(new MemoryBudget(2_000_000));
+  const size = 1_000_000;
+  const enough = size / 40;
+  peer.beginFrame(size);
+  for (peer.nowMs = 1; peer.nowMs <= 5; peer.nowMs++) {
+    assert.equal(peer.connection.isStalledSince(peer.nowMs - 1), peer.nowMs > 1);
+    peer.socket.emit("data", Buffer.alloc(enough / 5 - 1));
+  }
+  assert.equal(peer.connection.isStalledSince(5), true, "almost enough");
+  peer.socket.emit("data", Buffer.alloc(5));
+  assert.equal(peer.connection.isStalledSince(6), false, "enough");
+  peer.nowMs = 20;
+  peer.socket.emit("data", Buffer.alloc(enough - 1));
+  assert.equal(peer.connection.isStalledSince(20), true);
+  peer.socket.emit("data", Buffer.alloc(1));
+  assert.equal(peer.connection.isStalledSince(20), false);
+});
+
+test("NW: a smaller frame has to come as fast as one of 640 KB", () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.beginFrame(50_000);
+  peer.nowMs = 5;
+  peer.socket.emit("data", Buffer.alloc(MIN_STRETCH_BYTES - 1));
+  assert.equal(peer.connection.isStalledSince(5), true);
+  peer.socket.emit("data", Buffer.alloc(1));
+  assert.equal(peer.connection.isStalledSince(5), false);
+});
+
+test("NW: what a peer sent before does not count against its frame, nor the time in which it was not read", async () => {
+  const peer = new Peer(new MemoryBudget(2_000_000));
+  peer.instant = Buffer.from("done");
+  peer.nowMs = 5;
+  peer.send("P1");
+  await turn();
+  peer.nowMs = 50;
+  peer.beginFrame(1_000_000);
+  assert.equal(peer.connection.isStalledSince(50), false, "it has just begun");
+
+  const slow = new Peer(new MemoryBudget(2_000_000));
+  slow.socket.isFull = true;
+  slow.send("P1");
+  slow.beginFrame(1_000_000);
+  await slow.answer("P1", "one");
+  assert.equal(slow.socket.isPaused, true);
+  slow.nowMs = 50;
+  slow.socket.drain();
+  assert.equal(slow.socket.isPaused, false);
+  assert.equal(slow.connection.isStalledSince(50), false, "it may go on only now");
+  assert.equal(slow.connection.isStalledSince(51), true);
 });
 
 test("NW: a request that cannot be served closes the connection after the answers before it", async () => {
@@ -450,7 +508,7 @@ class Peer implements FrameServer {
 
   constructor(budget = new MemoryBudget(1000)) {
     this.budget = budget;
-    const limits = { maxFrameBytes: 100_000, budget, pool: new BufferPool(0) };
+    const limits = { maxFrameBytes: 1_000_000, budget, pool: new BufferPool(0) };
     this.connection = new Connection(
       this.socket as unknown as Socket,
       "PLAINTEXT",

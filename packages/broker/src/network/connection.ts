@@ -68,6 +68,13 @@ const MAX_UNFLUSHED_BYTES = 262_144;
 /** What a response counts for besides its bytes: a turn has only so much time. */
 const RESPONSE_BYTES = 256;
 
+/**
+ * How fast a frame must come that holds memory others wait for: this much of it, or the whole in this many stretches where that is more, in as
+ * long as a silent peer has. A large one is there in two minutes, then, which is as long as a producer tries to deliver.
+ */
+export const MIN_STRETCH_BYTES = 16_384;
+const STRETCHES_PER_FRAME = 40;
+
 /** A request's place in the order of responses. */
 interface Slot extends Exchange {
   /** What it holds of the budget. */
@@ -124,6 +131,9 @@ export class Connection {
   #heldBackBytes = 0;
   #isClosed = false;
   #isDraining = false;
+  /** When the stretch of the frame began that is being received, and the bytes of it that are there. */
+  #stretchBeganMs: number;
+  #stretchBytes = 0;
 
   constructor(
     socket: Socket,
@@ -140,6 +150,7 @@ export class Connection {
     this.listenerName = listenerName;
     this.clientHost = `/${(socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "")}`;
     this.lastActiveMs = monotonic();
+    this.#stretchBeganMs = this.lastActiveMs;
     this.#reader = new FrameReader(
       limits.maxFrameBytes,
       limits.pool,
@@ -169,9 +180,9 @@ export class Connection {
     return !this.isBusy && this.#outCount === 0 && this.#unwrittenCount === 0 && !this.#isPeerSlow;
   }
 
-  /** Whether the peer began a frame that holds a share, could go on with it, and has sent nothing since that time. */
+  /** Whether the peer began a frame that holds a share, could go on with it, and has sent less since that time than it must. */
   isStalledSince(timeMs: number): boolean {
-    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.lastActiveMs < timeMs;
+    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.#stretchBeganMs < timeMs;
   }
 
   /** Closes at once; what was not written is lost. Idempotent. */
@@ -220,11 +231,15 @@ export class Connection {
   }
 
   #takeShare(bytes: number): boolean {
-    if (this.#budget.tryTake(bytes)) return true;
+    if (this.#budget.tryTake(bytes)) {
+      this.#beginStretch();
+      return true;
+    }
     this.#withdrawWait = this.#budget.wait(bytes, () => {
       this.#withdrawWait = null;
       // The peer could not go on while it was not read.
       this.lastActiveMs = this.#monotonic();
+      this.#beginStretch();
       this.#guard(() => this.#reader.resume());
     });
     return false;
@@ -235,7 +250,17 @@ export class Connection {
     if (this.#isClosed || this.#isDraining || this.#isFailing) return;
     if (this.#readFailure !== null) return;
     this.lastActiveMs = this.#monotonic();
+    this.#stretchBytes += chunk.length;
+    const frameBytes = this.#reader.admittedBytes;
+    if (this.#stretchBytes >= Math.max(MIN_STRETCH_BYTES, frameBytes / STRETCHES_PER_FRAME)) {
+      this.#beginStretch();
+    }
     this.#guard(() => this.#reader.push(chunk));
+  }
+
+  #beginStretch(): void {
+    this.#stretchBeganMs = this.#monotonic();
+    this.#stretchBytes = 0;
   }
 
   #guard(read: () => void): void {
@@ -457,8 +482,12 @@ export class Connection {
         this.#queued.length >= MAX_QUEUED_FRAMES);
     if (shouldPause === this.#isPaused) return;
     this.#isPaused = shouldPause;
-    if (shouldPause) this.#socket.pause();
-    else this.#socket.resume();
+    if (shouldPause) {
+      this.#socket.pause();
+      return;
+    }
+    this.#beginStretch();
+    this.#socket.resume();
   }
 
   #onClosed(cause: unknown): void {

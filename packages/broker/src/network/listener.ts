@@ -31,7 +31,7 @@ export interface ListenerProbe {
 const BACKLOG = 511;
 /** How long a peer has to close its side after it was given all its answers. */
 const LINGER_MS = 250;
-/** How long a peer may hold memory that others wait for with a frame that it does not go on with. */
+/** How long a peer may hold memory that others wait for with a frame that it does not go on with, or hardly. */
 const STALL_MS = 3_000;
 const STALL_CHECKS_PER_LIMIT = 4;
 const IDLE_CHECKS_PER_LIMIT = 4;
@@ -189,12 +189,12 @@ export class Listener {
   }
 }
 
-/** Somebody waited for the memory of a frame whose sender fell silent. */
+/** Somebody waited for the memory of a frame whose sender fell silent, or sent too little. */
 export class StalledFrame extends Error {
   override readonly name = "StalledFrame";
 
   constructor() {
-    super(`nothing came for ${STALL_MS} ms in the middle of a frame`);
+    super(`too little came in ${STALL_MS} ms of a frame whose memory others waited for`);
   }
 }
 
