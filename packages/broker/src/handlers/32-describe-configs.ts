@@ -1,22 +1,8 @@
 /** Describes configurations (AD4). v3: types and, if asked for, documentation. */
-import {
-  type ConfigEntry,
-  type ConfigResource,
-  describeBrokerConfigs,
-  describeBrokerDefaults,
-  describeClientMetricsConfigs,
-  describeGroupConfigs,
-  describeTopicConfigs,
-  topicNameProblem,
-} from "@ottla/metadata";
+import { type ConfigEntry, type ConfigResource, topicNameProblem } from "@ottla/metadata";
 import { type DescribeConfigsRequest, describeConfigs, errorCode } from "@ottla/protocol";
-import {
-  BROKER_LOGGER,
-  brokerIdOf,
-  configResource,
-  currentConfigs,
-  TOPIC,
-} from "../config-resources.ts";
+import { ConfigDescriptions } from "../config-descriptions.ts";
+import { BROKER_LOGGER, brokerIdOf, configResource, TOPIC } from "../config-resources.ts";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 
@@ -28,6 +14,7 @@ export const describeConfigsHandler = handler({
   api: describeConfigs,
 
   handle(context, { resources, includeSynonyms, includeDocumentation }) {
+    const descriptions = new ConfigDescriptions(context);
     const results = resources.map((resource) => {
       const { resourceType, resourceName } = resource;
       if (isUnknownTopic(context, resource)) {
@@ -35,7 +22,7 @@ export const describeConfigsHandler = handler({
         return { ...unknown, resourceType, resourceName };
       }
       try {
-        const configs = entriesOf(context, resource).map((entry) => ({
+        const configs = entriesOf(context, descriptions, resource).map((entry) => ({
           name: entry.name,
           value: entry.value,
           readOnly: entry.readOnly,
@@ -79,8 +66,11 @@ function isUnknownTopic(context: RequestContext, resource: Resource): boolean {
   return context.services.store.image.topic(resourceName) === null;
 }
 
-function entriesOf(context: RequestContext, resource: Resource): readonly ConfigEntry[] {
-  const { config } = context.services;
+function entriesOf(
+  context: RequestContext,
+  descriptions: ConfigDescriptions,
+  resource: Resource,
+): readonly ConfigEntry[] {
   const { configurationKeys } = resource;
   const keys = configurationKeys?.length === 0 ? null : configurationKeys;
   if (resource.resourceType === BROKER_LOGGER) {
@@ -89,20 +79,5 @@ function entriesOf(context: RequestContext, resource: Resource): readonly Config
   }
   const named = configResource(resource);
   checkName(named);
-  const current = currentConfigs(context, named);
-  const broker = config(context.broker.id);
-  switch (named.type) {
-    case "topic":
-      return describeTopicConfigs(broker, current, keys);
-    case "broker": {
-      const id = brokerIdOf(context, named.name);
-      return id === null
-        ? describeBrokerDefaults(broker, keys)
-        : describeBrokerConfigs(config(id), keys);
-    }
-    case "group":
-      return describeGroupConfigs(broker, current, keys);
-    case "client-metrics":
-      return describeClientMetricsConfigs(current, keys);
-  }
+  return descriptions.entries(named, keys);
 }

@@ -232,6 +232,38 @@ test("AD4: no keys mean all keys, and names that cannot be are refused as such",
   assert.equal(errorName((await describe(GROUP, "")).errorCode), "INVALID_REQUEST");
 });
 
+test("AD4: a resource that is named again is described again, each time by its own keys", async () => {
+  await using broker = await TestBroker.start();
+  await create(broker, "a");
+  const resource = (resourceName: string, ...configurationKeys: string[]) => ({
+    resourceType: TOPIC,
+    resourceName,
+    configurationKeys,
+  });
+  const resources = [
+    resource("a", "retention.ms"),
+    resource("none"),
+    resource("a", "cleanup.policy"),
+    resource("none"),
+    resource("a", "retention.ms"),
+  ];
+  const { results } = await broker.ask(describeConfigs, 4, { resources });
+  assert.deepEqual(
+    results.map(({ resourceName, errorCode, configs }) => [
+      resourceName,
+      errorName(errorCode),
+      ...configs.map(({ name }) => name),
+    ]),
+    [
+      ["a", "NONE", "retention.ms"],
+      ["none", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ["a", "NONE", "cleanup.policy"],
+      ["none", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ["a", "NONE", "retention.ms"],
+    ],
+  );
+});
+
 test("AD6: AlterConfigs refuses one resource twice and a value that is missing", async () => {
   await using broker = await TestBroker.start();
   await create(broker, "a");
