@@ -22,50 +22,99 @@ export const addPartitionsToTxnHandler = handler({
   api: addPartitionsToTxn,
 
   async handle(context, request) {
+    const additions = new Additions(context);
     if (context.version >= FIRST_VERSION_WITH_BATCHES) {
       const resultsByTransaction = await Promise.all(
         request.transactions.map(async (transaction) => ({
           transactionalId: transaction.transactionalId,
-          topicResults: await add(context, transaction),
+          topicResults: await add(context, transaction, additions),
         })),
       );
       return { errorCode: 0, resultsByTransaction, resultsByTopicV3AndBelow: [] };
     }
-    const resultsByTopicV3AndBelow = await add(context, {
+    const transaction = {
       transactionalId: request.v3AndBelowTransactionalId,
       producerId: request.v3AndBelowProducerId,
       producerEpoch: request.v3AndBelowProducerEpoch,
       verifyOnly: false,
       topics: request.v3AndBelowTopics,
-    });
+    };
+    const resultsByTopicV3AndBelow = await add(context, transaction, additions);
     return { resultsByTransaction: [], resultsByTopicV3AndBelow };
   },
 });
 
-async function add(context: RequestContext, transaction: BatchedTransaction) {
+/**
+ * The additions of a request, of which those to one producer's transaction are made together: each by itself would write again all partitions
+ * of those before it.
+ */
+class Additions {
+  readonly #context: RequestContext;
+  readonly #byProducer = new Map<string, Addition>();
+
+  constructor(context: RequestContext) {
+    this.#context = context;
+  }
+
+  /** Resolves to what becomes of all that is added to the transaction in this turn. */
+  add(producer: Producer, topics: readonly TopicPartitions[]): Promise<TransactionErrorName> {
+    const { transactionalId, producerId, producerEpoch } = producer;
+    const key = `${producerId}:${producerEpoch}:${transactionalId}`;
+    let addition = this.#byProducer.get(key);
+    if (addition === undefined) {
+      const all: TopicPartitions[] = [];
+      addition = { topics: all, error: this.#store(producer, all) };
+      this.#byProducer.set(key, addition);
+    }
+    for (const topic of topics) addition.topics.push(topic);
+    return addition.error;
+  }
+
+  async #store(
+    producer: Producer,
+    topics: readonly TopicPartitions[],
+  ): Promise<TransactionErrorName> {
+    // The other entries of the request come first.
+    await null;
+    const { version, services } = this.#context;
+    const transactionVersion = version >= FIRST_VERSION_WITH_BATCHES ? 2 : 0;
+    return await services.transactions.addPartitions({ ...producer, topics, transactionVersion });
+  }
+}
+
+interface Addition {
+  readonly topics: TopicPartitions[];
+  readonly error: Promise<TransactionErrorName>;
+}
+
+type Producer = Pick<BatchedTransaction, "transactionalId" | "producerId" | "producerEpoch">;
+
+async function add(context: RequestContext, transaction: BatchedTransaction, additions: Additions) {
   const refusal = refusalOf(context, transaction);
   if (refusal !== null) return results(transaction, refusal);
-  const { transactions } = context.services;
-  const { verifyOnly, ...producer } = transaction;
+  const { transactionalId, producerId, producerEpoch, verifyOnly } = transaction;
+  const producer = { transactionalId, producerId, producerEpoch };
   const topics: TopicPartitions[] = transaction.topics.map(({ name, partitions }) => ({
     topic: name,
     partitions,
   }));
   const codeOf = (error: TransactionErrorName) =>
     transactionErrorCode(error, context.version >= FIRST_VERSION_WITH_FENCING);
-  if (isForeignTransaction(context, transaction.transactionalId)) {
+  if (isForeignTransaction(context, transactionalId)) {
     return results(transaction, () => codeOf("NOT_COORDINATOR"));
   }
   if (verifyOnly) {
-    const { error, missing } = transactions.verifyPartitions({ ...producer, topics });
+    const { error, missing } = context.services.transactions.verifyPartitions({
+      ...producer,
+      topics,
+    });
     if (error !== "NONE") return results(transaction, () => codeOf(error));
     const lacks = memberOf(missing);
     return results(transaction, (name, partition) =>
       lacks(name, partition) ? TRANSACTION_ABORTABLE : 0,
     );
   }
-  const transactionVersion = context.version >= FIRST_VERSION_WITH_BATCHES ? 2 : 0;
-  const error = await transactions.addPartitions({ ...producer, topics, transactionVersion });
+  const error = await additions.add(producer, topics);
   return results(transaction, () => codeOf(error));
 }
 

@@ -148,6 +148,57 @@ test("TX5: one bad partition, and none of them is added", async () => {
   assert.equal(await producer.send(0, ["a"]), "INVALID_TXN_STATE");
 });
 
+test("TX5: what a request adds to one transaction in several entries is one addition, and each entry is answered", async (t) => {
+  await using broker = await withTopic();
+  const { transactionalId, producerId, producerEpoch } = await TestProducer.start(
+    broker,
+    "id",
+    "new",
+  );
+  const added = t.mock.method(broker.services.transactions, "addPartitions");
+  const entry = (
+    partitions: number[],
+    changes: { producerEpoch?: number; verifyOnly?: boolean },
+  ) => ({
+    transactionalId,
+    producerId,
+    producerEpoch,
+    verifyOnly: false,
+    topics: [{ name: TOPIC, partitions }],
+    ...changes,
+  });
+  const ask = async (...transactions: ReturnType<typeof entry>[]) => {
+    const answer = await broker.ask(addPartitionsToTxn, 4, { transactions });
+    return answer.resultsByTransaction.map(({ topicResults }) =>
+      topicResults.flatMap(({ resultsByPartition }) =>
+        resultsByPartition.map((one) => [one.partitionIndex, errorName(one.partitionErrorCode)]),
+      ),
+    );
+  };
+  const answer = await ask(
+    entry([0], {}),
+    entry([9], {}),
+    entry([1], { producerEpoch: producerEpoch + 1 }),
+    entry([1, 0], {}),
+  );
+  assert.deepEqual(answer, [
+    [[0, "NONE"]],
+    [[9, "UNKNOWN_TOPIC_OR_PARTITION"]],
+    [[1, "PRODUCER_FENCED"]],
+    [
+      [1, "NONE"],
+      [0, "NONE"],
+    ],
+  ]);
+  assert.equal(added.mock.callCount(), 2);
+  assert.deepEqual(await ask(entry([0, 1], { verifyOnly: true })), [
+    [
+      [0, "NONE"],
+      [1, "NONE"],
+    ],
+  ]);
+});
+
 test("TX6: before Produce v12 a partition must have been added, and clients are told in their words", async () => {
   await using broker = await withTopic();
   const producer = await TestProducer.start(broker, "id", "old");
