@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { BufferPool, SimulatedClock } from "@ottla/platform";
+import { BufferPool, type Cancel, SimulatedClock } from "@ottla/platform";
+import type { Connection } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { Listener, StalledFrame } from "./listener.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -9,56 +10,108 @@ import { MemoryBudget } from "./memory-budget.ts";
 const FRAME_BYTES = 100_000;
 
 test("NW: who sends little of a large frame is cut when others wait for its memory, and not before", async () => {
-  const clock = new SimulatedClock();
-  const budget = new MemoryBudget(FRAME_BYTES);
-  const closed: unknown[] = [];
-  const listener = new Listener({
-    name: "PLAINTEXT",
-    host: "127.0.0.1",
-    port: 0,
-    limits: { maxFrameBytes: FRAME_BYTES, budget, pool: new BufferPool(0) },
-    maxIdleMs: -1,
-    maxConnections: 10,
-    maxConnectionsPerIp: 10,
-    clock,
-    server: { serve: () => null, mayOverlap: () => false, isLent: () => false },
-    probe: {
-      connectionOpened: () => {},
-      connectionClosed: (_listener, cause) => closed.push(cause),
-    },
-  });
-  await listener.listen();
-  const begin = () =>
-    connect(listener.port, "127.0.0.1")
-      .on("error", () => {})
-      .on("connect", beginFrame);
-  const slow = begin();
-  await until(() => budget.usedBytes === FRAME_BYTES);
-  const [connection] = listener.connections();
+  await using setting = await Setting.start();
+  const { clock, budget, closed } = setting;
+  const slow = await setting.beginFrame();
   for (let second = 0; second < 10; second++) {
     clock.advance(1_000);
     slow.write(Buffer.alloc(1));
-    await until(() => connection!.lastActiveMs === clock.monotonic());
+    await until(() => setting.first.lastActiveMs === clock.monotonic());
   }
   assert.equal(closed.length, 0, "nobody waits");
-  const other = begin();
-  await until(() => budget.isContended);
+  await setting.beginFrame();
+  assert.equal(budget.isContended, true);
   clock.advance(1_000);
   assert.equal(closed.length, 1);
   assert.ok(closed[0] instanceof StalledFrame);
   assert.equal(budget.isContended, false, "the other has the share");
-  const closing = listener.drain(0);
-  other.destroy();
-  slow.destroy();
-  clock.advance(1_000);
-  await closing;
 });
 
-/** Sends the size of a large frame and as much of it as takes its share. */
-function beginFrame(this: Socket): void {
-  const bytes = Buffer.alloc(4 + EARNEST_BYTES);
-  bytes.writeInt32BE(FRAME_BYTES);
-  this.write(bytes);
+test("NW: nobody is cut for what may have come while the event loop was held up", async () => {
+  await using setting = await Setting.start();
+  const { clock, closed } = setting;
+  await setting.beginFrame();
+  await setting.beginFrame();
+  clock.isHeldUp = true;
+  clock.advance(10_000);
+  clock.isHeldUp = false;
+  assert.equal(clock.runLate(), 1);
+  assert.equal(closed.length, 0);
+  clock.advance(1_000);
+  assert.ok(closed[0] instanceof StalledFrame, "nothing came");
+});
+
+/** A listener with memory for one large frame. */
+class Setting implements AsyncDisposable {
+  readonly clock = new HeldUpClock();
+  readonly budget = new MemoryBudget(FRAME_BYTES);
+  readonly closed: unknown[] = [];
+  readonly #sockets: Socket[] = [];
+  readonly #listener = new Listener({
+    name: "PLAINTEXT",
+    host: "127.0.0.1",
+    port: 0,
+    limits: { maxFrameBytes: FRAME_BYTES, budget: this.budget, pool: new BufferPool(0) },
+    maxIdleMs: -1,
+    maxConnections: 10,
+    maxConnectionsPerIp: 10,
+    clock: this.clock,
+    server: { serve: () => null, mayOverlap: () => false, isLent: () => false },
+    probe: {
+      connectionOpened: () => {},
+      connectionClosed: (_listener, cause) => this.closed.push(cause),
+    },
+  });
+
+  static async start(): Promise<Setting> {
+    const setting = new Setting();
+    await setting.#listener.listen();
+    return setting;
+  }
+
+  get first(): Connection {
+    const [connection] = this.#listener.connections();
+    return connection!;
+  }
+
+  /** A peer that sent as much of a large frame as takes its share, and has it or waits for it. */
+  async beginFrame(): Promise<Socket> {
+    const hasShare = this.budget.usedBytes === 0;
+    const socket = connect(this.#listener.port, "127.0.0.1");
+    this.#sockets.push(socket.on("error", () => {}));
+    const bytes = Buffer.alloc(4 + EARNEST_BYTES);
+    bytes.writeInt32BE(FRAME_BYTES);
+    socket.write(bytes);
+    await until(() => (hasShare ? this.budget.usedBytes > 0 : this.budget.isContended));
+    return socket;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closing = this.#listener.drain(0);
+    for (const socket of this.#sockets) socket.destroy();
+    this.clock.advance(1_000);
+    await closing;
+  }
+}
+
+/** A clock whose timers do not run while the event loop is held up. */
+class HeldUpClock extends SimulatedClock {
+  isHeldUp = false;
+  #late: (() => void)[] = [];
+
+  override schedule(delayMs: number, task: () => void): Cancel {
+    return super.schedule(delayMs, () => {
+      if (this.isHeldUp) this.#late.push(task);
+      else task();
+    });
+  }
+
+  /** Runs what fell due meanwhile and returns how much that was. */
+  runLate(): number {
+    const late = this.#late.splice(0);
+    for (const task of late) task();
+    return late.length;
+  }
 }
 
 /** Resolves when real I/O has made it so. */
