@@ -5,6 +5,7 @@ import { alterResource, configResource, type WireResource } from "./config-resou
 import { metadataError, RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
 import { repeated } from "./repeated.ts";
+import { isTurnOver, nextTurn } from "./turns.ts";
 
 /** @param change works out what a resource's request makes of its current configs. */
 export async function alterEach<R extends WireResource>(
@@ -20,6 +21,7 @@ export async function alterEach<R extends WireResource>(
   const duplicates = repeated(resources.map(keyOf));
   const responses = [];
   for (const resource of resources) {
+    if (isTurnOver(responses.length)) await nextTurn();
     const { resourceType, resourceName } = resource;
     try {
       if (duplicates.has(keyOf(resource))) {

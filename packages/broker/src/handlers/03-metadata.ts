@@ -8,6 +8,7 @@ import { isInternalTopicName, type Topic, topicNameProblem } from "@ottla/metada
 import { errorCode, type MetadataRequest, metadata, ZERO_UUID } from "@ottla/protocol";
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
+import { isTurnOver, nextTurn } from "../turns.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
@@ -83,6 +84,7 @@ async function describeAll(context: RequestContext, request: MetadataRequest) {
   }
   const described = [];
   for (const name of new Set(topics.map((topic) => topic.name!))) {
+    if (isTurnOver(described.length)) await nextTurn();
     described.push(await describeByName(context, name, request.allowAutoTopicCreation, operations));
   }
   return described;

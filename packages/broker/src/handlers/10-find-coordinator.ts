@@ -4,6 +4,7 @@ import { groupCoordinator, transactionCoordinator } from "../coordinators.ts";
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from "../topic-service.ts";
+import { isTurnOver, nextTurn } from "../turns.ts";
 
 const FIRST_VERSION_WITH_KEYS = 4;
 const GROUP = 0;
@@ -20,6 +21,7 @@ export const findCoordinatorHandler = handler({
     if (context.version >= FIRST_VERSION_WITH_KEYS) {
       const coordinators = [];
       for (const key of request.coordinatorKeys) {
+        if (isTurnOver(coordinators.length)) await nextTurn();
         coordinators.push({ key, ...(await find(context, keyType, key)) });
       }
       return { coordinators };

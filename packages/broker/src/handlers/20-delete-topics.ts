@@ -9,6 +9,7 @@ import {
 } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
+import { isTurnOver, nextTurn } from "../turns.ts";
 
 interface Target {
   readonly name: string | null;
@@ -25,6 +26,7 @@ export const deleteTopicsHandler = handler({
     const sameTopic = Map.groupBy(targets, (target) => topicOf(context, target)?.topicId ?? null);
     const responses = [];
     for (const [target, ...others] of sameTarget.values()) {
+      if (isTurnOver(responses.length)) await nextTurn();
       const topicId = topicOf(context, target!)?.topicId;
       const isDuplicate =
         others.length > 0 || (topicId !== undefined && sameTopic.get(topicId)!.length > 1);

@@ -3,6 +3,7 @@ import { type CreatePartitionsRequest, createPartitions, errorCode } from "@ottl
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { repeated } from "../repeated.ts";
+import { isTurnOver, nextTurn } from "../turns.ts";
 
 export const createPartitionsHandler = handler({
   api: createPartitions,
@@ -12,6 +13,7 @@ export const createPartitionsHandler = handler({
     const byName = new Map(request.topics.map((topic) => [topic.name, topic]));
     const results = [];
     for (const [name, topic] of byName) {
+      if (isTurnOver(results.length)) await nextTurn();
       results.push(await grow(context, topic, request.validateOnly, duplicates.has(name)));
     }
     return { results };
