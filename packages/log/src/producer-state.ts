@@ -311,7 +311,9 @@ function openOffsetOf(entry: ProducerEntry): number {
 function addMark(entry: ProducerEntry, mark: TransactionMark, writtenOffset: number): void {
   const { marks } = entry;
   marks.push(mark);
-  while (marks.length > 1 && marks[1]!.offset < writtenOffset) marks.shift();
+  let dropped = 0;
+  while (dropped + 1 < marks.length && marks[dropped + 1]!.offset < writtenOffset) dropped++;
+  if (dropped > 0) marks.splice(0, dropped);
 }
 
 /** The sequence of the record `increment` places behind the one at `sequence`. */
