@@ -76,21 +76,38 @@ export class UncleanableBatch extends Error {
   }
 }
 
+/** Where batches lie. */
+export interface BatchMemory {
+  isCrcValid(buffer: Buffer, at: number): boolean;
+  /** Room for a new batch. */
+  allocate(sizeBytes: number): Buffer;
+}
+
+/** Any memory. */
+export const ownMemory: BatchMemory = {
+  isCrcValid: isBatchCrcValid,
+  allocate: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes),
+};
+
 const NO_TIMESTAMP = -1;
+const FIRST_RECORDS = 64;
 
 export class BatchCleaner {
   readonly #rules: CleaningRules;
   readonly #cursor = new RecordCursor();
-  /** Places of the records that stay: start, end; and their timestamps. */
-  #places: number[] = [];
-  #timestamps: number[] = [];
+  readonly #memory: BatchMemory;
+  /** Places of the records that stay: start, end; and their timestamps. As many of them as {@link #kept} says. */
+  #places = new Float64Array(2 * FIRST_RECORDS);
+  #timestamps = new Float64Array(FIRST_RECORDS);
+  #kept = 0;
   #hasTombstones = false;
   /** Records looked at and kept so far. */
   recordsRead = 0;
   recordsKept = 0;
 
-  constructor(rules: CleaningRules) {
+  constructor(rules: CleaningRules, memory: BatchMemory = ownMemory) {
     this.#rules = rules;
+    this.#memory = memory;
   }
 
   /**
@@ -98,7 +115,7 @@ export class BatchCleaner {
    * @throws {UncleanableBatch}
    */
   clean(buffer: Buffer, at: number, sizeBytes: number): Buffer | null {
-    if (!isBatchCrcValid(buffer, at)) {
+    if (!this.#memory.isCrcValid(buffer, at)) {
       throw new UncleanableBatch(baseOffset(buffer, at), "does not match its CRC");
     }
     const { sieve, nowMs, deleteRetentionMs } = this.#rules;
@@ -108,15 +125,14 @@ export class BatchCleaner {
     const isPastHorizon = hasHorizon && baseTimestamp(buffer, at) <= nowMs;
     const count = recordsCount(buffer, at);
     this.recordsRead += count;
-    this.#places.length = 0;
-    this.#timestamps.length = 0;
+    this.#kept = 0;
     this.#hasTombstones = false;
     if (isMarker ? !(isUnneeded && isPastHorizon) : !isUnneeded) {
       this.#select(buffer, at, isMarker, isPastHorizon);
     }
-    const kept = this.#timestamps.length;
+    const kept = this.#kept;
     this.recordsKept += kept;
-    if (kept === 0) return this.#mustStay(buffer, at, isMarker) ? emptied(buffer, at) : null;
+    if (kept === 0) return this.#mustStay(buffer, at, isMarker) ? this.#emptied(buffer, at) : null;
     const needsHorizon = !hasHorizon && (this.#hasTombstones || (isMarker && isUnneeded));
     if (kept === count && !needsHorizon) return buffer.subarray(at, at + sizeBytes);
     return this.#rebuild(buffer, at, needsHorizon ? nowMs + deleteRetentionMs : -1);
@@ -135,12 +151,22 @@ export class BatchCleaner {
           if (cursor.offset < map.get(cursor.buffer, cursor.keyStart, cursor.keyEnd)) continue;
         }
         if (!hasValue) this.#hasTombstones = true;
-        this.#places.push(cursor.recordStart, cursor.recordEnd);
-        this.#timestamps.push(cursor.timestampMs);
+        this.#keep(cursor.recordStart, cursor.recordEnd, cursor.timestampMs);
       }
     } catch (cause) {
       throw new UncleanableBatch(baseOffset(buffer, at), "cannot be read", cause);
     }
+  }
+
+  #keep(start: number, end: number, timestampMs: number): void {
+    const kept = this.#kept++;
+    if (kept === this.#timestamps.length) {
+      this.#places = grown(this.#places);
+      this.#timestamps = grown(this.#timestamps);
+    }
+    this.#places[2 * kept] = start;
+    this.#places[2 * kept + 1] = end;
+    this.#timestamps[kept] = timestampMs;
   }
 
   #mustStay(buffer: Buffer, at: number, isMarker: boolean): boolean {
@@ -159,16 +185,16 @@ export class BatchCleaner {
     let batch = records;
     if (compression !== "none") {
       const packed = compress(compression, records.subarray(RECORD_BATCH_OVERHEAD));
-      batch = Buffer.allocUnsafeSlow(RECORD_BATCH_OVERHEAD + packed.length);
+      batch = this.#memory.allocate(RECORD_BATCH_OVERHEAD + packed.length);
       batch.set(packed, RECORD_BATCH_OVERHEAD);
     }
     let newest = NO_TIMESTAMP;
-    for (const timestamp of this.#timestamps) if (timestamp > newest) newest = timestamp;
+    for (let i = 0; i < this.#kept; i++) newest = Math.max(newest, this.#timestamps[i]!);
     writeHeaderLike(buffer, at, batch, {
       attributes: attributes(buffer, at) | (horizonMs < 0 ? 0 : DELETE_HORIZON_BIT),
       baseTimestamp: horizonMs < 0 ? baseTimestamp(buffer, at) : horizonMs,
       maxTimestamp: isLogAppendTime(buffer, at) ? maxTimestamp(buffer, at) : newest,
-      recordsCount: this.#timestamps.length,
+      recordsCount: this.#kept,
     });
     return batch;
   }
@@ -176,12 +202,16 @@ export class BatchCleaner {
   /** The records as they are, behind room for a header. */
   #copyRecords(source: Buffer): Buffer {
     const places = this.#places;
+    const end = 2 * this.#kept;
     let size = RECORD_BATCH_OVERHEAD;
-    for (let i = 0; i < places.length; i += 2) size += places[i + 1]! - places[i]!;
-    const records = Buffer.allocUnsafeSlow(size);
+    for (let i = 0; i < end; i += 2) size += places[i + 1]! - places[i]!;
+    const records = this.#memory.allocate(size);
     let at = RECORD_BATCH_OVERHEAD;
-    for (let i = 0; i < places.length; i += 2) {
-      at += source.copy(records, at, places[i]!, places[i + 1]!);
+    for (let i = 0; i < end; i += 2) {
+      const start = places[i]!;
+      // Neighbours are copied together.
+      while (i + 2 < end && places[i + 2] === places[i + 1]) i += 2;
+      at += source.copy(records, at, start, places[i + 1]!);
     }
     return records;
   }
@@ -189,12 +219,13 @@ export class BatchCleaner {
   /** The same with timestamps relative to another base. */
   #copyRecordsRelativeTo(source: Buffer, baseMs: number): Buffer {
     const places = this.#places;
+    const count = 2 * this.#kept;
     let size = RECORD_BATCH_OVERHEAD;
     // A timestamp and the length before it take at most ten and five bytes.
-    for (let i = 0; i < places.length; i += 2) size += places[i + 1]! - places[i]! + 15;
-    const records = Buffer.allocUnsafeSlow(size);
+    for (let i = 0; i < count; i += 2) size += places[i + 1]! - places[i]! + 15;
+    const records = this.#memory.allocate(size);
     let at = RECORD_BATCH_OVERHEAD;
-    for (let i = 0; i < places.length; i += 2) {
+    for (let i = 0; i < count; i += 2) {
       const end = places[i + 1]!;
       readZigzagLong(source, places[i]!, end);
       const bodyAt = varintCursor.position;
@@ -208,18 +239,24 @@ export class BatchCleaner {
     }
     return records.subarray(0, at);
   }
+
+  /** The batch without its records. */
+  #emptied(buffer: Buffer, at: number): Buffer {
+    const batch = this.#memory.allocate(RECORD_BATCH_OVERHEAD);
+    writeHeaderLike(buffer, at, batch, {
+      attributes: attributes(buffer, at) & ~(COMPRESSION_MASK | DELETE_HORIZON_BIT),
+      baseTimestamp: NO_TIMESTAMP,
+      maxTimestamp: maxTimestamp(buffer, at),
+      recordsCount: 0,
+    });
+    return batch;
+  }
 }
 
-/** The batch without its records. */
-function emptied(buffer: Buffer, at: number): Buffer {
-  const batch = Buffer.allocUnsafeSlow(RECORD_BATCH_OVERHEAD);
-  writeHeaderLike(buffer, at, batch, {
-    attributes: attributes(buffer, at) & ~(COMPRESSION_MASK | DELETE_HORIZON_BIT),
-    baseTimestamp: NO_TIMESTAMP,
-    maxTimestamp: maxTimestamp(buffer, at),
-    recordsCount: 0,
-  });
-  return batch;
+function grown(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
 }
 
 function writeHeaderLike(

@@ -11,6 +11,8 @@ import { type AbortedTransaction, encodeAborted } from "../transaction-index.ts"
 export const CLEANED = /\.\d+\.cleaned$/;
 export const SEGMENT_ENDINGS = ["log", "index", "timeindex", "txnindex"] as const;
 
+const HELD_BYTES = 262_144;
+
 export type SegmentEnding = (typeof SEGMENT_ENDINGS)[number];
 
 export class CleanedSegment {
@@ -19,6 +21,10 @@ export class CleanedSegment {
   readonly #pathOf: (ending: SegmentEnding) => string;
   readonly #indexIntervalBytes: number;
   #file: FileHandle | null = null;
+  /** The end of what was appended: it waits here until it is worth a write. */
+  readonly #held = Buffer.allocUnsafeSlow(HELD_BYTES);
+  #heldBytes = 0;
+  #writtenBytes = 0;
 
   /** `pathOf` names the files; `segment` is empty. */
   constructor(
@@ -42,17 +48,20 @@ export class CleanedSegment {
     await file.truncate(0);
   }
 
-  /** Writes whole batches behind those before. */
-  async append(batches: Buffer | undefined): Promise<void> {
-    if (batches === undefined) return;
-    const position = this.segment.sizeBytes;
-    this.#count(batches);
-    await this.#file!.write([batches], position);
+  /** Puts a list of whole batches, each one or more, behind those before. They are lent until it resolves. */
+  async append(batches: readonly Buffer[]): Promise<void> {
+    for (const some of batches) {
+      this.#count(some);
+      if (this.#heldBytes + some.length > HELD_BYTES) await this.#writeHeld();
+      if (some.length > HELD_BYTES) await this.#writeOut(some);
+      else this.#heldBytes += some.copy(this.#held, this.#heldBytes);
+    }
   }
 
   /** Completes and flushes the files; the segment is as any finished one then. */
   async finish(aborted: readonly AbortedTransaction[]): Promise<void> {
     const { segment } = this;
+    await this.#writeHeld();
     await this.#file!.sync();
     await this.#close();
     segment.addTimeEntry();
@@ -68,6 +77,17 @@ export class CleanedSegment {
   async discard(): Promise<void> {
     await this.#close();
     for (const ending of SEGMENT_ENDINGS) await this.#fileSystem.remove(this.#pathOf(ending));
+  }
+
+  async #writeHeld(): Promise<void> {
+    const bytes = this.#held.subarray(0, this.#heldBytes);
+    this.#heldBytes = 0;
+    if (bytes.length > 0) await this.#writeOut(bytes);
+  }
+
+  async #writeOut(bytes: Buffer): Promise<void> {
+    await this.#file!.write([bytes], this.#writtenBytes);
+    this.#writtenBytes += bytes.length;
   }
 
   #count(batches: Buffer): void {

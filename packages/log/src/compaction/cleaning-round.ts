@@ -6,9 +6,10 @@
  * fit (cleaned-segment.ts), each of which takes the place of the old ones for itself (segment-swap.ts). So a round that is cut short
  * has done good as far as it got, and needs disk for one segment beside the log.
  *
- * Memory: the map, one piece of a segment, and what one piece becomes. Between pieces others have the event loop. Bytes read and written
- * count against `ioMaxBytesPerSecond`.
+ * Memory: the map, two pieces of a segment (piece-memory.ts), what one piece becomes, and what is not written yet. Between slices of a
+ * piece others have the event loop. Bytes read and written count against `ioMaxBytesPerSecond`.
  */
+import { DIRECT_ALIGNMENT } from "@ottla/platform";
 import { batchSize } from "@ottla/protocol";
 import type { AbortedTransactions } from "../aborted-transactions.ts";
 import type { EngineState } from "../engine-state.ts";
@@ -18,17 +19,18 @@ import { summarize } from "../producer-state.ts";
 import { Segment } from "../segment.ts";
 import type { AbortedTransaction } from "../transaction-index.ts";
 import { BatchCleaner, type CleaningRules } from "./batch-cleaner.ts";
-import { readBatches } from "./batch-source.ts";
+import { LEAST_PIECE_BYTES, readBatches } from "./batch-source.ts";
 import { CleanedSegment, cleanedEnding, type SegmentEnding } from "./cleaned-segment.ts";
 import { DirtyKeys } from "./dirty-keys.ts";
 import { OffsetMap } from "./offset-map.ts";
+import { PieceMemory } from "./piece-memory.ts";
 import { type CleaningPlan, groupSegments, planCleaning } from "./plan.ts";
 import type { SegmentSwap } from "./segment-swap.ts";
 import { Throttle } from "./throttle.ts";
 import { TransactionSieve } from "./transaction-sieve.ts";
 
-/** The most that is read at once, so that nobody waits long for the event loop. */
-const LARGEST_PIECE_BYTES = 262_144;
+/** The most that is read at once: more does not make it faster. */
+const LARGEST_PIECE_BYTES = 524_288;
 
 /** The log changed under a round: it was deleted or shortened, or the engine closes. */
 export class Interrupted extends Error {
@@ -92,6 +94,7 @@ export class Rounds {
     const first = sources[0];
     if (first === undefined || roundEnd <= plan.firstDirty) return;
     const aborted = await this.#aborted.load(log, first.baseOffset, roundEnd);
+    const memory = new PieceMemory(pieceBytes(options.cleaner.ioBufferBytes));
     const map = new OffsetMap(options.cleaner.dedupeBufferBytes, random.integer(0x7fff_ffff));
     const dirtyEnd = await this.#findKeys(
       log,
@@ -100,6 +103,7 @@ export class Rounds {
       roundEnd,
       map,
       aborted,
+      memory,
       counts,
     );
     const sieve = new TransactionSieve<AbortedTransaction>(aborted, first.baseOffset);
@@ -118,7 +122,7 @@ export class Rounds {
         sieve,
         isLastOfProducer: lastOfProducers(log),
       };
-      await this.#rewrite(log, group, rules, sieve, cleanedOffset, counts);
+      await this.#rewrite(log, group, rules, sieve, cleanedOffset, memory, counts);
     }
     probe.cleaned?.(log.topic.name, log.partition, {
       ...counts,
@@ -135,13 +139,14 @@ export class Rounds {
     roundEnd: number,
     map: OffsetMap,
     aborted: readonly AbortedTransaction[],
+    memory: PieceMemory,
     counts: RoundCounts,
   ): Promise<number> {
-    const keys = new DirtyKeys(map, firstDirty, new TransactionSieve(aborted, firstDirty));
+    const keys = new DirtyKeys(map, firstDirty, new TransactionSieve(aborted, firstDirty), memory);
     for (const [i, segment] of sources.entries()) {
       if ((sources[i + 1]?.baseOffset ?? roundEnd) <= firstDirty) continue;
       let hasRoom = true;
-      await this.#read(log, segment, counts, async (batches) => {
+      await this.#read(log, segment, memory, counts, async (batches) => {
         for (let at = 0; hasRoom && at < batches.length; at += batchSize(batches, at)) {
           hasRoom = keys.add(batches, at);
         }
@@ -159,6 +164,7 @@ export class Rounds {
     rules: CleaningRules,
     sieve: TransactionSieve<AbortedTransaction>,
     cleanedOffset: number,
+    memory: PieceMemory,
     counts: RoundCounts,
   ): Promise<void> {
     const { fileSystem } = this.#state.options;
@@ -169,12 +175,12 @@ export class Rounds {
     const segment = Segment.empty(base, group[group.length - 1]!.createdMs, 0);
     const { indexIntervalBytes } = log.topic.config;
     const output = new CleanedSegment(segment, fileSystem, pathOf, indexIntervalBytes);
-    const batchCleaner = new BatchCleaner(rules);
+    const batchCleaner = new BatchCleaner(rules, memory);
     let isChanged = group.length > 1;
     try {
       await output.open();
       for (const source of group) {
-        await this.#read(log, source, counts, async (batches) => {
+        await this.#read(log, source, memory, counts, async (batches) => {
           counts.bytesScanned += batches.length;
           const left: Buffer[] = [];
           for (let at = 0; at < batches.length; ) {
@@ -185,7 +191,8 @@ export class Rounds {
             at += size;
           }
           const before = segment.sizeBytes;
-          await output.append(left.length > 1 ? Buffer.concat(left) : left[0]);
+          await output.append(left);
+          memory.reuse();
           counts.bytesWritten += segment.sizeBytes - before;
           await this.#throttle.take(segment.sizeBytes - before, this.#closing);
           return true;
@@ -213,15 +220,16 @@ export class Rounds {
   async #read(
     log: PartitionLog,
     segment: Segment,
+    memory: PieceMemory,
     counts: RoundCounts,
     take: (batches: Buffer) => Promise<boolean>,
   ): Promise<void> {
-    const { fileSystem, cleaner } = this.#state.options;
+    const { fileSystem } = this.#state.options;
     const source = {
       fileSystem,
       path: this.#files.segmentPath(log, segment.baseOffset, "log"),
       sizeBytes: segment.sizeBytes,
-      pieceBytes: Math.min(Math.max(cleaner.ioBufferBytes, 1024), LARGEST_PIECE_BYTES),
+      pieces: memory.pieces,
     };
     if (log.isDeleted || segment.isReplaced) throw new Interrupted();
     await readBatches(source, async (batches) => {
@@ -231,6 +239,11 @@ export class Rounds {
       return take(batches);
     });
   }
+}
+
+function pieceBytes(ioBufferBytes: number): number {
+  const wanted = Math.min(Math.max(ioBufferBytes, LEAST_PIECE_BYTES), LARGEST_PIECE_BYTES);
+  return wanted - (wanted % DIRECT_ALIGNMENT);
 }
 
 /** Where a round may go: as far as planned, and as a checkpoint knows the segments as finished. */

@@ -1,6 +1,6 @@
 /** The first walk of a round: notes the last offset of each key from the first dirty offset on, as far as the map has room. */
-import { baseOffset, isBatchCrcValid, isControl, lastOffset, RecordCursor } from "@ottla/protocol";
-import { UncleanableBatch } from "./batch-cleaner.ts";
+import { baseOffset, isControl, lastOffset, RecordCursor } from "@ottla/protocol";
+import { type BatchMemory, ownMemory, UncleanableBatch } from "./batch-cleaner.ts";
 import type { OffsetMap } from "./offset-map.ts";
 import type { TransactionSieve } from "./transaction-sieve.ts";
 
@@ -10,13 +10,20 @@ export class DirtyKeys {
   end: number;
   readonly #start: number;
   readonly #sieve: TransactionSieve;
+  readonly #memory: BatchMemory;
   readonly #cursor = new RecordCursor();
 
-  constructor(map: OffsetMap, start: number, sieve: TransactionSieve) {
+  constructor(
+    map: OffsetMap,
+    start: number,
+    sieve: TransactionSieve,
+    memory: BatchMemory = ownMemory,
+  ) {
     this.map = map;
     this.end = start;
     this.#start = start;
     this.#sieve = sieve;
+    this.#memory = memory;
   }
 
   /**
@@ -25,7 +32,7 @@ export class DirtyKeys {
    */
   add(buffer: Buffer, at: number): boolean {
     if (lastOffset(buffer, at) < this.#start) return true;
-    if (!isBatchCrcValid(buffer, at)) {
+    if (!this.#memory.isCrcValid(buffer, at)) {
       throw new UncleanableBatch(baseOffset(buffer, at), "does not match its CRC");
     }
     if (!this.#sieve.discards(buffer, at) && !isControl(buffer, at)) {
