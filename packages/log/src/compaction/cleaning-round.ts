@@ -58,6 +58,7 @@ export class Rounds {
   readonly #swap: SegmentSwap;
   readonly #throttle: Throttle;
   readonly #closing: AbortSignal;
+  #memory: PieceMemory | null = null;
 
   /** `closing` ends waiting for the throttle. */
   constructor(
@@ -94,7 +95,7 @@ export class Rounds {
     const first = sources[0];
     if (first === undefined || roundEnd <= plan.firstDirty) return;
     const aborted = await this.#aborted.load(log, first.baseOffset, roundEnd);
-    const memory = new PieceMemory(pieceBytes(options.cleaner.ioBufferBytes));
+    const memory = this.#memoryOf(pieceBytes(options.cleaner.ioBufferBytes));
     const map = new OffsetMap(options.cleaner.dedupeBufferBytes, random.integer(0x7fff_ffff));
     const dirtyEnd = await this.#findKeys(
       log,
@@ -215,6 +216,13 @@ export class Rounds {
       if (!log.hasFailedCleaning && !log.isMoving) await discard(output, log);
       throw error;
     }
+  }
+
+  /** The last round's, if it is of that size: there is one round at a time. */
+  #memoryOf(pieceBytes: number): PieceMemory {
+    if (this.#memory?.pieces[0].length !== pieceBytes) this.#memory = new PieceMemory(pieceBytes);
+    this.#memory.reuse();
+    return this.#memory;
   }
 
   async #read(

@@ -1,5 +1,5 @@
 /**
- * The memory of one round: two pieces of a segment, of which one is read while the other is worked on, and room for what becomes of a
+ * The memory of a round: two pieces of a segment, of which one is read while the other is worked on, and room for what becomes of a
  * piece. The pieces lie in a WebAssembly memory, where a checksum needs no copy.
  */
 import { allocateAligned } from "@ottla/platform";
