@@ -4,13 +4,8 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, Later } from "@ottla/platform";
 import fc from "fast-check";
-import {
-  Connection,
-  type Exchange,
-  type FrameServer,
-  MIN_STRETCH_BYTES,
-  type Served,
-} from "./connection.ts";
+import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
+import { MIN_STRETCH_BYTES } from "./frame-progress.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 

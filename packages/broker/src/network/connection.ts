@@ -21,6 +21,7 @@
 import type { Socket } from "node:net";
 import process from "node:process";
 import { type BufferPool, Later } from "@ottla/platform";
+import { FrameProgress } from "./frame-progress.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -67,13 +68,6 @@ const READ_AHEAD_BYTES = 16_384;
 const MAX_UNFLUSHED_BYTES = 262_144;
 /** What a response counts for besides its bytes: a turn has only so much time. */
 const RESPONSE_BYTES = 256;
-
-/**
- * How fast a frame must come that holds memory others wait for: this much of it, or the whole in this many stretches where that is more, in as
- * long as a silent peer has. A large one is there in two minutes, then, which is as long as a producer tries to deliver.
- */
-export const MIN_STRETCH_BYTES = 16_384;
-const STRETCHES_PER_FRAME = 40;
 
 /** A request's place in the order of responses. */
 interface Slot extends Exchange {
@@ -131,9 +125,7 @@ export class Connection {
   #heldBackBytes = 0;
   #isClosed = false;
   #isDraining = false;
-  /** When the stretch of the frame began that is being received, and the bytes of it that are there. */
-  #stretchBeganMs: number;
-  #stretchBytes = 0;
+  readonly #progress: FrameProgress;
 
   constructor(
     socket: Socket,
@@ -150,7 +142,7 @@ export class Connection {
     this.listenerName = listenerName;
     this.clientHost = `/${(socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "")}`;
     this.lastActiveMs = monotonic();
-    this.#stretchBeganMs = this.lastActiveMs;
+    this.#progress = new FrameProgress(this.lastActiveMs);
     this.#reader = new FrameReader(
       limits.maxFrameBytes,
       limits.pool,
@@ -182,7 +174,7 @@ export class Connection {
 
   /** Whether the peer began a frame that holds a share, could go on with it, and has sent less since that time than it must. */
   isStalledSince(timeMs: number): boolean {
-    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.#stretchBeganMs < timeMs;
+    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.#progress.beganMs < timeMs;
   }
 
   /** Closes at once; what was not written is lost. Idempotent. */
@@ -232,14 +224,14 @@ export class Connection {
 
   #takeShare(bytes: number): boolean {
     if (this.#budget.tryTake(bytes)) {
-      this.#beginStretch();
+      this.#progress.begin(this.#monotonic());
       return true;
     }
     this.#withdrawWait = this.#budget.wait(bytes, () => {
       this.#withdrawWait = null;
       // The peer could not go on while it was not read.
       this.lastActiveMs = this.#monotonic();
-      this.#beginStretch();
+      this.#progress.begin(this.lastActiveMs);
       this.#guard(() => this.#reader.resume());
     });
     return false;
@@ -250,17 +242,8 @@ export class Connection {
     if (this.#isClosed || this.#isDraining || this.#isFailing) return;
     if (this.#readFailure !== null) return;
     this.lastActiveMs = this.#monotonic();
-    this.#stretchBytes += chunk.length;
-    const frameBytes = this.#reader.admittedBytes;
-    if (this.#stretchBytes >= Math.max(MIN_STRETCH_BYTES, frameBytes / STRETCHES_PER_FRAME)) {
-      this.#beginStretch();
-    }
+    this.#progress.received(chunk.length, this.#reader.admittedBytes, this.lastActiveMs);
     this.#guard(() => this.#reader.push(chunk));
-  }
-
-  #beginStretch(): void {
-    this.#stretchBeganMs = this.#monotonic();
-    this.#stretchBytes = 0;
   }
 
   #guard(read: () => void): void {
@@ -486,7 +469,7 @@ export class Connection {
       this.#socket.pause();
       return;
     }
-    this.#beginStretch();
+    this.#progress.begin(this.#monotonic());
     this.#socket.resume();
   }
 
