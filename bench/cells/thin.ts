@@ -58,6 +58,8 @@ export const thinCells: readonly Cell[] = [
   ),
   firstWritesCell("first-record-1000p", singles(-1, manyPartitions), 1),
   firstWritesCell("first-batches-1000p", { ...hotLog, partitions: manyPartitions }, 3),
+  startedCell("singles-1000p-started", singles(-1, manyPartitions)),
+  startedCell("produce-16-1000p-started", { ...hotLog, partitions: manyPartitions }),
   newPartitionsCell("singles-1000p", singles(-1, manyPartitions)),
   newPartitionsCell("produce-16-1000p", { ...hotLog, partitions: manyPartitions }),
   produceCell("wide-1000p", { ...singles(-1, manyPartitions), ...wide(250) }),
@@ -199,7 +201,6 @@ class ProduceRun implements CellRun {
 
 /** The first half minute of new partitions, their first writes included. The broker itself is warm. */
 function newPartitionsCell(name: string, load: Load): Cell {
-  const counted = countedOf(load);
   return {
     name,
     about: `${describe(load, "new ")}, the first ${newPartitionsSeconds} s`,
@@ -207,28 +208,50 @@ function newPartitionsCell(name: string, load: Load): Cell {
     open: async (side, settings) => {
       const warm = { ...load, partitions: hotLog.partitions };
       const run = await ProduceRun.open({ side, settings, load: warm });
-      const { site } = run;
       let topics = 0;
       return {
-        async round() {
-          await using admin = await Admin.connect(site.port);
-          const topic = `bench-new-${topics++}`;
-          await admin.createTopic(topic, load.partitions);
-          const result = await drive({
-            ...produceJob(site, topic, load, settings),
-            seconds: newPartitionsSeconds,
-          });
-          await expectRecords(admin, topic, load.partitions, result.acknowledgedRecords);
-          await admin.deleteTopic(topic);
-          return {
-            values: { rate: rateOf(result, counted) },
-            ...costs(result, counted),
-            ...memory(site.pid),
-          };
-        },
+        round: () => fillNewPartitions(run.site, `bench-new-${topics++}`, load, settings),
         [Symbol.asyncDispose]: () => run[Symbol.asyncDispose](),
       };
     },
+  };
+}
+
+/** The same of a broker that has just been started, as after a deployment: in each round a new one, over an empty data directory. */
+function startedCell(name: string, load: Load): Cell {
+  return {
+    name,
+    about: `${describe(load, "new ")}, the first ${newPartitionsSeconds} s of a broker just started`,
+    measures: [produceMeasure(load)],
+    open: async (side, settings) => ({
+      async round() {
+        await using site = await Site.started(side, settings.directory);
+        return await fillNewPartitions(site, "bench-new", load, settings);
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  };
+}
+
+async function fillNewPartitions(
+  site: Site,
+  topic: string,
+  load: Load,
+  settings: Settings,
+): Promise<Sample> {
+  await using admin = await Admin.connect(site.port);
+  await admin.createTopic(topic, load.partitions);
+  const result = await drive({
+    ...produceJob(site, topic, load, settings),
+    seconds: newPartitionsSeconds,
+  });
+  await expectRecords(admin, topic, load.partitions, result.acknowledgedRecords);
+  await admin.deleteTopic(topic);
+  const counted = countedOf(load);
+  return {
+    values: { rate: rateOf(result, counted) },
+    ...costs(result, counted),
+    ...memory(site.pid),
   };
 }
 
