@@ -13,6 +13,12 @@ import {
 } from "@ottla/platform";
 import type { Broker, BrokerOptions } from "./broker-options.ts";
 import { Cluster, type Endpoint, type LogicalBroker } from "./cluster.ts";
+import {
+  BrokerLimits,
+  isBetweenBrokers,
+  listenerLimits,
+  rateWindows,
+} from "./connection-limits.ts";
 import { Coordination } from "./coordination.ts";
 import { claimDirectory, ForeignDirectory, readIdentity, writeIdentity } from "./data-directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -23,6 +29,7 @@ import { handlers } from "./handlers/index.ts";
 import { advertisedHost, advertisedListeners, clientListeners } from "./listener-config.ts";
 import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetricsServer } from "./metrics/metrics-server.ts";
+import { Admission } from "./network/admission.ts";
 import type { ConnectionLimits } from "./network/connection.ts";
 import { EARNEST_BYTES } from "./network/frame-reader.ts";
 import { Listener } from "./network/listener.ts";
@@ -72,6 +79,8 @@ class RunningBroker implements Broker {
   readonly #directory: string;
   readonly #fileSystem: FileSystem;
   readonly #listeners: Listener[] = [];
+  /** Of each logical broker. */
+  readonly #admissions: { readonly admission: Admission; readonly limits: BrokerLimits }[] = [];
   /** What to undo, last started first. */
   readonly #closers: (() => Promise<void>)[] = [];
   #closing: Promise<void> | null = null;
@@ -194,6 +203,10 @@ class RunningBroker implements Broker {
       handlers,
       logDirectory: this.#directory,
       config: (brokerId) => dynamic.broker(brokerId),
+      brokerConfigsChanged: () => {
+        topics.defaultsChanged();
+        this.#connectionLimitsChanged();
+      },
     };
     metrics.observe(services, this.#listeners);
     coordination.load().catch((cause: unknown) => {
@@ -241,6 +254,10 @@ class RunningBroker implements Broker {
       const config = this.#configs[index]!;
       const current = () => services.config(broker.id);
       const advertised = advertisedListeners(config);
+      const brokerLimits = new BrokerLimits(current);
+      await brokerLimits.refresh();
+      const admission = new Admission(brokerLimits, rateWindows(config), this.#clock);
+      this.#admissions.push({ admission, limits: brokerLimits });
       const limits: ConnectionLimits = {
         maxFrameBytes: config.number("socket.request.max.bytes"),
         budget,
@@ -255,13 +272,9 @@ class RunningBroker implements Broker {
           port,
           limits,
           maxIdleMs: config.number("connections.max.idle.ms"),
-          // Asked for with each new connection, so a change acts at once.
-          get maxConnections() {
-            return current().number("max.connections");
-          },
-          get maxConnectionsPerIp() {
-            return current().number("max.connections.per.ip");
-          },
+          admission,
+          admissionLimits: listenerLimits(current, name),
+          isBetweenBrokers: isBetweenBrokers(config, name),
           clock: this.#clock,
           server: new Dispatcher(handlers, broker, services),
           probe: services.probe,
@@ -278,6 +291,13 @@ class RunningBroker implements Broker {
       ports.push(endpoints.size === 0 ? 0 : this.#listeners.at(-endpoints.size)!.port);
     }
     this.ports = ports;
+  }
+
+  #connectionLimitsChanged(): void {
+    for (const { admission, limits } of this.#admissions) {
+      limits.refresh().catch((cause: Error) => this.#options.report?.(cause.message));
+      admission.limitsChanged();
+    }
   }
 
   async #drain(services: Services): Promise<void> {

@@ -85,7 +85,8 @@ export async function alterResource(
   change: (current: ReadonlyMap<string, string>) => AlteredConfigs,
   validateOnly: boolean,
 ): Promise<void> {
-  const { store, topics } = context.services;
+  const { services } = context;
+  const { store, topics } = services;
   const checked = (current: ReadonlyMap<string, string>) => {
     const altered = change(current);
     const problem = validate(context, resource, altered);
@@ -99,7 +100,7 @@ export async function alterResource(
   }
   await store.alterConfigs(resource, checked);
   if (resource.type === "topic") topics.configChanged(resource.name);
-  if (resource.type === "broker") topics.defaultsChanged();
+  if (resource.type === "broker") services.brokerConfigsChanged();
 }
 
 function validate(context: RequestContext, resource: ConfigResource, { after }: AlteredConfigs) {

@@ -30,4 +30,6 @@ export interface Services {
   readonly logDirectory: string;
   /** The configuration of a broker with its dynamic changes as of now. */
   config(brokerId: number): BrokerConfig;
+  /** Tells who acts on them that dynamic configs of brokers were altered. */
+  brokerConfigsChanged(): void;
 }

@@ -136,6 +136,7 @@ export class TestBroker implements AsyncDisposable {
       handlers: served,
       logDirectory: DIRECTORY,
       config: (brokerId) => dynamic.broker(brokerId),
+      brokerConfigsChanged: () => topics.defaultsChanged(),
     });
     const close = async () => {
       await coordination.close();

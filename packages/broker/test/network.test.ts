@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DirectoryInUse, startBroker } from "@ottla/broker";
+import { InvalidConfig } from "@ottla/metadata";
 import { MemoryFileSystem } from "@ottla/platform";
 import {
   apiVersions,
@@ -133,36 +134,82 @@ async function fetchesServed(metricsPort: number): Promise<number> {
   return Number(line.exec(text)?.[1] ?? 0);
 }
 
-test("NW: more connections than max.connections allows are closed at once", async () => {
+test("NW: one more connection than max.connections allows is served when another has gone", async () => {
   await using broker = await startBroker({
     storage: "memory",
     layers: layer({ "max.connections": "2" }),
   });
   await using first = await Peer.connect(broker.port);
   await using second = await Peer.connect(broker.port);
-  await first.ask(metadata, 9, { topics: [] });
+  await second.ask(metadata, 9, { topics: [] });
+  await using third = await Peer.connect(broker.port);
+  const asked = third.ask(metadata, 9, { topics: [] });
+  let isServed = false;
+  const served = asked.then(() => {
+    isServed = true;
+  });
+  for (let round = 0; round < 20; round++) await first.ask(metadata, 9, { topics: [] });
+  assert.equal(isServed, false);
+  await second[Symbol.asyncDispose]();
+  await served;
+});
+
+test("NW: a listener may have a limit of its own", async () => {
+  await using broker = await startBroker({
+    storage: "memory",
+    layers: layer({ "listener.name.plaintext.max.connections": "1" }),
+  });
+  await using only = await Peer.connect(broker.port);
+  await only.ask(metadata, 9, { topics: [] });
+  await using waiting = await Peer.connect(broker.port);
+  const served = waiting.ask(metadata, 9, { topics: [] });
+  await alter(only, "listener.name.plaintext.max.connections", "2");
+  await served;
+});
+
+test("NW: an address may have a limit of its own, by name too, and a host that nobody knows stops the start", async () => {
+  await using broker = await startBroker({
+    storage: "memory",
+    layers: layer({
+      "max.connections.per.ip": "0",
+      "max.connections.per.ip.overrides": "localhost:2,10.0.0.1:5",
+    }),
+  });
+  await using first = await Peer.connect(broker.port);
+  await using second = await Peer.connect(broker.port);
   await second.ask(metadata, 9, { topics: [] });
   await refusedConnection(broker.port);
   await first.ask(metadata, 9, { topics: [] });
+  // A label too long for any name: no server is asked.
+  const layers = layer({ "max.connections.per.ip.overrides": `${"x".repeat(64)}.invalid:2` });
+  await assert.rejects(startBroker({ storage: "memory", layers }), InvalidConfig);
 });
 
-for (const name of ["max.connections", "max.connections.per.ip"]) {
+test("AD5: under a lower max.connections the longest silent are closed, under a higher one those who wait are served", async () => {
+  await using broker = await startBroker({ storage: "memory" });
+  await using silent = await Peer.connect(broker.port);
+  await silent.ask(metadata, 9, { topics: [] });
+  await using admin = await Peer.connect(broker.port);
+  await alter(admin, "max.connections", "1");
+  assert.equal(await silent.frame(), null);
+  await using waiting = await Peer.connect(broker.port);
+  const served = waiting.ask(metadata, 9, { topics: [] });
+  await alter(admin, "max.connections", "2");
+  await served;
+});
+
+for (const [name, value] of [
+  ["max.connections.per.ip", "2"],
+  ["max.connections.per.ip.overrides", "127.0.0.1:2"],
+] as const) {
   test(`AD5: a dynamic ${name} holds for the next connection, after a restart too, and until it is taken back`, async () => {
     const fileSystem = new MemoryFileSystem();
-    const alter = async (peer: Peer, operation: "delete" | "set") => {
-      const configs = [{ name, configOperation: operation === "set" ? 0 : 1, value: "2" }];
-      const { responses } = await peer.ask(incrementalAlterConfigs, 1, {
-        resources: [{ resourceType: BROKER, resourceName: "", configs }],
-        validateOnly: false,
-      });
-      assert.equal(responses[0]?.errorCode, 0);
-    };
     {
       await using broker = await startBroker({ storage: "memory", fileSystem });
       await using first = await Peer.connect(broker.port);
       await using second = await Peer.connect(broker.port);
       await second.ask(metadata, 9, { topics: [] });
-      await alter(first, "set");
+      await alter(first, name, value);
       await refusedConnection(broker.port);
     }
     await using broker = await startBroker({ storage: "memory", fileSystem });
@@ -170,10 +217,20 @@ for (const name of ["max.connections", "max.connections.per.ip"]) {
     await using second = await Peer.connect(broker.port);
     await second.ask(metadata, 9, { topics: [] });
     await refusedConnection(broker.port);
-    await alter(first, "delete");
+    await alter(first, name, null);
     await using third = await Peer.connect(broker.port);
     await third.ask(metadata, 9, { topics: [] });
   });
+}
+
+/** Sets or takes back a config of all brokers. */
+async function alter(peer: Peer, name: string, value: string | null): Promise<void> {
+  const configs = [{ name, configOperation: value === null ? 1 : 0, value }];
+  const { responses } = await peer.ask(incrementalAlterConfigs, 1, {
+    resources: [{ resourceType: BROKER, resourceName: "", configs }],
+    validateOnly: false,
+  });
+  assert.equal(responses[0]?.errorCode, 0, responses[0]?.errorMessage ?? "");
 }
 
 /** Resolves when the broker has closed a new connection. */

@@ -1,3 +1,4 @@
+export { parseAddressLimits } from "./configs/address-limits.ts";
 export {
   type AlteredConfigs,
   applyConfigChanges,

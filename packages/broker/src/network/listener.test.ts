@@ -2,12 +2,18 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, type Cancel, SimulatedClock } from "@ottla/platform";
+import { Admission, type BrokerAdmissionLimits } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { Listener, StalledFrame } from "./listener.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
 const FRAME_BYTES = 100_000;
+const UNLIMITED: BrokerAdmissionLimits = {
+  maxConnections: Number.POSITIVE_INFINITY,
+  connectionsPerSecond: Number.POSITIVE_INFINITY,
+  maxFrom: () => Number.POSITIVE_INFINITY,
+};
 
 test("NW: who sends little of a large frame is cut when others wait for its memory, and not before", async () => {
   await using setting = await Setting.start();
@@ -53,8 +59,9 @@ class Setting implements AsyncDisposable {
     port: 0,
     limits: { maxFrameBytes: FRAME_BYTES, budget: this.budget, pool: new BufferPool(0) },
     maxIdleMs: -1,
-    maxConnections: 10,
-    maxConnectionsPerIp: 10,
+    admission: new Admission(UNLIMITED, { windowMs: 1000, windows: 11 }, this.clock),
+    admissionLimits: UNLIMITED,
+    isBetweenBrokers: false,
     clock: this.clock,
     server: { serve: () => null, mayOverlap: () => false, isLent: () => false },
     probe: {

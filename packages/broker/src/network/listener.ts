@@ -1,6 +1,8 @@
 /** Accepts connections on one address and keeps count of them. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Cancel, Clock } from "@ottla/platform";
+import { plainAddress } from "./address-limits.ts";
+import type { Admission, AdmissionLimits, Gate } from "./admission.ts";
 import { Connection, type ConnectionLimits, type FrameServer } from "./connection.ts";
 import { withSharedRead } from "./shared-read.ts";
 
@@ -14,9 +16,11 @@ export interface ListenerOptions {
   readonly limits: ConnectionLimits;
   /** `connections.max.idle.ms`; −1 for no limit. */
   readonly maxIdleMs: number;
-  /** `max.connections` and `max.connections.per.ip`. */
-  readonly maxConnections: number;
-  readonly maxConnectionsPerIp: number;
+  /** Who may come in: of all listeners of the broker, and by this one. */
+  readonly admission: Admission;
+  readonly admissionLimits: AdmissionLimits;
+  /** Brokers use it among themselves, and clients have another. */
+  readonly isBetweenBrokers: boolean;
   readonly clock: Clock;
   readonly server: Omit<FrameServer, "closed">;
   readonly probe: ListenerProbe;
@@ -40,7 +44,7 @@ export class Listener {
   readonly name: string;
   readonly #options: ListenerOptions;
   readonly #connections = new Set<Connection>();
-  readonly #perHost = new Map<string, number>();
+  readonly #gate: Gate;
   readonly #servers: Server[] = [];
   #cancelIdleCheck: Cancel | null = null;
   #cancelStallCheck: Cancel | null = null;
@@ -50,6 +54,11 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#gate = options.admission.gate(
+      options.admissionLimits,
+      options.isBetweenBrokers,
+      () => this.#connections,
+    );
   }
 
   /** The port bound, known once {@link listen} resolved. */
@@ -84,6 +93,7 @@ export class Listener {
   /** Stops accepting; connections in place go on. */
   stopAccepting(): void {
     for (const server of this.#servers) server.close();
+    this.#gate.close();
   }
 
   /** Lets every connection finish what it has begun and resolves when all are closed, at the latest after `timeoutMs`. */
@@ -114,7 +124,7 @@ export class Listener {
 
   #bind(host: string, port: number): Promise<number> {
     const options = { highWaterMark: SOCKET_BUFFER_BYTES, pauseOnConnect: true };
-    const server = createServer(options, (socket) => this.#accept(socket));
+    const server = createServer(options, (socket) => this.#arrive(socket));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -128,23 +138,22 @@ export class Listener {
     });
   }
 
-  #accept(accepted: Socket): void {
+  #arrive(accepted: Socket): void {
+    const address = plainAddress(accepted.remoteAddress ?? "");
+    this.#gate.arrive({
+      address,
+      enter: () => this.#accept(accepted, address),
+      refuse: () => accepted.destroy(),
+    });
+  }
+
+  #accept(accepted: Socket, address: string): void {
     const { name, limits, server, clock, probe } = this.#options;
-    const host = accepted.remoteAddress ?? "";
-    const sameHost = this.#perHost.get(host) ?? 0;
-    if (
-      this.#connections.size >= this.#options.maxConnections ||
-      sameHost >= this.#options.maxConnectionsPerIp
-    ) {
-      accepted.destroy();
-      return;
-    }
-    this.#perHost.set(host, sameHost + 1);
     const frames: FrameServer = {
       serve: (connection, frame, exchange) => server.serve(connection, frame, exchange),
       mayOverlap: (frame) => server.mayOverlap(frame),
       isLent: (frame) => server.isLent(frame),
-      closed: (connection, cause) => this.#closed(connection, host, cause),
+      closed: (connection, cause) => this.#closed(connection, address, cause),
     };
     const socket = withSharedRead(accepted, SOCKET_BUFFER_BYTES, (chunk) =>
       connection.receive(chunk),
@@ -154,11 +163,9 @@ export class Listener {
     probe.connectionOpened(name);
   }
 
-  #closed(connection: Connection, host: string, cause: unknown): void {
+  #closed(connection: Connection, address: string, cause: unknown): void {
     if (!this.#connections.delete(connection)) return;
-    const left = (this.#perHost.get(host) ?? 1) - 1;
-    if (left > 0) this.#perHost.set(host, left);
-    else this.#perHost.delete(host);
+    this.#gate.leave(address);
     this.#options.probe.connectionClosed(this.name, cause);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }

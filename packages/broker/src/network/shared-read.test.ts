@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, SystemClock } from "@ottla/platform";
+import { Admission } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import { Listener, type ListenerOptions } from "./listener.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -92,11 +93,18 @@ test("an idle moved socket is closed, and a limit of connections is one of those
 });
 
 interface Wanted extends Partial<ListenerOptions> {
+  maxConnections?: number;
   serve?: (connection: Connection, frame: Buffer) => Buffer[];
 }
 
 async function open(wanted: Wanted) {
-  const { serve = () => [Buffer.from("x")], ...rest } = wanted;
+  const { serve = () => [Buffer.from("x")], maxConnections, ...rest } = wanted;
+  const clock = new SystemClock();
+  const limits = {
+    maxConnections: maxConnections ?? Number.POSITIVE_INFINITY,
+    connectionsPerSecond: Number.POSITIVE_INFINITY,
+    maxFrom: () => Number.POSITIVE_INFINITY,
+  };
   const options: ListenerOptions = {
     name: "PLAINTEXT",
     host: "127.0.0.1",
@@ -107,9 +115,10 @@ async function open(wanted: Wanted) {
       pool: new BufferPool(1_000_000),
     },
     maxIdleMs: -1,
-    maxConnections: Number.POSITIVE_INFINITY,
-    maxConnectionsPerIp: Number.POSITIVE_INFINITY,
-    clock: new SystemClock(),
+    admission: new Admission(limits, { windowMs: 1000, windows: 11 }, clock),
+    admissionLimits: limits,
+    isBetweenBrokers: false,
+    clock,
     server: { serve, mayOverlap: () => false, isLent: () => true },
     probe: { connectionOpened: () => {}, connectionClosed: () => {} },
     ...rest,

@@ -131,6 +131,12 @@ export class BrokerConfig {
     return this.text(`listener.name.${listener.toLowerCase()}.${name}`) ?? this.text(name);
   }
 
+  /** The number for one listener, or for all when it has none of its own. */
+  listenerNumber(listener: string, name: string): number {
+    const own = this.value(`listener.name.${listener.toLowerCase()}.${name}`);
+    return own === null ? this.number(name) : Number(own);
+  }
+
   boolean(name: string): boolean {
     return this.#required(name) === true;
   }

@@ -1,3 +1,4 @@
+import { addressLimits } from "./address-limits.ts";
 import {
   atLeast,
   between,
@@ -135,7 +136,7 @@ export const BROKER_SERVER_CONFIGS: readonly ConfigDefinition[] = [
   clusterWide(int("max.connection.creation.rate", INT_MAX, atLeast(0))),
   clusterWide(int("max.connections", INT_MAX, atLeast(0))),
   clusterWide(int("max.connections.per.ip", INT_MAX, atLeast(0))),
-  clusterWide(string("max.connections.per.ip.overrides", "")),
+  clusterWide(string("max.connections.per.ip.overrides", "", addressLimits)),
   int("max.incremental.fetch.session.cache.slots", 1000, atLeast(0)),
   clusterWide(int("message.max.bytes", 1_048_588, atLeast(0))),
   string("metadata.log.dir"),

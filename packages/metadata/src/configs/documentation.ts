@@ -141,8 +141,13 @@ const BROKER: Texts = {
   "log.roll.hours": "Default of the topic setting segment.ms in hours, for when ms are not set.",
   "log.roll.jitter.hours":
     "Default of the topic setting segment.jitter.ms in hours, for when ms are not set.",
-  "max.connections": "Most connections to one listener.",
-  "max.connections.per.ip": "Most connections from one address.",
+  "max.connection.creation.rate":
+    "Most connections that the broker accepts in a second, and that each of its listeners does; what comes faster waits.",
+  "max.connections":
+    "Most connections to the broker, and to each of its listeners; what is too much waits until another has gone.",
+  "max.connections.per.ip": "Most connections from one address; what is too much is closed.",
+  "max.connections.per.ip.overrides":
+    "Most connections from single addresses or hosts, as host:count, separated by commas.",
   "max.incremental.fetch.session.cache.slots": "Most fetch sessions that are remembered.",
   "max.request.partition.size.limit":
     "Most partitions that DescribeTopicPartitions answers with at once.",

@@ -1,0 +1,53 @@
+/** `max.connections.per.ip.overrides`: how many connections single addresses may have. A host name stands for all its addresses. */
+import { isIP, isIPv6, SocketAddress } from "node:net";
+
+export class AddressLimits {
+  readonly #resolve: (host: string) => Promise<readonly string[]>;
+  #byHost: ReadonlyMap<string, number> = new Map();
+  #byAddress = new Map<string, number>();
+
+  /** @param resolve the addresses of a host name */
+  constructor(resolve: (host: string) => Promise<readonly string[]>) {
+    this.#resolve = resolve;
+  }
+
+  /** The limit of an address as {@link plainAddress} gives it, or null when it has none of its own. */
+  of(address: string): number | null {
+    return this.#byAddress.get(address) ?? null;
+  }
+
+  /**
+   * Takes other limits: those of addresses hold at once, those of host names when the names are resolved.
+   * @throws the resolver's error for the first host it does not know; all others hold.
+   */
+  async set(byHost: ReadonlyMap<string, number>): Promise<void> {
+    const byAddress = new Map<string, number>();
+    const names: [string, number][] = [];
+    for (const [host, limit] of byHost) {
+      if (isIP(host) > 0) byAddress.set(plainAddress(host), limit);
+      else names.push([host, limit]);
+    }
+    this.#byHost = byHost;
+    this.#byAddress = byAddress;
+    let problem: { readonly cause: unknown } | null = null;
+    for (const [host, limit] of names) {
+      try {
+        for (const address of await this.#resolve(host)) {
+          byAddress.set(plainAddress(address), limit);
+        }
+      } catch (cause) {
+        problem ??= { cause };
+      }
+      // Others were set meanwhile, in a map of their own.
+      if (this.#byHost !== byHost) return;
+    }
+    if (problem !== null) throw problem.cause;
+  }
+}
+
+/** One spelling for each address: IPv4 as such where it came mapped into IPv6, IPv6 in its short form. */
+export function plainAddress(address: string): string {
+  const unmapped = address.replace(/^::ffff:(?=\d+\.)/i, "");
+  if (!isIPv6(unmapped)) return unmapped;
+  return new SocketAddress({ family: "ipv6", address: unmapped }).address;
+}
