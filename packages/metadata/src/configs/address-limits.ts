@@ -22,6 +22,15 @@ export function addressLimits(value: ConfigValue): Problem | null {
   return null;
 }
 
+/** What is wrong with `max.connections.per.ip` beside these overrides, in Kafka's words, or null: somebody should be able to connect. */
+export function nobodyMayConnect(
+  perAddress: string | null,
+  overrides: string | null,
+): string | null {
+  if (Number(perAddress ?? Number.NaN) !== 0 || entriesOf(overrides ?? "").length > 0) return null;
+  return "requirement failed: max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
+}
+
 function entriesOf(text: string): string[] {
   return text
     .split(",")

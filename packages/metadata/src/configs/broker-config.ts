@@ -4,6 +4,7 @@
  * AD5: a value changed for this broker wins over one changed for all brokers, over the given ones, over the default.
  */
 import { InvalidConfig } from "../errors.ts";
+import { nobodyMayConnect } from "./address-limits.ts";
 import { BROKER_CONFIGS, brokerSynonyms, overriddenName } from "./broker-configs.ts";
 import { type ConfigDefinition, type ConfigValue, parseConfig } from "./definition.ts";
 
@@ -75,6 +76,11 @@ export class BrokerConfig {
         config.value(name);
       }
     }
+    const problem = nobodyMayConnect(
+      config.text("max.connections.per.ip"),
+      config.text("max.connections.per.ip.overrides"),
+    );
+    if (problem !== null) throw new InvalidConfig(problem);
     return config;
   }
 

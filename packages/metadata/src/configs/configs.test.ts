@@ -295,6 +295,24 @@ describe("validateBrokerConfigs", () => {
     assert.equal(refused("listener.name.p.max.connections", "10", true), null);
     assert.equal(refused("listener.name.p.ssl.keystore.type", "PEM"), null);
   });
+
+  it("AD5: refuses limits under which nobody could connect any more, and take them back", () => {
+    for (const name of ["max.connections", "max.connection.creation.rate"]) {
+      assert.equal(refused(name, "0", true)?.message, `Invalid ${name} 0`);
+      const own = `listener.name.plaintext.${name}`;
+      assert.equal(refused(own, "0")?.message, `Invalid ${name} 0`);
+      assert.equal(refused(own, "1"), null);
+      assert.equal(refused(`listener.name.other.${name}`, "0"), null, "there is no such listener");
+      const served = brokerWith({ [own]: "5" });
+      assert.equal(validateBrokerConfigs(map({ [name]: "0" }), served, true), null);
+    }
+    const perAddress = "max.connections.per.ip";
+    const onlySome = { [perAddress]: "0", [`${perAddress}.overrides`]: "10.0.0.1:5" };
+    assert.match(refused(perAddress, "0")?.message ?? "", /can be set to zero only if/);
+    assert.equal(validateBrokerConfigs(map(onlySome), brokerWith(), true), null);
+    assert.throws(() => brokerWith({ [perAddress]: "0" }), InvalidConfig);
+    assert.equal(brokerWith(onlySome).number(perAddress), 0);
+  });
 });
 
 describe("configs of groups and client metrics", () => {

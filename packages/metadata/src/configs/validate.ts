@@ -1,5 +1,6 @@
 /** Whether the configs of a resource, as they would be after a change, are acceptable; in Kafka's words where it says no. */
 import { InvalidConfig } from "../errors.ts";
+import { nobodyMayConnect } from "./address-limits.ts";
 import type { BrokerConfig } from "./broker-config.ts";
 import { overriddenName } from "./broker-configs.ts";
 import { CLIENT_METRICS_CONFIGS } from "./client-metrics-configs.ts";
@@ -118,12 +119,31 @@ export function validateBrokerConfigs(
           parseConfig(definition, text);
         }
       }
+      checkConnectionLimits(configs, broker);
     }, "request") ??
     refuse(
       "Cannot update these configs at default cluster level, broker id must be specified",
       names.filter((name) => isDefault && broker.definition(name)?.updateMode === "per-broker"),
     )
   );
+}
+
+/** A dynamic change must not lock everybody out: who would take it back? @throws {InvalidConfig} */
+function checkConnectionLimits(configs: Configs, broker: BrokerConfig): void {
+  const inForce = (name: string) => configs.get(name) ?? broker.text(name);
+  for (const limit of ["max.connections", "max.connection.creation.rate"]) {
+    for (const listener of broker.list("listeners")) {
+      const own = `listener.name.${listener.split("://")[0]!.toLowerCase()}.${limit}`;
+      const isChanged = configs.has(own) || configs.has(limit);
+      if (isChanged && Number(inForce(own) ?? inForce(limit)) === 0) {
+        throw new InvalidConfig(`Invalid ${limit} 0`);
+      }
+    }
+  }
+  const [limit, overrides] = ["max.connections.per.ip", "max.connections.per.ip.overrides"];
+  if (!configs.has(limit) && !configs.has(overrides)) return;
+  const problem = nobodyMayConnect(inForce(limit), inForce(overrides));
+  if (problem !== null) throw new InvalidConfig(problem);
 }
 
 /** What is wrong with all configs of a group together, or null. */
