@@ -143,15 +143,9 @@ test("NW: one more connection than max.connections allows is served when another
   await using second = await Peer.connect(broker.port);
   await second.ask(metadata, 9, { topics: [] });
   await using third = await Peer.connect(broker.port);
-  const asked = third.ask(metadata, 9, { topics: [] });
-  let isServed = false;
-  const served = asked.then(() => {
-    isServed = true;
-  });
-  for (let round = 0; round < 20; round++) await first.ask(metadata, 9, { topics: [] });
-  assert.equal(isServed, false);
+  const served = await waitingForPlace(third, first);
   await second[Symbol.asyncDispose]();
-  await served;
+  await served.now;
 });
 
 test("NW: a listener may have a limit of its own", async () => {
@@ -162,9 +156,9 @@ test("NW: a listener may have a limit of its own", async () => {
   await using only = await Peer.connect(broker.port);
   await only.ask(metadata, 9, { topics: [] });
   await using waiting = await Peer.connect(broker.port);
-  const served = waiting.ask(metadata, 9, { topics: [] });
+  const served = await waitingForPlace(waiting, only);
   await alter(only, "listener.name.plaintext.max.connections", "2");
-  await served;
+  await served.now;
 });
 
 test("NW: an address may have a limit of its own, by name too, and a host that nobody knows stops the start", async () => {
@@ -193,9 +187,27 @@ test("AD5: under a lower max.connections the longest silent are closed, under a 
   await alter(admin, "max.connections", "1");
   assert.equal(await silent.frame(), null);
   await using waiting = await Peer.connect(broker.port);
-  const served = waiting.ask(metadata, 9, { topics: [] });
+  const served = await waitingForPlace(waiting, admin);
   await alter(admin, "max.connections", "2");
-  await served;
+  await served.now;
+});
+
+test("AD5: a dynamic max.connections holds after a restart too, and until it is taken back", async () => {
+  const fileSystem = new MemoryFileSystem();
+  {
+    await using broker = await startBroker({ storage: "memory", fileSystem });
+    await using first = await Peer.connect(broker.port);
+    await alter(first, "max.connections", "1");
+    await using second = await Peer.connect(broker.port);
+    await waitingForPlace(second, first);
+  }
+  await using broker = await startBroker({ storage: "memory", fileSystem });
+  await using first = await Peer.connect(broker.port);
+  await first.ask(metadata, 9, { topics: [] });
+  await using second = await Peer.connect(broker.port);
+  const served = await waitingForPlace(second, first);
+  await alter(first, "max.connections", null);
+  await served.now;
 });
 
 for (const [name, value] of [
@@ -221,6 +233,19 @@ for (const [name, value] of [
     await using third = await Peer.connect(broker.port);
     await third.ask(metadata, 9, { topics: [] });
   });
+}
+
+/** Asks for something on a connection that is not served yet, and makes sure of that while another is. */
+async function waitingForPlace(waiting: Peer, served: Peer): Promise<{ now: Promise<void> }> {
+  let isServed = false;
+  const now = waiting.ask(metadata, 9, { topics: [] }).then(() => {
+    isServed = true;
+  });
+  // Who is closed while waiting says so where it is awaited.
+  now.catch(() => {});
+  for (let round = 0; round < 20; round++) await served.ask(metadata, 9, { topics: [] });
+  assert.equal(isServed, false, "served although there is no place");
+  return { now };
 }
 
 /** Sets or takes back a config of all brokers. */

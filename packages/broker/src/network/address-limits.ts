@@ -1,5 +1,6 @@
 /** `max.connections.per.ip.overrides`: how many connections single addresses may have. A host name stands for all its addresses. */
-import { isIP, isIPv6, SocketAddress } from "node:net";
+import { isIP } from "node:net";
+import { plainAddress } from "./plain-address.ts";
 
 export class AddressLimits {
   readonly #resolve: (host: string) => Promise<readonly string[]>;
@@ -43,11 +44,4 @@ export class AddressLimits {
     }
     if (problem !== null) throw problem.cause;
   }
-}
-
-/** One spelling for each address: IPv4 as such where it came mapped into IPv6, IPv6 in its short form. */
-export function plainAddress(address: string): string {
-  const unmapped = address.replace(/^::ffff:(?=\d+\.)/i, "");
-  if (!isIPv6(unmapped)) return unmapped;
-  return new SocketAddress({ family: "ipv6", address: unmapped }).address;
 }

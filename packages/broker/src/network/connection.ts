@@ -25,6 +25,7 @@ import { FrameProgress } from "./frame-progress.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import { plainAddress } from "./plain-address.ts";
 
 /** What a frame is turned into: the response's buffers, null for no response (acks=0), or either of them later. */
 export type Served = readonly Buffer[] | null | Later<readonly Buffer[] | null>;
@@ -140,7 +141,7 @@ export class Connection {
     this.#pool = limits.pool;
     this.#monotonic = monotonic;
     this.listenerName = listenerName;
-    this.clientHost = `/${(socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "")}`;
+    this.clientHost = `/${plainAddress(socket.remoteAddress ?? "unknown")}`;
     this.lastActiveMs = monotonic();
     this.#progress = new FrameProgress(this.lastActiveMs);
     this.#reader = new FrameReader(

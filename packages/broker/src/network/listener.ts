@@ -1,9 +1,9 @@
 /** Accepts connections on one address and keeps count of them. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Cancel, Clock } from "@ottla/platform";
-import { plainAddress } from "./address-limits.ts";
 import type { Admission, AdmissionLimits, Gate } from "./admission.ts";
 import { Connection, type ConnectionLimits, type FrameServer } from "./connection.ts";
+import { plainAddress } from "./plain-address.ts";
 import { withSharedRead } from "./shared-read.ts";
 
 export interface ListenerOptions {
