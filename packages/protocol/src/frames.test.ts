@@ -7,6 +7,7 @@ import {
   decodeResponse,
   encodeRequest,
   encodeResponse,
+  MAX_RESPONSE_BYTES,
 } from "./frames.ts";
 import { produce } from "./messages/00-produce.ts";
 import { fetch } from "./messages/01-fetch.ts";
@@ -209,6 +210,23 @@ test("NW: elements of nested arrays are bounded together", () => {
   topic.writeInt32BE(900_000, 2);
   const frame = Buffer.concat([head, topic, topic, topic, topic, topic]);
   assert.throws(() => decodeRequest(addPartitionsToTxn, 0, frame, 0), { kind: "tooLarge" });
+});
+
+test("NW: a response is bounded, and what is beyond takes no memory", () => {
+  const topic = { errorCode: 0, name: "x".repeat(30_000), partitions: [] };
+  const response = (count: number) =>
+    encodeResponse(metadata, 9, 1, {
+      brokers: [],
+      controllerId: 0,
+      topics: new Array(count).fill(topic),
+    });
+  const { arrayBuffers } = process.memoryUsage();
+  assert.throws(
+    () => response(4_500),
+    (cause: unknown) => cause instanceof ProtocolError && cause.kind === "tooLarge",
+  );
+  assert.ok(process.memoryUsage().arrayBuffers - arrayBuffers < MAX_RESPONSE_BYTES);
+  assert.ok(response(4_400)[0]!.length > 0.9 * MAX_RESPONSE_BYTES);
 });
 
 test("null where the version does not allow it is refused in both directions", () => {

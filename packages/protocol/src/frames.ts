@@ -116,7 +116,16 @@ export function encodeRequest<A extends Api>(
   });
 }
 
-/** Encodes a response, size and header included. @throws ProtocolError when `version` cannot carry `body` */
+/**
+ * Bound of a response, the records in it that are sent from where they are left aside. A request names a thing in a few bytes and any number of
+ * times, and each time may be answered with hundreds.
+ */
+export const MAX_RESPONSE_BYTES = 134_217_728;
+
+/**
+ * Encodes a response, size and header included.
+ * @throws ProtocolError `unsupportedVersion` when `version` cannot carry `body`; `tooLarge` beyond {@link MAX_RESPONSE_BYTES}, before memory is taken.
+ */
 export function encodeResponse<A extends Api>(
   api: A,
   version: number,
@@ -124,12 +133,14 @@ export function encodeResponse<A extends Api>(
   body: ResponseInput<A>,
 ): Buffer[] {
   const flexible = api.flexibleResponseHeader && api.response.isFlexible(version);
-  return encodeFrame(api.response, version, flexible ? 5 : 4, body, (buffer) => {
+  const writeHeader = (buffer: Buffer) => {
     buffer.writeInt32BE(correlationId, 4);
     if (flexible) {
       buffer[8] = 0;
     }
-  });
+  };
+  const headerSize = flexible ? 5 : 4;
+  return encodeFrame(api.response, version, headerSize, body, writeHeader, allocateResponse);
 }
 
 /** Reads a response frame. Byte fields are views of the frame. @throws ProtocolError */
@@ -217,8 +228,9 @@ function encodeFrame<S extends Shape>(
   headerSize: number,
   body: unknown,
   writeHeader: (buffer: Buffer) => void,
+  allocate: (size: number) => Buffer = allocateFrame,
 ): Buffer[] {
-  const buffers = encode(schema, version, 4 + headerSize, body, writeHeader, allocateFrame);
+  const buffers = encode(schema, version, 4 + headerSize, body, writeHeader, allocate);
   let size = -4;
   for (let i = 0; i < buffers.length; i++) {
     size += buffers[i]!.length;
@@ -245,6 +257,13 @@ function allocateFrame(size: number): Buffer {
   const start = chunkUsed;
   chunkUsed = start + size;
   return chunk.subarray(start, chunkUsed);
+}
+
+function allocateResponse(size: number): Buffer {
+  if (size > MAX_RESPONSE_BYTES) {
+    throw new ProtocolError("tooLarge", `the response would have ${size} bytes`);
+  }
+  return allocateFrame(size);
 }
 
 /** Sizes, allocates once, writes once; then cuts the contiguous bytes where spliced records belong. */

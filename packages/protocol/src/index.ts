@@ -1,4 +1,4 @@
-export { UNKNOWN_TAGS, type UnknownTaggedField } from "./codec/runtime.ts";
+export { MAX_MESSAGE_ELEMENTS, UNKNOWN_TAGS, type UnknownTaggedField } from "./codec/runtime.ts";
 export {
   type CompressionType,
   compress,
@@ -57,6 +57,7 @@ export {
   encodeRequest,
   encodeResponse,
   encodeVersioned,
+  MAX_RESPONSE_BYTES,
   type RequestEnvelope,
   type RequestHeader,
   readVersion,
