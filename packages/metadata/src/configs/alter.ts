@@ -113,10 +113,10 @@ function changedList(
     );
   }
   const entries = entriesOf(current ?? definition.defaultValue ?? "");
-  const given = entriesOf(value);
+  const given = new Set(entriesOf(value));
   return operation === "append"
     ? [...new Set([...entries, ...given])].join(",")
-    : entries.filter((entry) => !given.includes(entry)).join(",");
+    : entries.filter((entry) => !given.has(entry)).join(",");
 }
 
 function entriesOf(text: string): string[] {
