@@ -5,7 +5,7 @@ import { alterResource, configResource, type WireResource } from "./config-resou
 import { metadataError, RequestError } from "./error-codes.ts";
 import type { RequestContext } from "./handler.ts";
 import { repeated } from "./repeated.ts";
-import { isTurnOver, nextTurn } from "./turns.ts";
+import { mapInTurns } from "./turns.ts";
 
 /** @param change works out what a resource's request makes of its current configs. */
 export async function alterEach<R extends WireResource>(
@@ -19,9 +19,7 @@ export async function alterEach<R extends WireResource>(
   ) => AlteredConfigs,
 ) {
   const duplicates = repeated(resources.map(keyOf));
-  const responses = [];
-  for (const resource of resources) {
-    if (isTurnOver(responses.length)) await nextTurn();
+  return await mapInTurns(resources, async (resource) => {
     const { resourceType, resourceName } = resource;
     try {
       if (duplicates.has(keyOf(resource))) {
@@ -31,19 +29,18 @@ export async function alterEach<R extends WireResource>(
       const changed = (current: ReadonlyMap<string, string>) =>
         change(current, resource, named.type);
       await alterResource(context, named, changed, validateOnly);
-      responses.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
+      return { errorCode: 0, errorMessage: null, resourceType, resourceName };
     } catch (cause) {
       const { error, message } = metadataError(cause);
-      responses.push({
+      return {
         errorCode: errorCode(error),
         // What nobody foresaw is told by its code alone.
         errorMessage: error === "UNKNOWN_SERVER_ERROR" ? null : message,
         resourceType,
         resourceName,
-      });
+      };
     }
-  }
-  return responses;
+  });
 }
 
 function keyOf({ resourceType, resourceName }: WireResource): string {

@@ -36,6 +36,7 @@ import { Listener } from "./network/listener.ts";
 import { MemoryBudget } from "./network/memory-budget.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** Requests in flight, all connections together, unless `queued.max.request.bytes` says otherwise. */
 const DEFAULT_REQUEST_BYTES = 128 * 1_048_576;
@@ -194,6 +195,7 @@ class RunningBroker implements Broker {
       transactions,
       markers,
       producerIds,
+      turnstile: new Turnstile(),
       fetchSessions: new FetchSessionCache(
         config.number("max.incremental.fetch.session.cache.slots"),
         clock,

@@ -25,7 +25,7 @@ export class ConfigDescriptions {
   /** By kind of resource, then by the settings. */
   readonly #described = new Map<string, Map<object, Described>>();
 
-  /** For one request, within one turn of the event loop. */
+  /** For one request. What is changed while it is answered may be seen or not. */
   constructor(context: RequestContext) {
     this.#context = context;
   }

@@ -16,10 +16,14 @@ import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 import type { Exchange, FrameServer, Served } from "./network/connection.ts";
 import type { Services } from "./services.ts";
 
+/** Above this size, requests that name many things pass the turnstile. */
+const LARGE_REQUEST_BYTES = 65_536;
+
 export class Dispatcher implements Omit<FrameServer, "closed"> {
   readonly #handlers: readonly (Handler | undefined)[];
   readonly #overlapping: readonly boolean[];
   readonly #lent: readonly boolean[];
+  readonly #inTurns: readonly boolean[];
   readonly #broker: LogicalBroker;
   readonly #services: Services;
   /** Whether responses are held against the errors that their APIs may answer with. */
@@ -36,7 +40,11 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     for (const handler of handlers) byKey[handler.api.key] = handler;
     this.#handlers = Array.from(byKey);
     this.#overlapping = Array.from(byKey, (handler) => handler?.mayOverlap === true);
-    this.#lent = Array.from(byKey, (handler) => handler?.keepsNothing === true);
+    this.#inTurns = Array.from(byKey, (handler) => handler?.takesTurns === true);
+    this.#lent = Array.from(
+      byKey,
+      (handler) => handler?.keepsNothing === true || handler?.takesTurns === true,
+    );
     this.#broker = broker;
     this.#services = services;
   }
@@ -55,6 +63,13 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
    */
   serve(connection: Client, frame: Buffer, exchange: Exchange): Served {
     const arrivedMs = connection.lastActiveMs;
+    const isLarge = frame.length > LARGE_REQUEST_BYTES && this.#inTurns[frame.readInt16BE(0)];
+    return isLarge === true
+      ? this.#services.turnstile.pass(() => this.#serve(connection, frame, exchange, arrivedMs))
+      : this.#serve(connection, frame, exchange, arrivedMs);
+  }
+
+  #serve(connection: Client, frame: Buffer, exchange: Exchange, arrivedMs: number): Served {
     const header = decodeRequestHeader(frame, this.#apiOf);
     const handler = this.#handlers[header.apiKey]!;
     const { api } = handler;

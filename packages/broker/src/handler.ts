@@ -32,6 +32,11 @@ export interface Handler<A extends Api = Api> {
   /** Whether the request's bytes, which its buffers are views of, are of no use to anybody once it is answered. */
   readonly keepsNothing?: boolean;
   /**
+   * Whether it goes through what the request names in several turns of the event loop (turns.ts): of those that are large one is served at a time
+   * (turnstile.ts). It keeps nothing of the request, and waits for nothing but this broker's own disk.
+   */
+  readonly takesTurns?: boolean;
+  /**
    * null stands for no response at all. A throw is a defect: it is logged and closes the connection. Expected failures are error codes
    * in the response.
    */

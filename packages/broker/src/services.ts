@@ -10,6 +10,7 @@ import type { Handler } from "./handler.ts";
 import type { ServerProbe } from "./metrics/probe.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { TopicService } from "./topic-service.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -22,6 +23,7 @@ export interface Services {
   readonly markers: EngineTransactionMarkers;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
+  readonly turnstile: Turnstile;
   readonly cluster: Cluster;
   readonly probe: ServerProbe;
   /** Every API served, for those that tell of them. */

@@ -27,6 +27,7 @@ import { handlers } from "./handlers/index.ts";
 import type { FailedRequest, ServedRequest } from "./metrics/probe.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
+import { Turnstile } from "./turnstile.ts";
 
 const DIRECTORY = "/data";
 const SIZE_PREFIX = 4;
@@ -131,6 +132,7 @@ export class TestBroker implements AsyncDisposable {
       transactions,
       markers,
       producerIds,
+      turnstile: new Turnstile(),
       fetchSessions: new FetchSessionCache(10, clock, random),
       probe,
       handlers: served,

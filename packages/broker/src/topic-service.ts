@@ -98,6 +98,19 @@ export class TopicService {
     };
   }
 
+  /** What {@link plan} would throw now; null when there would be a plan. */
+  problem(request: TopicRequest): unknown {
+    const nextLeader = this.#nextLeader;
+    try {
+      this.plan(request);
+      return null;
+    } catch (cause) {
+      return cause;
+    } finally {
+      this.#nextLeader = nextLeader;
+    }
+  }
+
   /** @throws {TopicExists} */
   async create(name: string, plan: TopicPlan): Promise<Topic> {
     for (;;) {

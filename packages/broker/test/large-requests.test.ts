@@ -5,9 +5,11 @@ import {
   addPartitionsToTxn,
   alterConfigs,
   createPartitions,
+  describeConfigs,
   errorName,
   incrementalAlterConfigs,
 } from "@ottla/protocol";
+import { CloseConnection } from "../src/handler.ts";
 import { TestBroker } from "../src/test-broker.ts";
 import { createTopic, TestProducer, TOPIC as TXN_TOPIC } from "../src/test-producer.ts";
 
@@ -82,6 +84,18 @@ test("TX6: partitions without end are held against a transaction", async () => {
     assert.deepEqual([...codes].map(errorName), ["TRANSACTION_ABORTABLE"]);
     assert.equal(resultsByPartition.length, 2 * COUNT);
   }
+});
+
+test("NW: what is described again and again ends where an answer would be larger than a message may be", async () => {
+  await using broker = await TestBroker.start();
+  await createTopic(broker);
+  const resource = { resourceType: TOPIC, resourceName: TXN_TOPIC, configurationKeys: null };
+  const ask = (count: number) =>
+    broker.ask(describeConfigs, 4, { resources: new Array(count).fill(resource) });
+  const { results } = await ask(1_000);
+  assert.equal(results.length, 1_000);
+  assert.deepEqual(results[999], results[0]);
+  await assert.rejects(ask(COUNT), CloseConnection);
 });
 
 function countOf(responses: readonly { readonly errorCode: number }[]): Record<string, number> {

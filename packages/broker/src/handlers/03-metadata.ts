@@ -8,7 +8,7 @@ import { isInternalTopicName, type Topic, topicNameProblem } from "@ottla/metada
 import { errorCode, type MetadataRequest, metadata, ZERO_UUID } from "@ottla/protocol";
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { isTurnOver, nextTurn } from "../turns.ts";
+import { mapInTurns } from "../turns.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 const UNKNOWN_TOPIC_ID = errorCode("UNKNOWN_TOPIC_ID");
@@ -23,6 +23,7 @@ export const NOT_ASKED = -0x8000_0000;
 
 export const metadataHandler = handler({
   api: metadata,
+  takesTurns: true,
 
   async handle(context, request) {
     const { services, connection, version } = context;
@@ -82,12 +83,10 @@ async function describeAll(context: RequestContext, request: MetadataRequest) {
         : describe(context, topic, operations);
     });
   }
-  const described = [];
-  for (const name of new Set(topics.map((topic) => topic.name!))) {
-    if (isTurnOver(described.length)) await nextTurn();
-    described.push(await describeByName(context, name, request.allowAutoTopicCreation, operations));
-  }
-  return described;
+  const names = new Set(topics.map((topic) => topic.name!));
+  return await mapInTurns(names, (name) =>
+    describeByName(context, name, request.allowAutoTopicCreation, operations),
+  );
 }
 
 async function describeByName(

@@ -3,31 +3,68 @@ import type { OffsetFetchGroup, OffsetFetchResultGroup } from "@ottla/coordinato
 import { errorCode, type OffsetFetchRequest, offsetFetch, ZERO_UUID } from "@ottla/protocol";
 import { coordinatorError } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
+import { elementsOf, onceEach } from "../once-each.ts";
+import { mapTurns } from "../turns.ts";
 
 const FIRST_VERSION_WITH_GROUPS = 8;
 const FIRST_VERSION_WITH_TOPIC_IDS = 10;
 
 export const offsetFetchHandler = handler({
   api: offsetFetch,
+  takesTurns: true,
 
   async handle(context, request) {
     const asked = groupsOf(context, request);
-    const refusals = asked.map(({ groupId }) => coordinatorError(context, groupId));
-    const { groups } = await context.services.groups.fetchOffsets({
-      groups: asked.filter((_, index) => refusals[index] === 0),
-      requireStable: request.requireStable,
-    });
-    let answered = 0;
-    const results = asked.map(({ groupId }, index) => {
-      const refusal = refusals[index]!;
-      return refusal === 0
-        ? foundGroup(groups[answered++]!)
-        : { groupId, errorCode: refusal, topics: [] };
-    });
+    const found = await mapTurns(withoutRepeated(asked), (groups) =>
+      fetchAll(context, groups, request.requireStable),
+    );
+    const results = withRepeated(asked, found);
     if (context.version >= FIRST_VERSION_WITH_GROUPS) return { groups: results };
     return oldResponse(context, request, results[0]!);
   },
 });
+
+/** Without the groups whose every offset is asked for again. */
+function withoutRepeated(asked: readonly OffsetFetchGroup[]): readonly OffsetFetchGroup[] {
+  const seen = new Set<string>();
+  return asked.filter(({ groupId, topics }) => {
+    const isRepeated = topics === null && seen.has(groupId);
+    if (topics === null) seen.add(groupId);
+    return !isRepeated;
+  });
+}
+
+/** An answer for each of the groups, of those that are the first to ask for it. */
+function withRepeated(
+  asked: readonly OffsetFetchGroup[],
+  found: readonly FoundGroup[],
+): readonly FoundGroup[] {
+  let place = 0;
+  const whole = onceEach(
+    (_groupId: string) => found[place++]!,
+    ({ topics }) => elementsOf(topics),
+  );
+  return asked.map(({ groupId, topics }) => (topics === null ? whole(groupId) : found[place++]!));
+}
+
+async function fetchAll(
+  context: RequestContext,
+  asked: readonly OffsetFetchGroup[],
+  requireStable: boolean,
+) {
+  const refusals = asked.map(({ groupId }) => coordinatorError(context, groupId));
+  const { groups } = await context.services.groups.fetchOffsets({
+    groups: asked.filter((_, index) => refusals[index] === 0),
+    requireStable,
+  });
+  let answered = 0;
+  return asked.map(({ groupId }, index) => {
+    const refusal = refusals[index]!;
+    return refusal === 0
+      ? foundGroup(groups[answered++]!)
+      : { groupId, errorCode: refusal, topics: [] };
+  });
+}
 
 function groupsOf(context: RequestContext, request: OffsetFetchRequest): OffsetFetchGroup[] {
   if (context.version < FIRST_VERSION_WITH_GROUPS) {
@@ -53,6 +90,8 @@ function groupsOf(context: RequestContext, request: OffsetFetchRequest): OffsetF
   }));
 }
 
+type FoundGroup = ReturnType<typeof foundGroup>;
+
 function foundGroup(group: OffsetFetchResultGroup) {
   return {
     groupId: group.groupId,
@@ -72,11 +111,7 @@ function foundGroup(group: OffsetFetchResultGroup) {
 }
 
 /** v1 has no error for the group, so each partition that was asked for carries it. */
-function oldResponse(
-  context: RequestContext,
-  request: OffsetFetchRequest,
-  group: ReturnType<typeof foundGroup>,
-) {
+function oldResponse(context: RequestContext, request: OffsetFetchRequest, group: FoundGroup) {
   const code = group.errorCode;
   if (code === 0 || context.version >= 2) return { errorCode: code, topics: group.topics };
   return {

@@ -4,7 +4,7 @@ import { groupCoordinator, transactionCoordinator } from "../coordinators.ts";
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from "../topic-service.ts";
-import { isTurnOver, nextTurn } from "../turns.ts";
+import { mapInTurns } from "../turns.ts";
 
 const FIRST_VERSION_WITH_KEYS = 4;
 const GROUP = 0;
@@ -15,15 +15,15 @@ const COORDINATOR_NOT_AVAILABLE = errorCode("COORDINATOR_NOT_AVAILABLE");
 
 export const findCoordinatorHandler = handler({
   api: findCoordinator,
+  takesTurns: true,
 
   async handle(context, request) {
     const { keyType } = request;
     if (context.version >= FIRST_VERSION_WITH_KEYS) {
-      const coordinators = [];
-      for (const key of request.coordinatorKeys) {
-        if (isTurnOver(coordinators.length)) await nextTurn();
-        coordinators.push({ key, ...(await find(context, keyType, key)) });
-      }
+      const coordinators = await mapInTurns(request.coordinatorKeys, async (key) => ({
+        key,
+        ...(await find(context, keyType, key)),
+      }));
       return { coordinators };
     }
     return await find(context, keyType, request.key);

@@ -2,6 +2,8 @@
 import { describeGroups, errorCode } from "@ottla/protocol";
 import { coordinatorError } from "../coordinators.ts";
 import { handler } from "../handler.ts";
+import { onceEach } from "../once-each.ts";
+import { mapInTurns } from "../turns.ts";
 import { NOT_ASKED } from "./03-metadata.ts";
 
 /** Read, delete, describe, describe and alter configs. */
@@ -9,12 +11,13 @@ const ALL_GROUP_OPERATIONS = 0b1101_0100_1000;
 
 export const describeGroupsHandler = handler({
   api: describeGroups,
+  takesTurns: true,
 
-  handle(context, request) {
+  async handle(context, request) {
     const authorizedOperations = request.includeAuthorizedOperations
       ? ALL_GROUP_OPERATIONS
       : NOT_ASKED;
-    const groups = request.groups.map((groupId) => {
+    const describe = (groupId: string) => {
       const refusal = coordinatorError(context, groupId);
       if (refusal !== 0) return { ...NO_GROUP, groupId, errorCode: refusal };
       const group = context.services.groups.describeGroups([groupId])[0]!;
@@ -29,7 +32,11 @@ export const describeGroupsHandler = handler({
         members: group.members,
         authorizedOperations: group.error === "NONE" || isHidden ? authorizedOperations : NOT_ASKED,
       };
-    });
+    };
+    const groups = await mapInTurns(
+      request.groups,
+      onceEach(describe, ({ members }) => members.length),
+    );
     return { groups };
   },
 });

@@ -10,24 +10,29 @@ import {
   type TopicRequest,
   tooManyPartitions,
 } from "../topic-service.ts";
+import { ENTRIES_PER_TURN, mapInTurns } from "../turns.ts";
 
 type TopicToCreate = CreateTopicsRequest["topics"][number];
 
 export const createTopicsHandler = handler({
   api: createTopics,
+  takesTurns: true,
 
   async handle(context, request) {
     const duplicates = repeated(request.topics.map(({ name }) => name));
     const unique = request.topics.filter(({ name }) => !duplicates.has(name));
     if (countPartitions(context, unique) > MAX_PARTITIONS_PER_REQUEST) {
+      const refusal = tooManyPartitions();
       // Of the whole request, duplicates too.
-      return { topics: request.topics.map(({ name }) => failed(name, tooManyPartitions())) };
+      return { topics: request.topics.map(({ name }) => failed(name, refusal)) };
     }
-    const planned = unique.map((topic) => planOf(context, topic));
-    const topics = await Promise.all(planned.map((topic) => create(context, topic, request)));
-    for (const name of duplicates) {
-      topics.push(failed(name, new RequestError("INVALID_REQUEST", "Duplicate topic name.")));
-    }
+    const refusals = await refusalsAhead(context, unique);
+    // From here on in one turn of the event loop: who comes meanwhile finds these names taken.
+    const planned = unique.map((topic) => planOf(context, topic, refusals.get(topic)));
+    const begun = planned.map((topic) => ({ created: create(context, topic, request) }));
+    const topics = await mapInTurns(begun, ({ created }) => created);
+    const duplicate = new RequestError("INVALID_REQUEST", "Duplicate topic name.");
+    for (const name of duplicates) topics.push(failed(name, duplicate));
     return { topics };
   },
 });
@@ -54,28 +59,62 @@ interface PlannedTopic {
   readonly refusal: unknown;
 }
 
-function planOf({ services }: RequestContext, topic: TopicToCreate): PlannedTopic {
+/**
+ * Why topics cannot be created, of a request with so many that others must have a turn meanwhile. Those that can be are no more than
+ * {@link MAX_PARTITIONS_PER_REQUEST}; nothing is kept for them.
+ */
+async function refusalsAhead(
+  { services }: RequestContext,
+  topics: readonly TopicToCreate[],
+): Promise<ReadonlyMap<TopicToCreate, unknown>> {
+  const refusals = new Map<TopicToCreate, unknown>();
+  if (topics.length <= ENTRIES_PER_TURN) return refusals;
+  const problems = await mapInTurns(topics, (topic) => services.topics.problem(requestOf(topic)));
+  topics.forEach((topic, place) => {
+    const problem = problems[place];
+    if (problem !== null) refusals.set(topic, problem);
+  });
+  return refusals;
+}
+
+function planOf(
+  { services }: RequestContext,
+  topic: TopicToCreate,
+  refusal: unknown,
+): PlannedTopic {
   const { name } = topic;
-  const request: TopicRequest = {
-    name,
+  if (refusal !== undefined) return { name, plan: null, refusal };
+  try {
+    return { name, plan: services.topics.plan(requestOf(topic)), refusal: null };
+  } catch (cause) {
+    return { name, plan: null, refusal: cause };
+  }
+}
+
+function requestOf(topic: TopicToCreate): TopicRequest {
+  return {
+    name: topic.name,
     partitions: topic.numPartitions,
     replicationFactor: topic.replicationFactor,
     assignments: topic.assignments,
     configs: new Map(topic.configs.map((entry) => [entry.name, entry.value])),
   };
-  try {
-    return { name, plan: services.topics.plan(request), refusal: null };
-  } catch (refusal) {
-    return { name, plan: null, refusal };
-  }
 }
 
-async function create(
+function create(
   context: RequestContext,
   { name, plan, refusal }: PlannedTopic,
+  request: CreateTopicsRequest,
+) {
+  return plan === null ? failed(name, refusal) : createPlanned(context, name, plan, request);
+}
+
+async function createPlanned(
+  context: RequestContext,
+  name: string,
+  plan: TopicPlan,
   { validateOnly }: CreateTopicsRequest,
 ) {
-  if (plan === null) return failed(name, refusal);
   const { topics, config, cluster, random } = context.services;
   try {
     // An id is drawn also when nothing is created, as Kafka does.

@@ -9,7 +9,8 @@ import {
 } from "@ottla/protocol";
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { isTurnOver, nextTurn } from "../turns.ts";
+import { repeated } from "../repeated.ts";
+import { mapInTurns } from "../turns.ts";
 
 interface Target {
   readonly name: string | null;
@@ -18,20 +19,18 @@ interface Target {
 
 export const deleteTopicsHandler = handler({
   api: deleteTopics,
+  takesTurns: true,
 
   async handle(context, request) {
     const targets = targetsOf(context.version, request);
     const isEnabled = context.services.config(context.broker.id).boolean("delete.topic.enable");
-    const sameTarget = Map.groupBy(targets, targetKey);
-    const sameTopic = Map.groupBy(targets, (target) => topicOf(context, target)?.topicId ?? null);
-    const responses = [];
-    for (const [target, ...others] of sameTarget.values()) {
-      if (isTurnOver(responses.length)) await nextTurn();
-      const topicId = topicOf(context, target!)?.topicId;
-      const isDuplicate =
-        others.length > 0 || (topicId !== undefined && sameTopic.get(topicId)!.length > 1);
-      responses.push(await remove(context, target!, isEnabled, isDuplicate));
-    }
+    const distinct = distinctTargets(targets);
+    const namedTwice = repeated(distinct.map((entry) => topicOf(context, entry.target)));
+    const responses = await mapInTurns(distinct, ({ target, isRepeated }) => {
+      const topic = topicOf(context, target);
+      const isDuplicate = isRepeated || (topic !== null && namedTwice.has(topic));
+      return remove(context, target, isEnabled, isDuplicate);
+    });
     return { responses };
   },
 });
@@ -46,9 +45,22 @@ function topicOf(context: RequestContext, { name, topicId }: Target): Topic | nu
   return name === null ? image.topicById(topicId) : image.topic(name);
 }
 
-/** Equal for targets that say the same; one that is said twice is answered once. */
-function targetKey({ name, topicId }: Target): string {
-  return JSON.stringify([name, topicId]);
+/** The targets that differ: one that is said twice is answered once. */
+function distinctTargets(targets: readonly Target[]) {
+  const distinct: { readonly target: Target; isRepeated: boolean }[] = [];
+  const byId = new Map<string, Map<string | null, (typeof distinct)[number]>>();
+  for (const target of targets) {
+    const byName = byId.get(target.topicId) ?? new Map();
+    byId.set(target.topicId, byName);
+    const known = byName.get(target.name);
+    if (known !== undefined) known.isRepeated = true;
+    else {
+      const entry = { target, isRepeated: false };
+      byName.set(target.name, entry);
+      distinct.push(entry);
+    }
+  }
+  return distinct;
 }
 
 async function remove(

@@ -8,6 +8,7 @@ import { isForeignTransaction } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { transactionErrorCode } from "../transaction-errors.ts";
 import { memberOf } from "../transactional-appends.ts";
+import { mapTurns } from "../turns.ts";
 
 type BatchedTransaction = AddPartitionsToTxnRequest["transactions"][number];
 
@@ -20,15 +21,12 @@ const TRANSACTION_ABORTABLE = errorCode("TRANSACTION_ABORTABLE");
 
 export const addPartitionsToTxnHandler = handler({
   api: addPartitionsToTxn,
+  takesTurns: true,
 
   async handle(context, request) {
-    const additions = new Additions(context);
     if (context.version >= FIRST_VERSION_WITH_BATCHES) {
-      const resultsByTransaction = await Promise.all(
-        request.transactions.map(async (transaction) => ({
-          transactionalId: transaction.transactionalId,
-          topicResults: await add(context, transaction, additions),
-        })),
+      const resultsByTransaction = await mapTurns(request.transactions, (transactions) =>
+        addAll(context, transactions),
       );
       return { errorCode: 0, resultsByTransaction, resultsByTopicV3AndBelow: [] };
     }
@@ -39,13 +37,24 @@ export const addPartitionsToTxnHandler = handler({
       verifyOnly: false,
       topics: request.v3AndBelowTopics,
     };
-    const resultsByTopicV3AndBelow = await add(context, transaction, additions);
-    return { resultsByTransaction: [], resultsByTopicV3AndBelow };
+    const [added] = await addAll(context, [transaction]);
+    return { resultsByTransaction: [], resultsByTopicV3AndBelow: added!.topicResults };
   },
 });
 
+/** All that is added to one transaction in this turn of the event loop is added together. */
+function addAll(context: RequestContext, transactions: readonly BatchedTransaction[]) {
+  const additions = new Additions(context);
+  return Promise.all(
+    transactions.map(async (transaction) => ({
+      transactionalId: transaction.transactionalId,
+      topicResults: await add(context, transaction, additions),
+    })),
+  );
+}
+
 /**
- * The additions of a request, of which those to one producer's transaction are made together: each by itself would write again all partitions
+ * Additions, of which those to one producer's transaction are made together: each by itself would write again all partitions
  * of those before it.
  */
 class Additions {

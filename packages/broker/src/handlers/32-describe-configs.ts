@@ -4,7 +4,9 @@ import { type DescribeConfigsRequest, describeConfigs, errorCode } from "@ottla/
 import { ConfigDescriptions } from "../config-descriptions.ts";
 import { BROKER_LOGGER, brokerIdOf, configResource, TOPIC } from "../config-resources.ts";
 import { metadataError, RequestError } from "../error-codes.ts";
-import { handler, type RequestContext } from "../handler.ts";
+import { CloseConnection, handler, type RequestContext } from "../handler.ts";
+import { onceEach } from "../once-each.ts";
+import { mapInTurns } from "../turns.ts";
 
 const UNKNOWN_TOPIC_OR_PARTITION = errorCode("UNKNOWN_TOPIC_OR_PARTITION");
 
@@ -12,28 +14,36 @@ type Resource = DescribeConfigsRequest["resources"][number];
 
 export const describeConfigsHandler = handler({
   api: describeConfigs,
+  takesTurns: true,
 
-  handle(context, { resources, includeSynonyms, includeDocumentation }) {
+  async handle(context, { resources, includeSynonyms, includeDocumentation }) {
     const descriptions = new ConfigDescriptions(context);
-    const results = resources.map((resource) => {
+    const show = (entry: ConfigEntry) => ({
+      name: entry.name,
+      value: entry.value,
+      readOnly: entry.readOnly,
+      configSource: entry.source,
+      isSensitive: entry.isSensitive,
+      synonyms: includeSynonyms ? entry.synonyms : [],
+      configType: entry.type,
+      documentation: includeDocumentation ? entry.documentation : null,
+    });
+    // Resources with the same settings have the same entries.
+    const showAll = onceEach(
+      (entries: readonly ConfigEntry[]) => entries.map(show),
+      (configs) => configs.reduce((sum, { synonyms }) => sum + synonyms.length, configs.length),
+    );
+    const results = await mapInTurns(resources, (resource) => {
       const { resourceType, resourceName } = resource;
       if (isUnknownTopic(context, resource)) {
         const unknown = { errorCode: UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "", configs: [] };
         return { ...unknown, resourceType, resourceName };
       }
       try {
-        const configs = entriesOf(context, descriptions, resource).map((entry) => ({
-          name: entry.name,
-          value: entry.value,
-          readOnly: entry.readOnly,
-          configSource: entry.source,
-          isSensitive: entry.isSensitive,
-          synonyms: includeSynonyms ? entry.synonyms : [],
-          configType: entry.type,
-          documentation: includeDocumentation ? entry.documentation : null,
-        }));
+        const configs = showAll(entriesOf(context, descriptions, resource));
         return { errorCode: 0, errorMessage: "", resourceType, resourceName, configs };
       } catch (cause) {
+        if (cause instanceof CloseConnection) throw cause;
         const { error, message } = metadataError(cause);
         return {
           errorCode: errorCode(error),

@@ -6,6 +6,7 @@ import { handler } from "../handler.ts";
 
 export const alterConfigsHandler = handler({
   api: alterConfigs,
+  takesTurns: true,
 
   async handle(context, { resources, validateOnly }) {
     const responses = await alterEach(context, resources, validateOnly, (current, { configs }) =>

@@ -2,17 +2,21 @@
 import { alterReplicaLogDirs, errorCode } from "@ottla/protocol";
 import { handler, type RequestContext } from "../handler.ts";
 import { partitionError } from "../partitions.ts";
+import { isTurnOver, mapInTurns, nextTurn } from "../turns.ts";
 
 const LOG_DIR_NOT_FOUND = errorCode("LOG_DIR_NOT_FOUND");
 
 export const alterReplicaLogDirsHandler = handler({
   api: alterReplicaLogDirs,
+  takesTurns: true,
 
-  handle(context, { dirs }) {
+  async handle(context, { dirs }) {
     /** Of a partition that is sent to several places the last one counts. */
     const destinations = new Map<string, Map<number, string>>();
+    let named = 0;
     for (const { path, topics } of dirs) {
       for (const { name, partitions } of topics) {
+        if (isTurnOver(named++)) await nextTurn();
         const known = destinations.get(name) ?? new Map<number, string>();
         destinations.set(name, known);
         for (const partition of partitions) {
@@ -21,15 +25,14 @@ export const alterReplicaLogDirsHandler = handler({
         }
       }
     }
-    return {
-      results: Array.from(destinations, ([topicName, partitions]) => ({
-        topicName,
-        partitions: Array.from(partitions, ([partitionIndex, path]) => ({
-          partitionIndex,
-          errorCode: moveError(context, topicName, partitionIndex, path),
-        })),
+    const results = await mapInTurns(destinations, ([topicName, partitions]) => ({
+      topicName,
+      partitions: Array.from(partitions, ([partitionIndex, path]) => ({
+        partitionIndex,
+        errorCode: moveError(context, topicName, partitionIndex, path),
       })),
-    };
+    }));
+    return { results };
   },
 });
 

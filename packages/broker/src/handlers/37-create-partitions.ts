@@ -3,19 +3,18 @@ import { type CreatePartitionsRequest, createPartitions, errorCode } from "@ottl
 import { metadataError, RequestError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { repeated } from "../repeated.ts";
-import { isTurnOver, nextTurn } from "../turns.ts";
+import { mapInTurns } from "../turns.ts";
 
 export const createPartitionsHandler = handler({
   api: createPartitions,
+  takesTurns: true,
 
   async handle(context, request) {
     const duplicates = repeated(request.topics.map(({ name }) => name));
     const byName = new Map(request.topics.map((topic) => [topic.name, topic]));
-    const results = [];
-    for (const [name, topic] of byName) {
-      if (isTurnOver(results.length)) await nextTurn();
-      results.push(await grow(context, topic, request.validateOnly, duplicates.has(name)));
-    }
+    const results = await mapInTurns(byName, ([name, topic]) =>
+      grow(context, topic, request.validateOnly, duplicates.has(name)),
+    );
     return { results };
   },
 });

@@ -7,6 +7,7 @@ import { handler } from "../handler.ts";
 
 export const incrementalAlterConfigsHandler = handler({
   api: incrementalAlterConfigs,
+  takesTurns: true,
 
   async handle(context, { resources, validateOnly }) {
     const { config } = context.services;

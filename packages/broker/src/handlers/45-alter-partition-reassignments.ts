@@ -13,6 +13,7 @@ import {
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import type { TopicService } from "../topic-service.ts";
+import { isTurnOver, mapTurns, nextTurn } from "../turns.ts";
 
 type RequestedTopic = AlterPartitionReassignmentsRequest["topics"][number];
 type RequestedPartition = RequestedTopic["partitions"][number];
@@ -24,17 +25,19 @@ const NO_REASSIGNMENT: Refusal = { code: errorCode("NO_REASSIGNMENT_IN_PROGRESS"
 
 export const alterPartitionReassignmentsHandler = handler({
   api: alterPartitionReassignments,
+  takesTurns: true,
 
   async handle(context, { topics, allowReplicationFactorChange }) {
     const refusals = new Map<RequestedPartition, Refusal>();
-    const reassigned = Array.from(
-      Map.groupBy(topics, ({ name }) => name),
-      ([name, sameName]) => {
-        const partitions = sameName.flatMap((topic) => topic.partitions);
-        return reassign(context, name, partitions, allowReplicationFactorChange, refusals);
-      },
+    const byName = Map.groupBy(topics, ({ name }) => name);
+    await mapTurns([...byName], (named) =>
+      Promise.all(
+        named.map(([name, sameName]) => {
+          const partitions = sameName.flatMap((topic) => topic.partitions);
+          return reassign(context, name, partitions, allowReplicationFactorChange, refusals);
+        }),
+      ),
     );
-    await Promise.all(reassigned);
     const responses = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map((partition) => {
@@ -62,7 +65,8 @@ async function reassign(
 ): Promise<void> {
   const topic = store.image.topic(name);
   const accepted: { partition: RequestedPartition; replicas: readonly number[] }[] = [];
-  for (const partition of partitions) {
+  for (const [place, partition] of partitions.entries()) {
+    if (isTurnOver(place)) await nextTurn();
     const { replicas } = partition;
     const refusal = judge(topics, topic, name, partition);
     if (refusal !== null) refusals.set(partition, refusal);

@@ -1,6 +1,7 @@
 /** Describes what partitions remember of producers, open transactions among it (KIP-664). */
 import { describeProducers, errorCode, errorMessage, errorName } from "@ottla/protocol";
 import { handler, type RequestContext } from "../handler.ts";
+import { onceEach } from "../once-each.ts";
 import { partitionError } from "../partitions.ts";
 
 const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
@@ -8,12 +9,22 @@ const INVALID_TOPIC = errorCode("INVALID_TOPIC_EXCEPTION");
 export const describeProducersHandler = handler({
   api: describeProducers,
 
-  handle: (context, { topics }) => ({
-    topics: topics.map(({ name, partitionIndexes }) => ({
-      name,
-      partitions: partitionIndexes.map((partition) => describe(context, name, partition)),
-    })),
-  }),
+  handle(context, { topics }) {
+    const describeTopic = onceEach(
+      (name: string) =>
+        onceEach(
+          (partition: number) => describe(context, name, partition),
+          ({ activeProducers }) => activeProducers.length,
+        ),
+      () => 0,
+    );
+    return {
+      topics: topics.map(({ name, partitionIndexes }) => ({
+        name,
+        partitions: partitionIndexes.map(describeTopic(name)),
+      })),
+    };
+  },
 });
 
 function describe(context: RequestContext, name: string, partitionIndex: number) {

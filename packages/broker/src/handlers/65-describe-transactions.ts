@@ -3,19 +3,21 @@ import type { DescribedTransaction } from "@ottla/coordinator";
 import { describeTransactions, errorCode } from "@ottla/protocol";
 import { isForeignTransaction } from "../coordinators.ts";
 import { handler } from "../handler.ts";
+import { elementsOf, onceEach } from "../once-each.ts";
 
 export const describeTransactionsHandler = handler({
   api: describeTransactions,
 
   handle(context, { transactionalIds }) {
-    const described = context.services.transactions.describeTransactions(transactionalIds);
-    return {
-      transactionStates: described.map((transaction) =>
-        isForeignTransaction(context, transaction.transactionalId)
-          ? failed(transaction.transactionalId, "NOT_COORDINATOR")
-          : shown(transaction),
-      ),
+    const describe = (transactionalId: string) => {
+      if (isForeignTransaction(context, transactionalId)) {
+        return failed(transactionalId, "NOT_COORDINATOR");
+      }
+      const { transactions } = context.services;
+      return shown(transactions.describeTransactions([transactionalId])[0]!);
     };
+    const describeOnce = onceEach(describe, ({ topics }) => elementsOf(topics));
+    return { transactionStates: transactionalIds.map(describeOnce) };
   },
 });
 
