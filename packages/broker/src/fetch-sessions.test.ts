@@ -101,9 +101,53 @@ test("a session gives way only when all slots are taken and it was idle for two 
   assert.equal(typeof open(cache, { sessionId: first.id, sessionEpoch: 2 }), "object");
 });
 
-function newCache(slots = 10) {
+test("NW: a fetch whose partitions do not fit beside those of other sessions is served without one", async () => {
+  const { cache, clock } = newCache(10, 5);
+  const some = (count: number) => Array.from({ length: count }, (_, i) => partition("a", i));
+  assert.equal(opened(cache, { partitions: some(6) }).session, null);
+  const first = opened(cache, { partitions: some(3) }).session!;
+  assert.equal(opened(cache, { partitions: some(3) }).partitions.length, 3);
+  assert.equal(cache.count, 1);
+  const second = opened(cache, { partitions: some(2) }).session!;
+  assert.equal(cache.partitionCount, 5);
+  await clock.advance(120_000);
+  // Idle ones give way, but not to what would not fit at all.
+  assert.equal(opened(cache, { partitions: some(6) }).session, null);
+  assert.equal(cache.count, 2);
+  opened(cache, { sessionId: second.id, sessionEpoch: 1 });
+  assert.notEqual(opened(cache, { partitions: some(1) }).session, null);
+  assert.equal(cache.evictions, 1);
+  assert.equal(open(cache, { sessionId: first.id, sessionEpoch: 1 }), "FETCH_SESSION_ID_NOT_FOUND");
+  assert.equal(cache.partitionCount, 3);
+});
+
+test("NW: a session that grows beyond the room ends, and leaves room for another", () => {
+  const { cache } = newCache(10, 5);
+  const names = (topic: string, count: number) =>
+    Array.from({ length: count }, (_, i) => partition(topic, i));
+  const { session } = opened(cache, { partitions: names("a", 3) });
+  const sessionId = session!.id;
+  // What is known already takes no more room.
+  opened(cache, { sessionId, sessionEpoch: 1, partitions: names("a", 3) });
+  opened(cache, {
+    sessionId,
+    sessionEpoch: 2,
+    partitions: names("b", 4),
+    forgotten: names("a", 2),
+  });
+  assert.equal(cache.partitionCount, 5);
+  assert.equal(
+    open(cache, { sessionId, sessionEpoch: 3, partitions: names("c", 1) }),
+    "FETCH_SESSION_ID_NOT_FOUND",
+  );
+  assert.equal(cache.partitionCount, 0);
+  assert.notEqual(opened(cache, { partitions: names("c", 5) }).session, null);
+});
+
+function newCache(slots = 10, maxPartitions?: number) {
   const clock = new SimulatedClock();
-  return { clock, cache: new FetchSessionCache(slots, clock, new SeededRandom(SEED)) };
+  const random = new SeededRandom(SEED);
+  return { clock, cache: new FetchSessionCache(slots, clock, random, maxPartitions) };
 }
 
 function open(cache: FetchSessionCache, request: Partial<SessionRequest>) {

@@ -2,8 +2,9 @@
  * Incremental fetch sessions (KIP-227): the broker remembers which partitions a consumer reads, a request names only what changed, a
  * response only what is new.
  *
- * Bound: `max.incremental.fetch.session.cache.slots` sessions. When all are taken, one that was not used for two minutes gives way; with
- * none so old the fetch is served in full and without a session (id 0), which clients accept at any time.
+ * Bounds: `max.incremental.fetch.session.cache.slots` sessions, and {@link MAX_SESSION_PARTITIONS} partitions in all of them. Where there is no room for
+ * a new session, one that was not used for two minutes gives way; with none so old the fetch is served in full and without a session (id 0), which
+ * clients accept at any time. A session that grows beyond the room ends, and its client begins another.
  *
  * Order: partitions are read in the order of the map, and one that returned records moves to the end, so that a busy partition does not
  * starve those behind it.
@@ -14,6 +15,9 @@ const FINAL_EPOCH = -1;
 const INITIAL_EPOCH = 0;
 const MIN_IDLE_MS_FOR_EVICTION = 120_000;
 const MAX_EPOCH = 0x7fff_ffff;
+
+/** Whoever asks may name partitions that do not exist, and is remembered with them. */
+const MAX_SESSION_PARTITIONS = 1_000_000;
 
 /** A partition as a consumer reads it. */
 export interface FetchPartition {
@@ -112,14 +116,18 @@ export class FetchSession {
 
 export class FetchSessionCache {
   readonly #slots: number;
+  readonly #maxPartitions: number;
   readonly #clock: Clock;
   readonly #random: Random;
   /** Least recently used first. */
   readonly #sessions = new Map<number, FetchSession>();
   #evictions = 0;
+  /** In all sessions together. */
+  #partitionCount = 0;
 
-  constructor(slots: number, clock: Clock, random: Random) {
+  constructor(slots: number, clock: Clock, random: Random, maxPartitions = MAX_SESSION_PARTITIONS) {
     this.#slots = slots;
+    this.#maxPartitions = maxPartitions;
     this.#clock = clock;
     this.#random = random;
   }
@@ -129,9 +137,7 @@ export class FetchSessionCache {
   }
 
   get partitionCount(): number {
-    let count = 0;
-    for (const session of this.#sessions.values()) count += session.partitions.size;
-    return count;
+    return this.#partitionCount;
   }
 
   get evictions(): number {
@@ -142,38 +148,58 @@ export class FetchSessionCache {
   open(request: SessionRequest): OpenedFetch | SessionError {
     const { sessionId, sessionEpoch, usesTopicIds } = request;
     if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
-      this.#sessions.delete(sessionId);
+      const named = this.#sessions.get(sessionId);
+      if (named !== undefined) this.#end(named);
       const isNew = sessionEpoch === INITIAL_EPOCH && request.partitions.length > 0;
-      const session = isNew ? this.#create(usesTopicIds) : null;
+      const session = isNew ? this.#create(usesTopicIds, request.partitions) : null;
       if (session === null) return sessionless(request);
-      for (const partition of request.partitions) session.put(partition);
       return { session, isIncremental: false, partitions: remembered(session) };
     }
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return "FETCH_SESSION_ID_NOT_FOUND";
     if (session.nextEpoch !== sessionEpoch) return "INVALID_FETCH_SESSION_EPOCH";
     if (session.usesTopicIds !== usesTopicIds) return "FETCH_SESSION_TOPIC_ID_ERROR";
+    const { size } = session.partitions;
     for (const partition of request.partitions) session.put(partition);
     for (const { topic, topicId, partition } of request.forgotten) {
       session.forget(topic, topicId, partition);
     }
+    this.#partitionCount += session.partitions.size - size;
     if (session.partitions.size === 0) {
-      this.#sessions.delete(sessionId);
+      this.#end(session);
       return sessionless(request);
+    }
+    if (this.#partitionCount > this.#maxPartitions) {
+      this.#end(session);
+      return "FETCH_SESSION_ID_NOT_FOUND";
     }
     this.#touch(session);
     return { session, isIncremental: true, partitions: remembered(session) };
   }
 
   /** A new session, or null when there is no room for one. */
-  #create(usesTopicIds: boolean): FetchSession | null {
-    if (this.#sessions.size >= this.#slots && !this.#evict()) return null;
+  #create(usesTopicIds: boolean, partitions: readonly FetchPartition[]): FetchSession | null {
+    if (partitions.length > this.#maxPartitions) return null;
+    while (!this.#hasRoom(partitions.length)) if (!this.#evict()) return null;
     let id: number;
     do id = 1 + this.#random.integer(MAX_EPOCH);
     while (this.#sessions.has(id));
     const session = new FetchSession(id, usesTopicIds, this.#clock.monotonic());
+    for (const partition of partitions) session.put(partition);
     this.#sessions.set(id, session);
+    this.#partitionCount += session.partitions.size;
     return session;
+  }
+
+  #hasRoom(partitions: number): boolean {
+    return (
+      this.#sessions.size < this.#slots && this.#partitionCount + partitions <= this.#maxPartitions
+    );
+  }
+
+  #end(session: FetchSession): void {
+    this.#sessions.delete(session.id);
+    this.#partitionCount -= session.partitions.size;
   }
 
   /** Notes that a session was used. */
@@ -187,7 +213,7 @@ export class FetchSessionCache {
     const oldest = this.#sessions.values().next().value;
     if (oldest === undefined) return false;
     if (this.#clock.monotonic() - oldest.lastUsedMs < MIN_IDLE_MS_FOR_EVICTION) return false;
-    this.#sessions.delete(oldest.id);
+    this.#end(oldest);
     this.#evictions++;
     return true;
   }
