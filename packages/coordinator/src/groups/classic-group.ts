@@ -39,6 +39,7 @@ import { ClassicMembership } from "./classic-membership.ts";
 import { TRANSITIONS } from "./classic-transitions.ts";
 import { collectSubscribedTopics } from "./consumer-subscription.ts";
 import type { ClassicGroupState, DescribedGroup, JoinGroupProtocol } from "./group-types.ts";
+import type { MemberMemory } from "./member-memory.ts";
 import type { GroupMetadata, GroupMetadataMember } from "./records/group-metadata.ts";
 import type { CommittedOffset } from "./records/offset-commit.ts";
 
@@ -49,6 +50,8 @@ export interface ClassicGroupSettings {
   readonly clock: Clock;
   readonly initialRebalanceDelayMs: number;
   readonly maxSize: number;
+  /** One for all groups. */
+  readonly memberMemory: MemberMemory;
 }
 
 /** What one event led to. */
@@ -69,7 +72,7 @@ export class ClassicGroup {
   protocolType: string | null = null;
   /** The protocol chosen for this generation; null without members. */
   protocolName: string | null = null;
-  readonly members = new ClassicMembership();
+  readonly members: ClassicMembership;
   /** Ids handed out with MEMBER_ID_REQUIRED (KIP-394), with their deadlines, oldest first. */
   readonly pendingJoin = new Map<string, number>();
   /** Members of this generation that have not synced. */
@@ -92,6 +95,7 @@ export class ClassicGroup {
   constructor(groupId: string, settings: ClassicGroupSettings) {
     this.groupId = groupId;
     this.settings = settings;
+    this.members = new ClassicMembership(settings.memberMemory);
     this.stateTimestampMs = settings.clock.now();
   }
 

@@ -4,14 +4,22 @@
  */
 import type { ClassicMember, JoinReply } from "./classic-member.ts";
 import type { JoinGroupProtocol } from "./group-types.ts";
+import { bytesOf, type MemberMemory } from "./member-memory.ts";
 
 export class ClassicMembership {
   readonly #members = new Map<string, ClassicMember>();
   readonly #staticIds = new Map<string, string>();
   /** How many members support each protocol. */
   readonly #support = new Map<string, number>();
+  readonly #memory: MemberMemory;
+  #heldBytes = 0;
+  #isForgotten = false;
   #leader: string | null = null;
   #awaitingJoin = 0;
+
+  constructor(memory: MemberMemory) {
+    this.#memory = memory;
+  }
 
   get size(): number {
     return this.#members.size;
@@ -50,7 +58,7 @@ export class ClassicMembership {
       this.#staticIds.set(member.groupInstanceId, member.memberId);
     }
     this.#leader ??= member.memberId;
-    this.#countSupport(member.protocols, 1);
+    this.#count(member.protocols, 1);
     if (member.joinReply !== null) this.#awaitingJoin++;
   }
 
@@ -60,7 +68,7 @@ export class ClassicMembership {
     if (member === undefined) return null;
     this.#members.delete(memberId);
     if (member.groupInstanceId !== null) this.#staticIds.delete(member.groupInstanceId);
-    this.#countSupport(member.protocols, -1);
+    this.#count(member.protocols, -1);
     if (member.joinReply !== null) this.#awaitingJoin--;
     if (this.#leader === memberId) {
       this.#leader = this.#members.keys().next().value ?? null;
@@ -80,10 +88,16 @@ export class ClassicMembership {
     this.#leader = memberId;
   }
 
+  /** The group is gone, and with it what its members said. */
+  forget(): void {
+    if (!this.#isForgotten) this.#memory.count(-this.#heldBytes);
+    this.#isForgotten = true;
+  }
+
   setProtocols(member: ClassicMember, protocols: readonly JoinGroupProtocol[]): void {
-    this.#countSupport(member.protocols, -1);
+    this.#count(member.protocols, -1);
     member.protocols = protocols;
-    this.#countSupport(protocols, 1);
+    this.#count(protocols, 1);
   }
 
   /** Parks a join request of `member`, or with null takes note that it is answered. Returns what was parked before. */
@@ -143,7 +157,10 @@ export class ClassicMembership {
     return longest;
   }
 
-  #countSupport(protocols: readonly JoinGroupProtocol[], change: 1 | -1): void {
+  #count(protocols: readonly JoinGroupProtocol[], change: 1 | -1): void {
+    const bytes = change * bytesOf(protocols);
+    this.#heldBytes += bytes;
+    if (!this.#isForgotten) this.#memory.count(bytes);
     for (const name of new Set(protocols.map((protocol) => protocol.name))) {
       const count = (this.#support.get(name) ?? 0) + change;
       if (count === 0) this.#support.delete(name);

@@ -9,6 +9,7 @@ import { ClassicMember } from "./classic-member.ts";
 import { TRANSITIONS } from "./classic-transitions.ts";
 import { joinRequest, syncRequest } from "./group-harness.ts";
 import type { ClassicGroupState, JoinGroupResult, SyncGroupResult } from "./group-types.ts";
+import { MemberMemory } from "./member-memory.ts";
 import type { GroupMetadata } from "./records/group-metadata.ts";
 
 const LEADER = "a";
@@ -117,7 +118,12 @@ type Answer = JoinGroupResult | SyncGroupResult;
 function ignoreAnswer(): void {}
 
 function newGroup(clock = new SimulatedClock()): ClassicGroup {
-  return new ClassicGroup("group", { clock, initialRebalanceDelayMs: 3_000, maxSize: 10 });
+  return new ClassicGroup("group", {
+    clock,
+    initialRebalanceDelayMs: 3_000,
+    maxSize: 10,
+    memberMemory: new MemberMemory(),
+  });
 }
 
 /** A group of leader and follower (none when Empty) in a state, as EXPECTED describes it. */

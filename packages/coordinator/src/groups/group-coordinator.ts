@@ -34,6 +34,7 @@ import type {
   SyncGroupRequest,
   SyncGroupResult,
 } from "./group-types.ts";
+import { MemberMemory } from "./member-memory.ts";
 import { OffsetCoordinator } from "./offset-coordinator.ts";
 import type {
   CompletedTransaction,
@@ -56,6 +57,8 @@ export interface GroupCoordinatorOptions {
   readonly config: GroupCoordinatorConfig;
   readonly topics: TopicCatalog;
   readonly probe?: GroupCoordinatorProbe;
+  /** What members of all groups may say of themselves together; 256 MiB unless told. */
+  readonly memberBytes?: number;
 }
 
 /** How many shards are read at a time. */
@@ -75,6 +78,7 @@ export class GroupCoordinator {
   readonly #random: Random;
   readonly #config: GroupCoordinatorConfig;
   readonly #probe: GroupCoordinatorProbe | null;
+  readonly #memberMemory: MemberMemory;
   readonly #shards: GroupShards;
   readonly #deadlines: DeadlineQueue<Group>;
   readonly #offsets: OffsetCoordinator;
@@ -85,10 +89,12 @@ export class GroupCoordinator {
     this.#random = options.random;
     this.#config = config;
     this.#probe = options.probe ?? null;
+    this.#memberMemory = new MemberMemory(options.memberBytes);
     const settings = {
       clock,
       initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
       maxSize: config.groupMaxSize,
+      memberMemory: this.#memberMemory,
     };
     this.#shards = new GroupShards(log, settings);
     this.#deadlines = new DeadlineQueue(clock, (group) => this.#tick(group));
@@ -137,6 +143,10 @@ export class GroupCoordinator {
       sessionTimeoutMs > groupMaxSessionTimeoutMs
     ) {
       return joinError("INVALID_SESSION_TIMEOUT", memberId);
+    }
+    const saidBefore = shard.group(groupId)?.classic.members.get(memberId)?.protocols ?? [];
+    if (!this.#memberMemory.hasRoom(request.protocols, saidBefore)) {
+      return joinError("COORDINATOR_NOT_AVAILABLE", memberId);
     }
     const group = memberId === "" ? shard.groupOrNew(groupId) : shard.group(groupId);
     if (group === undefined) return joinError("UNKNOWN_MEMBER_ID", memberId);

@@ -22,6 +22,7 @@ export interface HarnessOptions {
   readonly config?: Partial<GroupCoordinatorConfig>;
   readonly shards?: number;
   readonly seed?: number;
+  readonly memberBytes?: number;
 }
 
 /** A request that may still wait. */
@@ -40,9 +41,11 @@ export class CoordinatorHarness {
   readonly topics = new Map([["topic", { topicId: TOPIC_ID, partitions: 3 }]]);
   readonly warnings: string[] = [];
   completedRebalances = 0;
+  readonly #memberBytes: number | undefined;
   coordinator: GroupCoordinator;
 
-  constructor({ config = {}, shards = 1, seed = 1 }: HarnessOptions = {}) {
+  constructor({ config = {}, shards = 1, seed = 1, memberBytes }: HarnessOptions = {}) {
+    this.#memberBytes = memberBytes;
     this.random = new SeededRandom(seed);
     this.log = new MemoryCoordinatorLog({ shards, now: () => this.clock.now() });
     this.config = { ...DEFAULT_GROUP_COORDINATOR_CONFIG, ...config };
@@ -180,6 +183,7 @@ export class CoordinatorHarness {
   #newCoordinator(): GroupCoordinator {
     const { clock, random, log, config, topics } = this;
     return new GroupCoordinator({
+      ...(this.#memberBytes === undefined ? {} : { memberBytes: this.#memberBytes }),
       clock,
       random,
       log,

@@ -238,6 +238,7 @@ export class GroupShard {
   unload(): void {
     for (const { classic } of this.groups.values()) {
       classic.handle("unload", { error: "NOT_COORDINATOR" });
+      classic.members.forget();
     }
     this.groups.clear();
     this.pending.clear();
