@@ -8,6 +8,7 @@ import { alignUp } from "./journal-format.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
+import { ReadMemory } from "./read-memory.ts";
 import { RecoveredTopics } from "./recovered-topics.ts";
 import { drawJitter } from "./segment-roll.ts";
 import { Slabs } from "./slabs.ts";
@@ -28,6 +29,7 @@ export class EngineState implements AppendContext {
   readonly arena: Arena;
   readonly staging: StagingMemory;
   readonly slabs: Slabs;
+  readonly readMemory: ReadMemory;
   readonly topics = new Map<string, Topic>();
   /** Topics known from the last run that nobody has opened yet. */
   readonly recoveredTopics = new Map<string, Topic>();
@@ -63,6 +65,7 @@ export class EngineState implements AppendContext {
     );
     this.staging = new StagingMemory(this.arena);
     this.slabs = new Slabs(slabBytes, this.arena);
+    this.readMemory = new ReadMemory(options.readBytes, this.slabs);
     this.clock = options.clock;
     this.random = options.random;
     this.probe = options.probe;

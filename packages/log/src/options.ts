@@ -14,6 +14,8 @@ export interface LocalLogOptions {
    * written. When there is that and as much again as this, appends wait for segment writes.
    */
   readonly tailBytes?: number;
+  /** Memory that reads hold together before they are released; when it is used up each gets little. */
+  readonly readBytes?: number;
   /** Size of the pieces of memory that the journal and the tail share: the most that one group commit can carry. */
   readonly journalBufferBytes?: number;
   /** Size of the first journal file; must hold a group. */
@@ -68,6 +70,7 @@ const MIB = 1_048_576;
 
 export const defaultOptions = {
   tailBytes: 64 * MIB,
+  readBytes: 256 * MIB,
   journalBufferBytes: 4 * MIB,
   journalFirstFileBytes: 4 * MIB,
   journalFileBytes: 64 * MIB,

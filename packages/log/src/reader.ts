@@ -3,7 +3,7 @@
  * from there, as views of slabs; older bytes come from segment files.
  *
  * Sizes, as in Kafka: no partition gets more than its own limit, all together no more than the request's, except that the first partition
- * with data always gets one whole batch.
+ * with data always gets one whole batch. Where the memory for reads is short (read-memory.ts) a request gets less than it asks for.
  *
  * A read waits for as long as less is there than it wants, which may be more than one answer takes: a consumer that lags behind is never
  * kept waiting by batches that do not fit, nor by the end of a segment.
@@ -14,6 +14,7 @@ import type { AbortedTransactions } from "./aborted-transactions.ts";
 import type { LogErrorKind, ReadPartition, ReadRequest, ReadResult } from "./engine.ts";
 import type { PartitionLog, Topic } from "./partition-log.ts";
 import type { LogProbe } from "./probe.ts";
+import { LEAST_BYTES, type ReadMemory } from "./read-memory.ts";
 import type { SegmentReader } from "./segment-reader.ts";
 import type { Slab, Slabs } from "./slabs.ts";
 import { ReadWaiter, type ReadWaiters } from "./waiters.ts";
@@ -24,6 +25,7 @@ export interface ReaderContext {
   readonly probe: LogProbe;
   readonly waiters: ReadWaiters;
   readonly slabs: Slabs;
+  readonly readMemory: ReadMemory;
   readonly leaderEpoch: number;
   readonly isClosed: boolean;
   findTopic(topicId: string): Topic | null;
@@ -56,6 +58,8 @@ interface Pass {
   hasError: boolean;
   /** Whether a partition has had data; the first one may exceed the limits. */
   hasData: boolean;
+  /** Whether partitions got nothing because memory is short: who waits for more than it has waits in vain. */
+  isCut: boolean;
 }
 
 export class Reader {
@@ -80,6 +84,7 @@ export class Reader {
       const remainingMs = deadline - clock.monotonic();
       if (
         pass.hasError ||
+        pass.isCut ||
         pass.availableBytes >= wantedBytes ||
         remainingMs <= 0 ||
         request.signal?.aborted === true ||
@@ -144,6 +149,7 @@ export class Reader {
       availableBytes: 0,
       hasError: false,
       hasData: false,
+      isCut: false,
     };
     return this.#collectFrom(pass, 0);
   }
@@ -193,7 +199,7 @@ export class Reader {
     if (found !== null) return found;
     const index = log.tail.indexOf(Math.max(offset, log.tailOffset));
     if (index < 0) return NOTHING;
-    return readTail(this.#context.slabs, log, index, offset, limitOffset, maxBytes, mustReturn);
+    return readTail(this.#context, log, index, offset, limitOffset, maxBytes, mustReturn);
   }
 
   /** Adds a result, or returns what must be read from files. */
@@ -237,19 +243,22 @@ export class Reader {
     }
     const limitOffset =
       request.isolation === "committed" ? log.lastStableOffset : log.highWatermark;
-    const maxBytes = Math.min(asked.maxBytes, request.maxBytes - pass.sizeBytes);
+    const { isShort } = context.readMemory;
+    const mostBytes = isShort ? Math.min(request.maxBytes, LEAST_BYTES) : request.maxBytes;
+    const maxBytes = Math.min(asked.maxBytes, mostBytes - pass.sizeBytes);
     const mustReturn = !pass.hasData;
     if (asked.offset >= limitOffset || (maxBytes <= 0 && !mustReturn)) {
+      if (asked.offset < limitOffset && isShort) pass.isCut = true;
       this.#add(pass, log, NOTHING, NONE_ABORTED);
       return null;
     }
     const index = log.tail.indexOf(asked.offset);
     if (index < 0) return { log, asked, limitOffset, maxBytes, mustReturn, found: null };
-    const { slabs } = context;
-    const found = readTail(slabs, log, index, asked.offset, limitOffset, maxBytes, mustReturn);
+    const { offset } = asked;
+    const found = readTail(context, log, index, offset, limitOffset, maxBytes, mustReturn);
     let aborted: ReadResult["abortedTransactions"] = NONE_ABORTED;
     if (log.hasAborted && request.isolation === "committed") {
-      aborted = this.#aborted.find(log, asked.offset, endOf(found));
+      aborted = this.#aborted.find(log, offset, endOf(found));
       if (aborted === null) return { log, asked, limitOffset, maxBytes, mustReturn, found };
     }
     this.#add(pass, log, found, aborted);
@@ -335,7 +344,7 @@ export function epochError(asked: number, current: number): LogErrorKind | null 
 
 /** Batches in memory from `index` on, below `limitOffset`. */
 function readTail(
-  slabs: Slabs,
+  { slabs, readMemory }: ReaderContext,
   log: PartitionLog,
   index: number,
   offset: number,
@@ -364,8 +373,11 @@ function readTail(
     sizeBytes += batchBytes;
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
-  if (records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES) {
-    return { records: [Buffer.concat(records, sizeBytes)], sizeBytes, moreBytes, release: null };
+  const isTiny = records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES;
+  // One batch would keep all of its slab.
+  if (readMemory.isShort || (isTiny && sizeBytes <= readMemory.allowanceBytes)) {
+    const copied = [Buffer.concat(records, sizeBytes)];
+    return { records: copied, sizeBytes, moreBytes, release: readMemory.hold(sizeBytes) };
   }
   return { records, sizeBytes, moreBytes, release: held.length === 0 ? null : slabs.lend(held) };
 }

@@ -144,6 +144,7 @@ export class SegmentReader {
     maxBytes: number,
     mustReturn: boolean,
   ): Promise<FoundRecords | null> {
+    const { readMemory } = this.#state;
     let position = await this.#positionOf(log, segment, offset);
     // What the index names is up to an interval before the offset.
     const isExact = position === hintedPosition(log, segment, offset);
@@ -152,10 +153,14 @@ export class SegmentReader {
       isExact ? Math.max(maxBytes, slack) : Math.max(maxBytes, 0) + slack,
       MAX_READ_BYTES,
     );
+    /** Less would not do. */
+    let least = slack;
     for (;;) {
       const end = segment.writtenBytes;
       if (position >= end) return null;
-      const buffer = this.#buffers.take(Math.min(wanted, end - position));
+      const allowed = Math.max(least, readMemory.allowanceBytes);
+      const buffer = this.#buffers.take(Math.min(wanted, allowed, end - position));
+      const giveBack = this.#lend(buffer);
       let found: FoundRecords | null = null;
       try {
         await this.#fill(log, segment, position, buffer);
@@ -180,12 +185,13 @@ export class SegmentReader {
         if (at + first > buffer.length) {
           position += at;
           wanted = Math.max(first, Math.min(maxBytes, MAX_READ_BYTES));
+          least = first;
           continue;
         }
-        found = this.#take(log, segment, buffer, at, position, limitOffset, maxBytes);
+        found = this.#take(log, segment, buffer, at, position, limitOffset, maxBytes, giveBack);
         return found;
       } finally {
-        if (found === null) this.#buffers.give(buffer);
+        if (found === null) giveBack();
       }
     }
   }
@@ -202,6 +208,7 @@ export class SegmentReader {
     position: number,
     limitOffset: number,
     maxBytes: number,
+    release: () => void,
   ): FoundRecords {
     let end = at + this.#sizeAt(log, segment, buffer, at, position);
     let nextOffset = lastOffset(buffer, at) + 1;
@@ -215,13 +222,21 @@ export class SegmentReader {
     log.readHint = { segment, offset: nextOffset, position: position + end };
     const moreBytes =
       nextOffset >= limitOffset ? 0 : log.bytesUpTo(limitOffset, segment, position + end);
-    let isLent = true;
-    const release = () => {
-      // Given back twice it would be somebody else's by then.
-      if (isLent) this.#buffers.give(buffer);
-      isLent = false;
-    };
     return { records: [buffer.subarray(at, end)], sizeBytes: end - at, moreBytes, release };
+  }
+
+  /** Counts a buffer of the pool. @returns what gives it back, once: given back twice it would be somebody else's by then. */
+  #lend(buffer: Buffer): () => void {
+    // The pool's memory is of a power of two; small buffers share theirs with others.
+    const bytes = Math.min(buffer.buffer.byteLength, 2 * buffer.length);
+    const letGo = this.#state.readMemory.hold(bytes);
+    let isLent = true;
+    return () => {
+      if (!isLent) return;
+      isLent = false;
+      letGo();
+      this.#buffers.give(buffer);
+    };
   }
 
   async #positionOf(log: PartitionLog, segment: Segment, offset: number): Promise<number> {

@@ -27,6 +27,8 @@ export class Slab {
   /** Reads that were not released. */
   readers = 0;
   isRetired = false;
+  /** Whether it would be free if it were not for readers. */
+  isKeptByReaders = false;
   /** Another number each time it is taken, or the tail has let its batches go. */
   fill = 0;
   /** Partitions that have batches of this fill in it. */
@@ -57,6 +59,7 @@ export class Slabs {
   readonly #arena: Arena;
   readonly #free: Slab[] = [];
   #retired = 0;
+  #keptByReaders = 0;
   #fills = 0;
 
   constructor(sizeBytes: number, arena: Arena) {
@@ -67,6 +70,11 @@ export class Slabs {
   /** Bytes of slabs that are full and still held by batches or groups. */
   get retiredBytes(): number {
     return this.#retired * this.sizeBytes;
+  }
+
+  /** Bytes of slabs that nobody but readers holds. */
+  get keptByReadersBytes(): number {
+    return this.#keptByReaders * this.sizeBytes;
   }
 
   /** An empty slab. Ends with {@link retire}. */
@@ -122,7 +130,10 @@ export class Slabs {
   }
 
   #reuse(slab: Slab): void {
-    if (slab.readers > 0) return;
+    const isKept = slab.readers > 0;
+    if (isKept !== slab.isKeptByReaders) this.#keptByReaders += isKept ? 1 : -1;
+    slab.isKeptByReaders = isKept;
+    if (isKept) return;
     slab.isRetired = false;
     if (poisonsMemory) slab.bytes.fill(POISON);
     this.#free.push(slab);
