@@ -26,6 +26,7 @@ import { DynamicConfig } from "./dynamic-config.ts";
 import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import { handlers } from "./handlers/index.ts";
+import { LargeAnswers } from "./large-answers.ts";
 import { advertisedHost, advertisedListeners, clientListeners } from "./listener-config.ts";
 import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetricsServer } from "./metrics/metrics-server.ts";
@@ -196,6 +197,7 @@ class RunningBroker implements Broker {
       markers,
       producerIds,
       turnstile: new Turnstile(),
+      largeAnswers: new LargeAnswers(clock),
       fetchSessions: new FetchSessionCache(
         config.number("max.incremental.fetch.session.cache.slots"),
         clock,

@@ -101,7 +101,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
       return result.map(
         (body) => {
           probe.requestsWaiting(api.key, -1);
-          return this.#encode(api, header, body, arrivedMs, frame.length);
+          return this.#encode(api, header, body, arrivedMs, frame.length, context);
         },
         (cause) => {
           probe.requestsWaiting(api.key, -1);
@@ -109,7 +109,7 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
         },
       );
     }
-    return this.#encode(api, header, result, arrivedMs, frame.length);
+    return this.#encode(api, header, result, arrivedMs, frame.length, context);
   }
 
   readonly #apiOf = (key: number): Api | undefined => this.#handlers[key]?.api;
@@ -120,8 +120,9 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
     body: unknown,
     arrivedMs: number,
     requestBytes: number,
+    { connection, exchange }: RequestContext,
   ): readonly Buffer[] | null {
-    const { clock, probe } = this.#services;
+    const { clock, probe, largeAnswers } = this.#services;
     let response: readonly Buffer[] | null = null;
     let responseBytes = 0;
     if (body !== null) {
@@ -137,6 +138,8 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
         throw this.#failed(header, cause);
       }
       responseBytes = response[0]!.readInt32BE(0) + 4;
+      // Of several parts, others than the first are records that Fetch was lent.
+      if (response.length === 1) largeAnswers.hold(connection, exchange, responseBytes);
     }
     const answeredMs = clock.monotonic();
     probe.requestServed({

@@ -8,7 +8,7 @@ import type { Services } from "./services.ts";
 /** What handlers see of the connection that a request came by. */
 export type Client = Pick<
   Connection,
-  "clientHost" | "listenerName" | "clientSoftware" | "signal" | "lastActiveMs"
+  "clientHost" | "listenerName" | "clientSoftware" | "signal" | "lastActiveMs" | "close"
 >;
 
 /** What a handler knows besides the request. */

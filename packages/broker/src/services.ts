@@ -7,6 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import type { EngineTransactionMarkers } from "./engine-transaction-markers.ts";
 import type { FetchSessionCache } from "./fetch-sessions.ts";
 import type { Handler } from "./handler.ts";
+import type { LargeAnswers } from "./large-answers.ts";
 import type { ServerProbe } from "./metrics/probe.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { TopicService } from "./topic-service.ts";
@@ -24,6 +25,7 @@ export interface Services {
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessionCache;
   readonly turnstile: Turnstile;
+  readonly largeAnswers: LargeAnswers;
   readonly cluster: Cluster;
   readonly probe: ServerProbe;
   /** Every API served, for those that tell of them. */

@@ -24,6 +24,7 @@ import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import type { Client, Handler } from "./handler.ts";
 import { handlers } from "./handlers/index.ts";
+import { LargeAnswers } from "./large-answers.ts";
 import type { FailedRequest, ServedRequest } from "./metrics/probe.ts";
 import type { Services } from "./services.ts";
 import { TopicService } from "./topic-service.ts";
@@ -60,6 +61,7 @@ export class TestBroker implements AsyncDisposable {
     clientSoftware: { name: "unknown", version: "unknown" },
     signal: new AbortController().signal,
     lastActiveMs: 0,
+    close: () => {},
   };
   readonly #dispatchers: readonly Dispatcher[];
   readonly #close: () => Promise<void>;
@@ -133,6 +135,7 @@ export class TestBroker implements AsyncDisposable {
       markers,
       producerIds,
       turnstile: new Turnstile(),
+      largeAnswers: new LargeAnswers(clock),
       fetchSessions: new FetchSessionCache(10, clock, random),
       probe,
       handlers: served,
