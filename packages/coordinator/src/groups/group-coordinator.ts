@@ -57,12 +57,16 @@ export interface GroupCoordinatorOptions {
   readonly config: GroupCoordinatorConfig;
   readonly topics: TopicCatalog;
   readonly probe?: GroupCoordinatorProbe;
-  /** What members of all groups may say of themselves together; 256 MiB unless told. */
+  /** What members of all groups may say of themselves together; 512 MiB unless told. */
   readonly memberBytes?: number;
+  /** Groups without members that have stored nothing; 100,000 unless told. */
+  readonly begunGroups?: number;
 }
 
 /** How many shards are read at a time. */
 const LOADING_AT_ONCE = 8;
+
+const MAX_BEGUN_GROUPS = 100_000;
 
 /** A client id longer than this is cut where it begins a member id, which must fit a string of the protocol. */
 const CLIENT_ID_IN_MEMBER_ID_CHARACTERS = 8_000;
@@ -79,6 +83,9 @@ export class GroupCoordinator {
   readonly #config: GroupCoordinatorConfig;
   readonly #probe: GroupCoordinatorProbe | null;
   readonly #memberMemory: MemberMemory;
+  readonly #maxBegun: number;
+  /** Groups that began with a join, oldest first. */
+  readonly #begun: Group[] = [];
   readonly #shards: GroupShards;
   readonly #deadlines: DeadlineQueue<Group>;
   readonly #offsets: OffsetCoordinator;
@@ -90,6 +97,7 @@ export class GroupCoordinator {
     this.#config = config;
     this.#probe = options.probe ?? null;
     this.#memberMemory = new MemberMemory(options.memberBytes);
+    this.#maxBegun = options.begunGroups ?? MAX_BEGUN_GROUPS;
     const settings = {
       clock,
       initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
@@ -144,12 +152,16 @@ export class GroupCoordinator {
     ) {
       return joinError("INVALID_SESSION_TIMEOUT", memberId);
     }
-    const saidBefore = shard.group(groupId)?.classic.members.get(memberId)?.protocols ?? [];
+    const saidBefore = shard.group(groupId)?.classic.members.get(memberId)?.protocols ?? null;
     if (!this.#memberMemory.hasRoom(request.protocols, saidBefore)) {
       return joinError("COORDINATOR_NOT_AVAILABLE", memberId);
     }
-    const group = memberId === "" ? shard.groupOrNew(groupId) : shard.group(groupId);
-    if (group === undefined) return joinError("UNKNOWN_MEMBER_ID", memberId);
+    let group = shard.group(groupId);
+    if (group === undefined) {
+      if (memberId !== "") return joinError("UNKNOWN_MEMBER_ID", memberId);
+      group = shard.groupOrNew(groupId);
+      this.#begin(group);
+    }
     return new Promise((reply) => {
       const kept = keepJoin(request);
       if (memberId !== "") {
@@ -425,6 +437,15 @@ export class GroupCoordinator {
       this.#probe?.offsetsDeleted(offsets);
       return "NONE";
     });
+  }
+
+  /** Of groups that were only ever asked to be joined the oldest are forgotten: who was told a member id there asks for another. */
+  #begin(group: Group): void {
+    this.#begun.push(group);
+    if (this.#begun.length <= this.#maxBegun) return;
+    for (const old of this.#begun.splice(0, Math.ceil(this.#maxBegun / 10))) {
+      if (old.shard.dropUnused(old)) this.#deadlines.remove(old);
+    }
   }
 
   #newMemberId({ clientId, groupInstanceId }: JoinGroupRequest): string {

@@ -23,6 +23,7 @@ export interface HarnessOptions {
   readonly shards?: number;
   readonly seed?: number;
   readonly memberBytes?: number;
+  readonly begunGroups?: number;
 }
 
 /** A request that may still wait. */
@@ -41,11 +42,11 @@ export class CoordinatorHarness {
   readonly topics = new Map([["topic", { topicId: TOPIC_ID, partitions: 3 }]]);
   readonly warnings: string[] = [];
   completedRebalances = 0;
-  readonly #memberBytes: number | undefined;
+  readonly #bounds: Pick<HarnessOptions, "memberBytes" | "begunGroups">;
   coordinator: GroupCoordinator;
 
-  constructor({ config = {}, shards = 1, seed = 1, memberBytes }: HarnessOptions = {}) {
-    this.#memberBytes = memberBytes;
+  constructor({ config = {}, shards = 1, seed = 1, ...bounds }: HarnessOptions = {}) {
+    this.#bounds = bounds;
     this.random = new SeededRandom(seed);
     this.log = new MemoryCoordinatorLog({ shards, now: () => this.clock.now() });
     this.config = { ...DEFAULT_GROUP_COORDINATOR_CONFIG, ...config };
@@ -183,7 +184,7 @@ export class CoordinatorHarness {
   #newCoordinator(): GroupCoordinator {
     const { clock, random, log, config, topics } = this;
     return new GroupCoordinator({
-      ...(this.#memberBytes === undefined ? {} : { memberBytes: this.#memberBytes }),
+      ...this.#bounds,
       clock,
       random,
       log,

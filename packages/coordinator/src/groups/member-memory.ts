@@ -4,7 +4,9 @@
  */
 import type { JoinGroupProtocol } from "./group-types.ts";
 
-const LIMIT_BYTES = 268_435_456;
+const LIMIT_BYTES = 536_870_912;
+/** What a member costs besides what it says, with the request that it may have parked and its share of a group. */
+const MEMBER_BYTES = 2_560;
 /** What a protocol costs besides its name and its metadata. */
 const PROTOCOL_BYTES = 128;
 
@@ -20,9 +22,13 @@ export class MemberMemory {
     return this.#heldBytes;
   }
 
-  /** Whether somebody may say this in place of what was said before. */
-  hasRoom(protocols: readonly JoinGroupProtocol[], instead: readonly JoinGroupProtocol[]): boolean {
-    return this.#heldBytes - bytesOf(instead) + bytesOf(protocols) <= this.#limitBytes;
+  /** Whether a member may say this, in place of what it said before if it did. */
+  hasRoom(
+    protocols: readonly JoinGroupProtocol[],
+    saidBefore: readonly JoinGroupProtocol[] | null,
+  ): boolean {
+    const freedBytes = saidBefore === null ? 0 : bytesOf(saidBefore);
+    return this.#heldBytes - freedBytes + bytesOf(protocols) <= this.#limitBytes;
   }
 
   /** Counts bytes that are kept from now on, or below zero no more. */
@@ -31,9 +37,11 @@ export class MemberMemory {
   }
 }
 
+/** Of a member that says this. */
 export function bytesOf(protocols: readonly JoinGroupProtocol[]): number {
-  let bytes = 0;
-  for (const { name, metadata } of protocols)
+  let bytes = MEMBER_BYTES;
+  for (const { name, metadata } of protocols) {
     bytes += PROTOCOL_BYTES + name.length + metadata.length;
+  }
   return bytes;
 }
