@@ -32,7 +32,7 @@ export async function mapInTurns<T, R>(
 }
 
 /** The same for entries that are served together, as many as a turn has room for. */
-export async function mapTurns<T, R>(
+export async function mapSlices<T, R>(
   entries: readonly T[],
   map: (entries: readonly T[]) => Promise<readonly R[]>,
 ): Promise<R[]> {

@@ -57,7 +57,6 @@ export {
   encodeRequest,
   encodeResponse,
   encodeVersioned,
-  MAX_RESPONSE_BYTES,
   type RequestEnvelope,
   type RequestHeader,
   readVersion,

@@ -4,7 +4,7 @@ import { errorCode, type OffsetFetchRequest, offsetFetch, ZERO_UUID } from "@ott
 import { coordinatorError } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { elementsOf, onceEach } from "../once-each.ts";
-import { mapTurns } from "../turns.ts";
+import { mapSlices } from "../turns.ts";
 
 const FIRST_VERSION_WITH_GROUPS = 8;
 const FIRST_VERSION_WITH_TOPIC_IDS = 10;
@@ -15,7 +15,7 @@ export const offsetFetchHandler = handler({
 
   async handle(context, request) {
     const asked = groupsOf(context, request);
-    const found = await mapTurns(withoutRepeated(asked), (groups) =>
+    const found = await mapSlices(withoutRepeated(asked), (groups) =>
       fetchAll(context, groups, request.requireStable),
     );
     const results = withRepeated(asked, found);
@@ -34,17 +34,19 @@ function withoutRepeated(asked: readonly OffsetFetchGroup[]): readonly OffsetFet
   });
 }
 
-/** An answer for each of the groups, of those that are the first to ask for it. */
+/** An answer for each of the groups, of what was found for those that are the first to ask for it. */
 function withRepeated(
   asked: readonly OffsetFetchGroup[],
   found: readonly FoundGroup[],
 ): readonly FoundGroup[] {
-  let place = 0;
+  const next = found[Symbol.iterator]();
   const whole = onceEach(
-    (_groupId: string) => found[place++]!,
+    (_groupId: string) => next.next().value!,
     ({ topics }) => elementsOf(topics),
   );
-  return asked.map(({ groupId, topics }) => (topics === null ? whole(groupId) : found[place++]!));
+  return asked.map(({ groupId, topics }) =>
+    topics === null ? whole(groupId) : next.next().value!,
+  );
 }
 
 async function fetchAll(

@@ -25,10 +25,10 @@ export const deleteTopicsHandler = handler({
     const targets = targetsOf(context.version, request);
     const isEnabled = context.services.config(context.broker.id).boolean("delete.topic.enable");
     const distinct = distinctTargets(targets);
-    const namedTwice = repeated(distinct.map((entry) => topicOf(context, entry.target)));
+    const namedTwice = repeated(distinct.map(({ target }) => topicOf(context, target)?.topicId));
     const responses = await mapInTurns(distinct, ({ target, isRepeated }) => {
       const topic = topicOf(context, target);
-      const isDuplicate = isRepeated || (topic !== null && namedTwice.has(topic));
+      const isDuplicate = isRepeated || (topic !== null && namedTwice.has(topic.topicId));
       return remove(context, target, isEnabled, isDuplicate);
     });
     return { responses };

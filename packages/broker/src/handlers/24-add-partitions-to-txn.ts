@@ -8,7 +8,7 @@ import { isForeignTransaction } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import { transactionErrorCode } from "../transaction-errors.ts";
 import { memberOf } from "../transactional-appends.ts";
-import { mapTurns } from "../turns.ts";
+import { mapSlices } from "../turns.ts";
 
 type BatchedTransaction = AddPartitionsToTxnRequest["transactions"][number];
 
@@ -25,7 +25,7 @@ export const addPartitionsToTxnHandler = handler({
 
   async handle(context, request) {
     if (context.version >= FIRST_VERSION_WITH_BATCHES) {
-      const resultsByTransaction = await mapTurns(request.transactions, (transactions) =>
+      const resultsByTransaction = await mapSlices(request.transactions, (transactions) =>
         addAll(context, transactions),
       );
       return { errorCode: 0, resultsByTransaction, resultsByTopicV3AndBelow: [] };

@@ -2,7 +2,7 @@
 import { deleteGroups, errorCode } from "@ottla/protocol";
 import { coordinatorError } from "../coordinators.ts";
 import { handler, type RequestContext } from "../handler.ts";
-import { mapTurns } from "../turns.ts";
+import { mapSlices } from "../turns.ts";
 
 export const deleteGroupsHandler = handler({
   api: deleteGroups,
@@ -10,7 +10,7 @@ export const deleteGroupsHandler = handler({
 
   async handle(context, { groupsNames }) {
     const unique = [...new Set(groupsNames)];
-    return { results: await mapTurns(unique, (groupIds) => deleteAll(context, groupIds)) };
+    return { results: await mapSlices(unique, (groupIds) => deleteAll(context, groupIds)) };
   },
 });
 

@@ -13,7 +13,7 @@ import {
 import { metadataError } from "../error-codes.ts";
 import { handler, type RequestContext } from "../handler.ts";
 import type { TopicService } from "../topic-service.ts";
-import { isTurnOver, mapTurns, nextTurn } from "../turns.ts";
+import { isTurnOver, mapSlices, nextTurn } from "../turns.ts";
 
 type RequestedTopic = AlterPartitionReassignmentsRequest["topics"][number];
 type RequestedPartition = RequestedTopic["partitions"][number];
@@ -30,7 +30,7 @@ export const alterPartitionReassignmentsHandler = handler({
   async handle(context, { topics, allowReplicationFactorChange }) {
     const refusals = new Map<RequestedPartition, Refusal>();
     const byName = Map.groupBy(topics, ({ name }) => name);
-    await mapTurns([...byName], (named) =>
+    await mapSlices([...byName], (named) =>
       Promise.all(
         named.map(([name, sameName]) => {
           const partitions = sameName.flatMap((topic) => topic.partitions);

@@ -10,18 +10,17 @@ export const describeProducersHandler = handler({
   api: describeProducers,
 
   handle(context, { topics }) {
-    const describeTopic = onceEach(
-      (name: string) =>
-        onceEach(
-          (partition: number) => describe(context, name, partition),
-          ({ activeProducers }) => activeProducers.length,
-        ),
-      () => 0,
+    const describeOnce = onceEach(
+      (place: string) => {
+        const end = place.lastIndexOf(":");
+        return describe(context, place.slice(0, end), Number(place.slice(end + 1)));
+      },
+      ({ activeProducers }) => activeProducers.length,
     );
     return {
       topics: topics.map(({ name, partitionIndexes }) => ({
         name,
-        partitions: partitionIndexes.map(describeTopic(name)),
+        partitions: partitionIndexes.map((partition) => describeOnce(`${name}:${partition}`)),
       })),
     };
   },
