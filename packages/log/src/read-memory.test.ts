@@ -113,6 +113,25 @@ test("who waits for more than it may have now is not kept waiting", async () => 
   for (const { release } of [...held, first!]) release?.();
 });
 
+test("a partition whose first batch does not fit its share has none", async () => {
+  await using engine = await filled("files", new SimulatedClock(), 2);
+  const held: ReadResult[] = [];
+  for (let reader = 0; reader < 60; reader++) held.push(...(await engine.read(wholeLog())));
+  for (const partition of [0, 1]) await append(engine, 1, partition);
+  const one = readRequest(id, 0, BATCHES, { isolation: "committed" });
+  const [first] = one.partitions;
+  const partitions = [first!, { ...first!, partition: 1, maxBytes: 100 }];
+  const results = await engine.read({ ...one, partitions });
+  assert.deepEqual(
+    results.map(({ error, records }) => [error, records.length]),
+    [
+      [null, 1],
+      [null, 0],
+    ],
+  );
+  for (const { release } of [...held, ...results]) release?.();
+});
+
 function wholeLog(fields: Partial<ReadRequest> = {}): ReadRequest {
   const limits = { partitionMaxBytes: 50_000_000, maxBytes: 50_000_000 };
   return { ...readRequest(id, 0, 0, limits), ...fields };

@@ -373,6 +373,7 @@ function readTail(
     sizeBytes += batchBytes;
   }
   // A socket takes one buffer sooner than hundreds of tiny ones, and tiny ones are cheap to copy.
+  if (records.length === 0) return { ...NOTHING, moreBytes };
   const isTiny = records.length > MERGED_BATCHES && sizeBytes < records.length * SMALL_BATCH_BYTES;
   // One batch would keep all of its slab.
   if (readMemory.isShort || (isTiny && sizeBytes <= readMemory.allowanceBytes)) {
