@@ -36,6 +36,7 @@ const TOPICS = [
 
 const SMALL = {
   tailBytes: 131_072,
+  readBytes: 65_536,
   journalBufferBytes: 65_536,
   journalFirstFileBytes: 262_144,
   journalFileBytes: 524_288,
