@@ -2,7 +2,7 @@
  * Checkpoints: everything durable goes to its segments, the segments are flushed, and one file then says so; the journal before it is free.
  *
  *  1. Note the journal's cut: every group before it is durable, so its effects are below the high watermarks as they are now.
- *  2. Write each dirty partition up to its high watermark, flush its files, and describe it before anything else is written to them.
+ *  2. Write each dirty partition up to its high watermark; then flush the files of each, and describe it before anything else is written to them.
  *  3. Wait for folders of deleted topics to have left their names and for cleaned segments to have got theirs; flush the folders with new names.
  *  4. Replace the checkpoint file. Partitions untouched since the last one are copied as they were described then. A topic
  *     is left out only when its deletion is durable.
@@ -172,15 +172,27 @@ export class Checkpointer {
     state.probe.checkpointed(logs.length, clock.monotonic() - startMs);
   }
 
-  /** Adds the segments that are described as finished to `finished`. */
+  /**
+   * Writes all before it flushes the first: a flush of one file makes a file system commit what it noted of all others, whose own flushes then are
+   * quick. Adds the segments that are described as finished to `finished`.
+   */
   async #writeAll(logs: readonly PartitionLog[], kind: Kind, finished: Segment[]): Promise<void> {
+    await this.#each(logs, kind, (log) => this.#writer.write(log));
+    await this.#each(logs, kind, (log) => this.#flushLog(log, kind, finished));
+  }
+
+  async #each(
+    logs: readonly PartitionLog[],
+    kind: Kind,
+    task: (log: PartitionLog) => Promise<void>,
+  ): Promise<void> {
     let next = 0;
     const work = async () => {
       while (next < logs.length) {
         const log = logs[next++]!;
         if (log.isDeleted) continue;
         try {
-          await this.#writeLog(log, kind, finished);
+          await task(log);
         } catch (error) {
           // Deleted meanwhile: its files went from under the write.
           if (!log.isDeleted) throw error;
@@ -194,10 +206,8 @@ export class Checkpointer {
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  async #writeLog(log: PartitionLog, kind: Kind, finished: Segment[]): Promise<void> {
+  async #flushLog(log: PartitionLog, kind: Kind, finished: Segment[]): Promise<void> {
     const writer = this.#writer;
-    await writer.write(log);
-    if (log.isDeleted) return;
     if (log.segments.length === 0) {
       log.checkpointBytes = encodePartition(log);
       return;

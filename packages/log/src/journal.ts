@@ -358,10 +358,11 @@ export class Journal {
       const group = this.#group;
       const { slab, base } = group;
       const sizeBytes = this.#seal(group);
-      // The disk has its work before the waiters of the last group take the processor, unless that work takes this thread.
+      // The disk has its work before the waiters of the last group, and those who wait for room, take the processor, unless that work takes this thread.
       if (this.#writer.writesInline(sizeBytes)) this.#tellWaiters();
       const written = this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
       this.#tellWaiters();
+      this.#offerRoom();
       try {
         const tookMs = await written;
         this.#failedUntil = 0;
@@ -443,7 +444,6 @@ export class Journal {
     // Before anybody stages anew: whoever then has nothing to add waits for this group.
     this.#inFlight = group;
     this.#group = this.#groupBehind(group, sizeBytes);
-    this.#offerRoom();
     return sizeBytes;
   }
 
