@@ -84,8 +84,8 @@ export class GroupCoordinator {
   readonly #probe: GroupCoordinatorProbe | null;
   readonly #memberMemory: MemberMemory;
   readonly #maxBegun: number;
-  /** Groups that began with a join, oldest first. */
-  readonly #begun: Group[] = [];
+  /** Ids of groups that began with a join, oldest first. */
+  readonly #begun: string[] = [];
   readonly #shards: GroupShards;
   readonly #deadlines: DeadlineQueue<Group>;
   readonly #offsets: OffsetCoordinator;
@@ -160,7 +160,7 @@ export class GroupCoordinator {
     if (group === undefined) {
       if (memberId !== "") return joinError("UNKNOWN_MEMBER_ID", memberId);
       group = shard.groupOrNew(groupId);
-      this.#begin(group);
+      this.#begin(groupId);
     }
     return new Promise((reply) => {
       const kept = keepJoin(request);
@@ -440,11 +440,13 @@ export class GroupCoordinator {
   }
 
   /** Of groups that were only ever asked to be joined the oldest are forgotten: who was told a member id there asks for another. */
-  #begin(group: Group): void {
-    this.#begun.push(group);
+  #begin(groupId: string): void {
+    this.#begun.push(groupId);
     if (this.#begun.length <= this.#maxBegun) return;
-    for (const old of this.#begun.splice(0, Math.ceil(this.#maxBegun / 10))) {
-      if (old.shard.dropUnused(old)) this.#deadlines.remove(old);
+    for (const id of this.#begun.splice(0, Math.ceil(this.#maxBegun / 10))) {
+      const shard = this.#shards.of(id);
+      const old = shard.group(id);
+      if (old !== undefined && shard.dropUnused(old)) this.#deadlines.remove(old);
     }
   }
 

@@ -250,16 +250,15 @@ export class GroupShard {
     this.groups.delete(group.groupId);
   }
 
-  /** Forgets a group that has no members and has stored nothing. @returns whether it was one, and there */
+  /** Forgets a group that has no members and has stored nothing. @returns whether it was one */
   dropUnused(group: Group): boolean {
     const isUnused =
       group.classic.state === "Empty" &&
       group.classic.members.size === 0 &&
       !group.hasRecords &&
       this.#isWithoutOffsets(group);
-    if (!isUnused || this.groups.get(group.groupId) !== group) return false;
-    this.drop(group);
-    return true;
+    if (isUnused) this.drop(group);
+    return isUnused;
   }
 
   #write(records: readonly GroupRecord[], producer?: ProducerIdentity): Promise<void> {
