@@ -1,20 +1,12 @@
-/** From a frame to its response: header, version check, decoding, the handler, encoding. */
+/** From a frame to its response: header, version check, decoding, the handler; serving.ts has the rest. */
 import { Later } from "@ottla/platform";
-import {
-  type Api,
-  apiVersions,
-  decodeRequest,
-  decodeRequestHeader,
-  encodeResponse,
-  type RequestHeader,
-  type ResponseInput,
-} from "@ottla/protocol";
-import { checkErrors } from "./allowed-errors.ts";
+import { type Api, apiVersions, decodeRequest, decodeRequestHeader } from "@ottla/protocol";
 import type { LogicalBroker } from "./cluster.ts";
-import { type Client, CloseConnection, type Handler, type RequestContext } from "./handler.ts";
+import { type Client, CloseConnection, type Handler } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 import type { Exchange, FrameServer, Served } from "./network/connection.ts";
 import type { Services } from "./services.ts";
+import { Serving } from "./serving.ts";
 
 /** Above this size, requests that name many things pass the turnstile. */
 const LARGE_REQUEST_BYTES = 65_536;
@@ -26,9 +18,9 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
   readonly #inTurns: readonly boolean[];
   readonly #broker: LogicalBroker;
   readonly #services: Services;
-  /** Whether responses are held against the errors that their APIs may answer with. */
   readonly #isStrict: boolean;
 
+  /** @param options `isStrict`: whether responses are held against the errors that their APIs may answer with. */
   constructor(
     handlers: readonly Handler[],
     broker: LogicalBroker,
@@ -79,90 +71,26 @@ export class Dispatcher implements Omit<FrameServer, "closed"> {
       throw new CloseConnection(`${api.name} v${version} is not supported`);
     }
     const request = decodeRequest(api, version, frame, header.bodyOffset);
-    const context: RequestContext = {
-      version,
-      correlationId: header.correlationId,
-      clientId: header.clientId,
+    const serving = new Serving(
+      api,
+      header,
       connection,
       exchange,
-      broker: this.#broker,
-      services: this.#services,
-    };
+      this.#broker,
+      this.#services,
+      arrivedMs,
+      frame.length,
+      this.#isStrict,
+    );
     let result: unknown;
     try {
-      result = handler.handle(context, request);
+      result = handler.handle(serving, request);
     } catch (cause) {
-      throw this.#failed(header, cause);
+      throw serving.failure(cause);
     }
     if (result instanceof Promise) result = Later.from(result);
-    if (result instanceof Later) {
-      const { probe } = this.#services;
-      probe.requestsWaiting(api.key, 1);
-      return result.map(
-        (body) => {
-          probe.requestsWaiting(api.key, -1);
-          return this.#encode(api, header, body, arrivedMs, frame.length, context);
-        },
-        (cause) => {
-          probe.requestsWaiting(api.key, -1);
-          return this.#failed(header, cause);
-        },
-      );
-    }
-    return this.#encode(api, header, result, arrivedMs, frame.length, context);
+    return result instanceof Later ? serving.answerWith(result) : serving.answer(result);
   }
 
   readonly #apiOf = (key: number): Api | undefined => this.#handlers[key]?.api;
-
-  #encode(
-    api: Api,
-    header: RequestHeader,
-    body: unknown,
-    arrivedMs: number,
-    requestBytes: number,
-    { connection, exchange }: RequestContext,
-  ): readonly Buffer[] | null {
-    const { clock, probe, largeAnswers } = this.#services;
-    let response: readonly Buffer[] | null = null;
-    let responseBytes = 0;
-    if (body !== null) {
-      try {
-        if (this.#isStrict) checkErrors(api, body);
-        response = encodeResponse(
-          api,
-          header.apiVersion,
-          header.correlationId,
-          body as ResponseInput<Api>,
-        );
-      } catch (cause) {
-        throw this.#failed(header, cause);
-      }
-      responseBytes = response[0]!.readInt32BE(0) + 4;
-      // Of several parts, others than the first are records that Fetch was lent.
-      if (response.length === 1) largeAnswers.hold(connection, exchange, responseBytes);
-    }
-    const answeredMs = clock.monotonic();
-    probe.requestServed({
-      apiKey: api.key,
-      version: header.apiVersion,
-      totalMs: answeredMs - arrivedMs,
-      answeredMs,
-      requestBytes,
-      responseBytes,
-    });
-    return response;
-  }
-
-  #failed(header: RequestHeader, cause: unknown): unknown {
-    if (!(cause instanceof CloseConnection)) {
-      this.#services.probe.requestFailed({
-        apiKey: header.apiKey,
-        version: header.apiVersion,
-        correlationId: header.correlationId,
-        clientId: header.clientId,
-        cause,
-      });
-    }
-    return cause;
-  }
 }

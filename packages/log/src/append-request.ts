@@ -15,31 +15,30 @@ const LET_GO: AppendRequest = {
   partitions: [],
 };
 const NO_RECORD_ERRORS: readonly [] = [];
+/** How many numbers are kept of a partition. */
+const NUMBERS = 3;
 
 /**
- * A request on its way. Thousands of partitions wait for the disk at a time, and the garbage collector copies what is kept of each: numbers, from which
- * the results are made at the end, and neither the request nor the frame that it came in.
+ * A request on its way, and the results that come of it. Thousands of partitions wait for the disk at a time, and the garbage collector copies what is
+ * kept of each: numbers, from which the results are made at the end, and neither the request nor the frame that it came in.
  */
-export class Append implements GroupWaiter {
+export class Append extends Later<readonly AppendResult[]> implements GroupWaiter {
   request: AppendRequest;
-  readonly results = new Later<readonly AppendResult[]>();
   /** A batch larger than a group, part of which is staged. */
   large: LargeBatch | null = null;
   /** Of each partition that was looked at: where it was staged to, or what it is told instead. */
   readonly #outcomes: (PartitionLog | AppendResult)[];
-  readonly #baseOffsets: number[];
-  readonly #times: number[];
-  readonly #logStarts: number[];
+  /** Of each, as it was staged: base offset, append time, log start. */
+  readonly #numbers: number[];
   /** How many of the request's partitions were looked at. */
   looked = 0;
 
   constructor(request: AppendRequest) {
+    super();
     const count = request.partitions.length;
     this.request = request;
     this.#outcomes = new Array(count);
-    this.#baseOffsets = new Array(count);
-    this.#times = new Array(count);
-    this.#logStarts = new Array(count);
+    this.#numbers = new Array(count * NUMBERS);
   }
 
   /** The next partition has its batch, or had it before. */
@@ -60,9 +59,10 @@ export class Append implements GroupWaiter {
   ): void {
     const i = this.looked++;
     this.#outcomes[i] = outcome;
-    this.#baseOffsets[i] = baseOffset;
-    this.#times[i] = appendTimeMs;
-    this.#logStarts[i] = logStart;
+    const at = i * NUMBERS;
+    this.#numbers[at] = baseOffset;
+    this.#numbers[at + 1] = appendTimeMs;
+    this.#numbers[at + 2] = logStart;
   }
 
   /** What was staged was taken back before the rest could be staged. */
@@ -77,11 +77,11 @@ export class Append implements GroupWaiter {
     this.request = LET_GO;
   }
 
-  settle(error: JournalFailed | null): void {
+  groupEnded(error: JournalFailed | null): void {
     const outcomes = this.#outcomes;
     const results = new Array<AppendResult>(outcomes.length);
     for (let i = 0; i < results.length; i++) results[i] = this.#resultOf(outcomes[i]!, i, error);
-    this.results.settle(results);
+    this.settle(results);
   }
 
   #resultOf(
@@ -92,13 +92,14 @@ export class Append implements GroupWaiter {
     const told = error === null ? outcome : this.#takenBack(outcome, i, error);
     if (!(told instanceof PartitionLog)) return told;
     if (told.isDeleted) return failure(fault("unknownTopic", null), -1);
+    const at = i * NUMBERS;
     return {
       error: null,
       errorMessage: null,
       recordErrors: NO_RECORD_ERRORS,
-      baseOffset: this.#baseOffsets[i]!,
-      appendTimeMs: this.#times[i]!,
-      logStartOffset: this.#logStarts[i]!,
+      baseOffset: this.#numbers[at]!,
+      appendTimeMs: this.#numbers[at + 1]!,
+      logStartOffset: this.#numbers[at + 2]!,
     };
   }
 
@@ -109,7 +110,7 @@ export class Append implements GroupWaiter {
     error: JournalFailed,
   ): PartitionLog | AppendResult {
     if (!(outcome instanceof PartitionLog) || outcome.isDeleted) return outcome;
-    if (this.#baseOffsets[i]! < outcome.highWatermark) return outcome;
+    if (this.#numbers[i * NUMBERS]! < outcome.highWatermark) return outcome;
     return failure(fault("storage", error.message), -1);
   }
 }

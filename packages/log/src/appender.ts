@@ -93,7 +93,7 @@ export class Appender {
     const append = new Append(request);
     this.#waiting.push(append);
     if (this.#waiting.length === 1) process.nextTick(this.#resume);
-    return append.results;
+    return append;
   }
 
   /** Requests that wait for room, or for the end of what called. */
@@ -132,7 +132,7 @@ export class Appender {
       return this.#stage(append);
     } catch (cause) {
       if (append.large !== null && append.large.staged > 0) this.#context.journal.dropLarge();
-      append.results.fail(cause);
+      append.fail(cause);
       return "done";
     }
   }

@@ -118,7 +118,7 @@ export class EngineState implements AppendContext {
   /** Resolves once everything staged so far is durable. */
   whenDurable(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.journal.wait({ settle: (error) => (error === null ? resolve() : reject(error)) });
+      this.journal.wait({ groupEnded: (error) => (error === null ? resolve() : reject(error)) });
     });
   }
 

@@ -6,7 +6,8 @@ import type { Slab } from "./slabs.ts";
 
 /** Whoever waits for a group. */
 export interface GroupWaiter {
-  settle(error: JournalFailed | null): void;
+  /** It is durable, or why not. */
+  groupEnded(error: JournalFailed | null): void;
 }
 
 /** What is written by one call. */

@@ -272,7 +272,7 @@ export class Journal {
     if (this.#group.entries > 0) this.#group.waiters.push(waiter);
     else if (this.#inFlight !== null) this.#inFlight.waiters.push(waiter);
     else if (this.#untold !== null) this.#untold.waiters.push(waiter);
-    else waiter.settle(null);
+    else waiter.groupEnded(null);
   }
 
   /** Where replay would start if everything durable now were in the segments. Never between the parts of a batch. */
@@ -385,7 +385,7 @@ export class Journal {
     const group = this.#untold;
     if (group === null) return;
     const { waiters } = group;
-    for (let i = 0; i < waiters.length; i++) waiters[i]!.settle(null);
+    for (let i = 0; i < waiters.length; i++) waiters[i]!.groupEnded(null);
     this.#untold = null;
   }
 
@@ -475,8 +475,8 @@ export class Journal {
     this.#handler.failed([group, gathered], error);
     this.#slabs.letGo(group.slab);
     this.#slabs.letGo(gathered.slab);
-    for (const waiter of group.waiters) waiter.settle(error);
-    for (const waiter of gathered.waiters) waiter.settle(error);
+    for (const waiter of group.waiters) waiter.groupEnded(error);
+    for (const waiter of gathered.waiters) waiter.groupEnded(error);
     // Also those who waited for memory, which what failed has left.
     this.#wasFull = false;
     this.#handler.room();

@@ -1,5 +1,6 @@
 export { BufferPool, POISON, poisonsMemory } from "./buffer-pool.ts";
 export { type Cancel, type Clock, SystemClock } from "./clock.ts";
+export { Fifo } from "./fifo.ts";
 export {
   type AlignedMemory,
   allocateAligned,
@@ -12,7 +13,7 @@ export {
   type FileSystemErrorCode,
   type OpenOptions,
 } from "./file-system.ts";
-export { Later, type LaterListener } from "./later.ts";
+export { Derived, Later, type LaterListener } from "./later.ts";
 export { MemoryFileSystem } from "./memory-file-system.ts";
 export { NodeFileSystem } from "./node-file-system.ts";
 export { type Random, SystemRandom } from "./random.ts";

@@ -65,9 +65,9 @@ export class Later<T> implements PromiseLike<T> {
    * This is the listener then.
    */
   map<U>(map: (value: T) => U, mapCause: (cause: unknown) => unknown = same): Later<U> {
-    const mapping = new Mapping(map, mapCause);
-    this.listen(mapping);
-    return mapping.result;
+    const mapped = new Mapped(map, mapCause);
+    this.listen(mapped);
+    return mapped;
   }
 
   /** A promise of it is the listener then; asked again, there is no other. */
@@ -103,35 +103,56 @@ function throwLater(cause: unknown): void {
   });
 }
 
-class Mapping<T, U> implements LaterListener<T> {
-  readonly result = new Later<U>();
+/**
+ * A value that is made of another, for which it listens: what {@link Later.map} gives, in one object with whatever it takes to make it. A throw of
+ * {@link make} makes it a failure.
+ */
+export abstract class Derived<T, U> extends Later<U> implements LaterListener<T> {
+  protected abstract make(value: T): U;
+
+  /** Why this fails, given why the other does. */
+  protected causeOf(cause: unknown): unknown {
+    return cause;
+  }
+
+  settled(value: T): void {
+    let made: U;
+    try {
+      made = this.make(value);
+    } catch (cause) {
+      this.fail(cause);
+      return;
+    }
+    this.settle(made);
+  }
+
+  failed(cause: unknown): void {
+    let reason: unknown;
+    try {
+      reason = this.causeOf(cause);
+    } catch (thrown) {
+      reason = thrown;
+    }
+    this.fail(reason);
+  }
+}
+
+class Mapped<T, U> extends Derived<T, U> {
   readonly #map: (value: T) => U;
   readonly #mapCause: (cause: unknown) => unknown;
 
   constructor(map: (value: T) => U, mapCause: (cause: unknown) => unknown) {
+    super();
     this.#map = map;
     this.#mapCause = mapCause;
   }
 
-  settled(value: T): void {
-    let mapped: U;
-    try {
-      mapped = this.#map(value);
-    } catch (cause) {
-      this.result.fail(cause);
-      return;
-    }
-    this.result.settle(mapped);
+  protected make(value: T): U {
+    return this.#map(value);
   }
 
-  failed(reason: unknown): void {
-    let mapped: unknown;
-    try {
-      mapped = this.#mapCause(reason);
-    } catch (cause) {
-      mapped = cause;
-    }
-    this.result.fail(mapped);
+  protected override causeOf(cause: unknown): unknown {
+    return this.#mapCause(cause);
   }
 }
 

@@ -102,18 +102,19 @@ export function encodeRequest<A extends Api>(
   const flexible = api.request.isFlexible(version);
   const clientIdSize = clientId === null ? 0 : textSize(clientId);
   const headerSize = 10 + clientIdSize + (flexible ? 1 : 0);
-  return encodeFrame(api.request, version, headerSize, body, (buffer) => {
-    buffer.writeInt16BE(api.key, 4);
-    buffer.writeInt16BE(version, 6);
-    buffer.writeInt32BE(correlationId, 8);
-    buffer.writeInt16BE(clientId === null ? -1 : clientIdSize, 12);
-    if (clientId !== null) {
-      writeText(buffer, 14, clientId, clientIdSize);
-    }
-    if (flexible) {
-      buffer[14 + clientIdSize] = 0;
-    }
-  });
+  const buffers = encodeFrame(api.request, version, headerSize, body);
+  const first = buffers[0]!;
+  first.writeInt16BE(api.key, 4);
+  first.writeInt16BE(version, 6);
+  first.writeInt32BE(correlationId, 8);
+  first.writeInt16BE(clientId === null ? -1 : clientIdSize, 12);
+  if (clientId !== null) {
+    writeText(first, 14, clientId, clientIdSize);
+  }
+  if (flexible) {
+    first[14 + clientIdSize] = 0;
+  }
+  return buffers;
 }
 
 /**
@@ -133,14 +134,14 @@ export function encodeResponse<A extends Api>(
   body: ResponseInput<A>,
 ): Buffer[] {
   const flexible = api.flexibleResponseHeader && api.response.isFlexible(version);
-  const writeHeader = (buffer: Buffer) => {
-    buffer.writeInt32BE(correlationId, 4);
-    if (flexible) {
-      buffer[8] = 0;
-    }
-  };
   const headerSize = flexible ? 5 : 4;
-  return encodeFrame(api.response, version, headerSize, body, writeHeader, allocateResponse);
+  const buffers = encodeFrame(api.response, version, headerSize, body, allocateResponse);
+  const first = buffers[0]!;
+  first.writeInt32BE(correlationId, 4);
+  if (flexible) {
+    first[8] = 0;
+  }
+  return buffers;
 }
 
 /** Reads a response frame. Byte fields are views of the frame. @throws ProtocolError */
@@ -165,7 +166,7 @@ export function encodeData<D extends Schema>(
   version: number,
   value: DataInput<D>,
 ): Buffer {
-  const buffers = encode(schema, version, 0, value, () => {});
+  const buffers = encode(schema, version, 0, value);
   return buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
 }
 
@@ -196,9 +197,8 @@ export function encodePrefixed(
   prefix: number,
   value: unknown,
 ): Buffer {
-  const buffers = encode(schema, version, 2, value, (buffer) => {
-    buffer.writeInt16BE(prefix, 0);
-  });
+  const buffers = encode(schema, version, 2, value);
+  buffers[0]!.writeInt16BE(prefix, 0);
   return buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
 }
 
@@ -227,10 +227,9 @@ function encodeFrame<S extends Shape>(
   version: number,
   headerSize: number,
   body: unknown,
-  writeHeader: (buffer: Buffer) => void,
   allocate: (size: number) => Buffer = allocateFrame,
 ): Buffer[] {
-  const buffers = encode(schema, version, 4 + headerSize, body, writeHeader, allocate);
+  const buffers = encode(schema, version, 4 + headerSize, body, allocate);
   let size = -4;
   for (let i = 0; i < buffers.length; i++) {
     size += buffers[i]!.length;
@@ -266,19 +265,20 @@ function allocateResponse(size: number): Buffer {
   return allocateFrame(size);
 }
 
-/** Sizes, allocates once, writes once; then cuts the contiguous bytes where spliced records belong. */
+/**
+ * Sizes, allocates once, writes once; then cuts the contiguous bytes where spliced records belong. The first `prefixSize` bytes of the
+ * first buffer are left for the caller to write.
+ */
 function encode(
   schema: Schema,
   version: number,
   prefixSize: number,
   body: unknown,
-  writePrefix: (buffer: Buffer) => void,
   allocate: (size: number) => Buffer = Buffer.allocUnsafe,
 ): Buffer[] {
   const codec = schema.codec(version);
   try {
     const buffer = allocate(prefixSize + codec.size(body));
-    writePrefix(buffer);
     const end = codec.write(body, buffer, prefixSize);
     if (end !== buffer.length) {
       throw new Error(`${schema.name} v${version} changed while it was encoded`);

@@ -5,7 +5,7 @@
  */
 import type { AppendPartition, AppendResult, LogErrorKind } from "@ottla/log";
 import type { Topic } from "@ottla/metadata";
-import { Later } from "@ottla/platform";
+import { Derived, Later } from "@ottla/platform";
 import {
   attributes,
   batchSize,
@@ -25,7 +25,7 @@ import {
 } from "@ottla/protocol";
 import { distinctPartitions, type TopicShape } from "../distinct-partitions.ts";
 import { logErrorCode } from "../error-codes.ts";
-import { CloseConnection, handler, type RequestContext } from "../handler.ts";
+import { type Answer, CloseConnection, handler, type RequestContext } from "../handler.ts";
 import { LeaderHints, partitionError } from "../partitions.ts";
 import { produceError } from "../transaction-errors.ts";
 import {
@@ -70,19 +70,66 @@ export const produceHandler = handler({
   keepsNothing: true,
 
   handle(context, request) {
-    const { acks } = request;
-    const plan = planOf(context, request);
-    const { outline } = plan;
-    // Of the request and its plan no more is named in here than is to be kept until the answer.
-    return append(context, request, plan).map((results) => {
-      const isRefused = outline.refusals !== null || hasFailed(results);
-      if (isRefused) tellRefusals(context, outline, results);
-      if (acks !== 0) return responseOf(context, outline, results);
-      if (isRefused) throw new CloseConnection("a batch sent with acks=0 was refused");
-      return null;
-    });
+    const { partitions, transactional, producing } = planOf(context, request);
+    append(context, request, partitions, transactional, producing).listen(producing);
+    return producing;
   },
 });
+
+type Response = Answer<typeof produce>;
+
+/**
+ * What answering takes, and the answer. Thousands of partitions wait for the disk at a time and the garbage collector copies what is kept of each, so
+ * that is two numbers: no object and no view of the frame.
+ */
+class Producing extends Derived<readonly AppendResult[], Response | null> {
+  readonly context: RequestContext;
+  readonly acks: number;
+  readonly topics: readonly OutlinedTopic[];
+  /** By place, which is their order in the request, of all partitions: index, and bytes of the records that came for it. */
+  readonly places: number[];
+  /** By place, partitions that are not handed to the engine; null for none. */
+  refusals: Map<number, Refusal> | null = null;
+
+  constructor(
+    context: RequestContext,
+    acks: number,
+    topics: readonly OutlinedTopic[],
+    partitionsCount: number,
+  ) {
+    super();
+    this.context = context;
+    this.acks = acks;
+    this.topics = topics;
+    this.places = new Array<number>(2 * partitionsCount);
+  }
+
+  setPlace(place: number, index: number, sizeBytes: number): void {
+    this.places[2 * place] = index;
+    this.places[2 * place + 1] = sizeBytes;
+  }
+
+  indexAt(place: number): number {
+    return this.places[2 * place]!;
+  }
+
+  sizeAt(place: number): number {
+    return this.places[2 * place + 1]!;
+  }
+
+  refuse(place: number, code: number, words: string | null): void {
+    this.refusals ??= new Map();
+    this.refusals.set(place, { code, words });
+  }
+
+  protected make(results: readonly AppendResult[]): Response | null {
+    const isRefused = this.refusals !== null || hasFailed(results);
+    if (isRefused) tellRefusals(this, results);
+    if (this.acks !== 0) return responseOf(this, results);
+    if (isRefused) throw new CloseConnection("a batch sent with acks=0 was refused");
+    return null;
+  }
+}
 
 /** A request with its topics found. */
 interface Plan {
@@ -90,20 +137,7 @@ interface Plan {
   readonly partitions: readonly AppendPartition[];
   /** Those that are part of a transaction and not refused. */
   readonly transactional: readonly TransactionalPartition[];
-  readonly outline: Outline;
-}
-
-/**
- * What answering takes. Thousands of partitions wait for the disk at a time and the garbage collector copies what is kept of each, so
- * that is two numbers: no object and no view of the frame.
- */
-interface Outline {
-  readonly topics: readonly OutlinedTopic[];
-  /** Of all partitions in request order, which is their place: index, and bytes of the records that came for it. */
-  readonly indexes: number[];
-  readonly sizes: number[];
-  /** By place, partitions that are not handed to the engine; null for none. */
-  refusals: Map<number, Refusal> | null;
+  readonly producing: Producing;
 }
 
 interface OutlinedTopic {
@@ -127,6 +161,8 @@ interface TransactionalPartition {
   readonly place: number;
 }
 
+const NO_PARTITIONS: TransactionalPartition[] = [];
+
 function planOf(context: RequestContext, request: ProduceRequest): Plan {
   const { transactionalId, acks } = request;
   const topicData = distinctPartitions(
@@ -143,10 +179,8 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
     count += partitionData.length;
   }
   const partitions = new Array<AppendPartition>(count);
-  const transactional: TransactionalPartition[] = [];
-  const indexes = new Array<number>(count);
-  const sizes = new Array<number>(count);
-  const outline: Outline = { topics, indexes, sizes, refusals: null };
+  const producing = new Producing(context, acks, topics, count);
+  let transactional = NO_PARTITIONS;
   let place = 0;
   for (let i = 0; i < topics.length; i++) {
     const { topic } = topics[i]!;
@@ -157,34 +191,31 @@ function planOf(context: RequestContext, request: ProduceRequest): Plan {
       const code = refusesAll === 0 ? refusalOf(context, acks, topic, index) : refusesAll;
       if (code !== 0) {
         const words = code === CORRUPT_MESSAGE ? errorMessage("CORRUPT_MESSAGE") : null;
-        refuse(outline, place, code, words);
+        producing.refuse(place, code, words);
       } else if (transactionalId !== null && records !== null && isTransactional(records)) {
+        if (transactional === NO_PARTITIONS) transactional = [];
         transactional.push({ topic: topic!.name, partition: index, records, place });
       }
       partitions[place] = { topicId: topic?.topicId ?? ZERO_UUID, partition: index, records };
-      indexes[place] = index;
-      sizes[place] = records === null ? 0 : records.length;
+      producing.setPlace(place, index, records === null ? 0 : records.length);
       place++;
     }
   }
-  return { partitions, transactional, outline };
-}
-
-function refuse(outline: Outline, place: number, code: number, words: string | null): void {
-  outline.refusals ??= new Map();
-  outline.refusals.set(place, { code, words });
+  return { partitions, transactional, producing };
 }
 
 /** Hands the engine what it may have, as soon as the transaction that it is part of lets it in. */
 function append(
   context: RequestContext,
   { acks, transactionalId }: ProduceRequest,
-  { partitions, transactional, outline }: Plan,
+  partitions: readonly AppendPartition[],
+  transactional: readonly TransactionalPartition[],
+  producing: Producing,
 ): Later<readonly AppendResult[]> {
   const writes = transactionalId === null ? null : writesOf(transactionalId, transactional);
   return whenAdmitted(context, writes, (admission) => {
-    refuseWrites(context, transactional, outline, admission);
-    const { refusals } = outline;
+    refuseWrites(producing, transactional, admission);
+    const { refusals } = producing;
     const accepted =
       refusals === null ? partitions : partitions.filter((_, place) => !refusals.has(place));
     if (accepted.length === 0) return Later.of<readonly AppendResult[]>([]);
@@ -222,18 +253,17 @@ function writesOf(
 
 /** Notes what the transaction does not let in. */
 function refuseWrites(
-  { version }: RequestContext,
+  producing: Producing,
   transactional: readonly TransactionalPartition[],
-  outline: Outline,
   { error, missing }: Admission,
 ): void {
   if (error === "NONE" && missing.length === 0) return;
-  const knowsAborting = version >= FIRST_VERSION_WITH_ABORTABLE;
+  const knowsAborting = producing.context.version >= FIRST_VERSION_WITH_ABORTABLE;
   const isMissing = memberOf(missing);
   for (const { topic, partition, place } of transactional) {
     if (error === "NONE" && !isMissing(topic, partition)) continue;
     const name = produceError(error === "NONE" ? "TRANSACTION_ABORTABLE" : error, knowsAborting);
-    refuse(outline, place, errorCode(name), WORDS[name] ?? null);
+    producing.refuse(place, errorCode(name), WORDS[name] ?? null);
   }
 }
 
@@ -305,11 +335,8 @@ function hasFailed(results: readonly AppendResult[]): boolean {
 }
 
 /** Tells metrics what was refused. */
-function tellRefusals(
-  { services }: RequestContext,
-  { topics, sizes, refusals }: Outline,
-  results: readonly AppendResult[],
-): void {
+function tellRefusals(producing: Producing, results: readonly AppendResult[]): void {
+  const { context, topics, refusals } = producing;
   let place = 0;
   let answered = 0;
   for (const { topic, partitionsCount } of topics) {
@@ -319,17 +346,15 @@ function tellRefusals(
       if (isAnswered && error === null) continue;
       if (topic === null || error === "unknownTopic") continue;
       const isTooLarge = error === "messageTooLarge" || error === "recordListTooLarge";
-      services.probe.produceRefused(topic.name, 1, isTooLarge ? sizes[place]! : 0);
+      const refusedBytes = isTooLarge ? producing.sizeAt(place) : 0;
+      context.services.probe.produceRefused(topic.name, 1, refusedBytes);
     }
   }
 }
 
-function responseOf(
-  context: RequestContext,
-  { topics, indexes, refusals }: Outline,
-  results: readonly AppendResult[],
-) {
-  const hints = new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
+function responseOf(producing: Producing, results: readonly AppendResult[]): Response {
+  const { context, topics, refusals } = producing;
+  const hints = refusals === null ? null : new LeaderHints(context, FIRST_VERSION_WITH_LEADERS);
   let place = 0;
   let answered = 0;
   const responses = new Array<ProduceResponseInput["responses"][number]>(topics.length);
@@ -337,16 +362,16 @@ function responseOf(
     const { name, topicId, topic, partitionsCount } = topics[t]!;
     const partitionResponses = new Array<PartitionResponse>(partitionsCount);
     for (let i = 0; i < partitionsCount; i++, place++) {
-      const index = indexes[place]!;
+      const index = producing.indexAt(place);
       const refusal = refusals?.get(place);
       partitionResponses[i] =
         refusal === undefined
           ? partitionResponse(index, results[answered++]!)
-          : refusedResponse(index, refusal, hints.currentLeader(refusal.code, topic, index));
+          : refusedResponse(index, refusal, hints?.currentLeader(refusal.code, topic, index));
     }
     responses[t] = { name, topicId, partitionResponses };
   }
-  return { responses, nodeEndpoints: hints.nodeEndpoints() };
+  return { responses, nodeEndpoints: hints?.nodeEndpoints() ?? NO_ENDPOINTS };
 }
 
 type PartitionResponse = ProduceResponseInput["responses"][number]["partitionResponses"][number];
@@ -361,6 +386,7 @@ function refusedResponse(
 }
 
 const NO_RECORD_ERRORS: readonly [] = [];
+const NO_ENDPOINTS: readonly [] = [];
 
 /** Faults that Kafka answers without looking at the log, so without its start. */
 const WITHOUT_LOG_START: ReadonlySet<LogErrorKind> = new Set<LogErrorKind>([

@@ -20,15 +20,18 @@
  */
 import type { Socket } from "node:net";
 import process from "node:process";
-import { type BufferPool, Later } from "@ottla/platform";
+import { type BufferPool, Fifo, Later, type LaterListener } from "@ottla/platform";
 import { FrameProgress } from "./frame-progress.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { plainAddress } from "./plain-address.ts";
 
-/** What a frame is turned into: the response's buffers, null for no response (acks=0), or either of them later. */
-export type Served = readonly Buffer[] | null | Later<readonly Buffer[] | null>;
+/** A response's buffers; null for no response (acks=0). */
+export type Response = readonly Buffer[] | null;
+
+/** What a frame is turned into. */
+export type Served = Response | Later<Response>;
 
 /** A request and its response, as its connection keeps them. */
 export interface Exchange {
@@ -70,14 +73,38 @@ const MAX_UNFLUSHED_BYTES = 262_144;
 /** What a response counts for besides its bytes: a turn has only so much time. */
 const RESPONSE_BYTES = 256;
 
-/** A request's place in the order of responses. */
-interface Slot extends Exchange {
+/** A request's place in the order of responses, which listens for its own. */
+class Slot implements Exchange, LaterListener<Response> {
+  onWritten: (() => void) | null = null;
   /** What it holds of the budget. */
   shareBytes: number;
-  isReady: boolean;
-  response: readonly Buffer[] | null;
+  isReady = false;
+  response: Response = null;
   /** Set when the request cannot be answered: why the connection closes at this place. */
-  failure: { readonly cause: unknown } | null;
+  failure: { readonly cause: unknown } | null = null;
+  /** Whether requests behind it may have started before it is answered. */
+  mayOverlap = false;
+  /** What is lent to the request until it is answered. */
+  lent: Buffer | null = null;
+  readonly #owner: SlotOwner;
+
+  constructor(owner: SlotOwner, shareBytes: number) {
+    this.#owner = owner;
+    this.shareBytes = shareBytes;
+  }
+
+  settled(response: Response): void {
+    this.#owner.settled(this, response);
+  }
+
+  failed(cause: unknown): void {
+    this.#owner.failed(this, cause);
+  }
+}
+
+interface SlotOwner {
+  settled(slot: Slot, response: Response): void;
+  failed(slot: Slot, cause: unknown): void;
 }
 
 export class Connection {
@@ -96,8 +123,8 @@ export class Connection {
   readonly #pool: BufferPool;
   readonly #monotonic: () => number;
   readonly #reader: FrameReader;
-  readonly #queued: Buffer[] = [];
-  readonly #slots: Slot[] = [];
+  readonly #queued = new Fifo<Buffer>();
+  readonly #slots = new Fifo<Slot>();
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
   /** Requests answered that are not yet flushed, what they hold of the budget, and how much their responses count for. */
@@ -127,6 +154,10 @@ export class Connection {
   #isClosed = false;
   #isDraining = false;
   readonly #progress: FrameProgress;
+  readonly #slotOwner: SlotOwner = {
+    settled: (slot, response) => this.#settled(slot, response),
+    failed: (slot, cause) => this.#fail(slot, cause),
+  };
 
   constructor(
     socket: Socket,
@@ -204,7 +235,7 @@ export class Connection {
     this.#heldBackBytes = 0;
     let bytes = 0;
     for (const frame of this.#queued) bytes += frame.length;
-    this.#queued.length = 0;
+    this.#queued.clear();
     this.#budget.give(bytes);
   }
 
@@ -218,14 +249,17 @@ export class Connection {
 
   /** Whether a request that is read now would have to wait for those before it. */
   get #isOccupied(): boolean {
-    const [first] = this.#queued;
+    const { first } = this.#queued;
     if (first === undefined) return this.#exclusive || this.#isPeerSlow;
-    return !this.#mayStart(first) || !this.#queued.every((frame) => this.#server.mayOverlap(frame));
+    if (!this.#mayStart(first)) return true;
+    for (const frame of this.#queued) if (!this.#server.mayOverlap(frame)) return true;
+    return false;
   }
 
   #takeShare(bytes: number): boolean {
     if (this.#budget.tryTake(bytes)) {
-      this.#progress.begin(this.#monotonic());
+      // No time has passed since the bytes came that made it ask.
+      this.#progress.begin(this.lastActiveMs);
       return true;
     }
     this.#withdrawWait = this.#budget.wait(bytes, () => {
@@ -263,8 +297,9 @@ export class Connection {
   }
 
   #startQueued(): void {
-    while (!this.#isClosed && this.#queued.length > 0 && this.#mayStart(this.#queued[0]!)) {
-      this.#start(this.#queued.shift()!);
+    const queued = this.#queued;
+    while (!this.#isClosed && queued.first !== undefined && this.#mayStart(queued.first)) {
+      this.#start(queued.shift()!);
     }
     if (this.#heldBackBytes > 0 && !this.#isOccupied) {
       const bytes = this.#heldBackBytes;
@@ -283,13 +318,7 @@ export class Connection {
   }
 
   #newSlot(shareBytes: number): Slot {
-    const slot: Slot = {
-      onWritten: null,
-      shareBytes,
-      isReady: false,
-      response: null,
-      failure: null,
-    };
+    const slot = new Slot(this.#slotOwner, shareBytes);
     this.#slots.push(slot);
     return slot;
   }
@@ -316,25 +345,28 @@ export class Connection {
       this.#answer(slot, served);
       return;
     }
+    slot.mayOverlap = mayOverlap;
     if (mayOverlap) this.#overlapping++;
     else this.#exclusive = true;
-    const lent = this.#server.isLent(frame) ? frame : null;
-    if (lent === null) this.#giveShare(slot);
-    served.listen({
-      settled: (response) => {
-        if (mayOverlap) this.#overlapping--;
-        else this.#exclusive = false;
-        if (lent !== null) this.#pool.give(lent);
-        this.#answer(slot, response);
-        // Those that overlap are answered by the group: the flush behind it starts what comes after them.
-        if (!mayOverlap) {
-          // As far as times go, what comes after it arrives now: nobody would have read it before.
-          this.lastActiveMs = this.#monotonic();
-          this.#startQueued();
-        }
-      },
-      failed: (cause) => this.#fail(slot, cause),
-    });
+    if (this.#server.isLent(frame)) slot.lent = frame;
+    else this.#giveShare(slot);
+    served.listen(slot);
+  }
+
+  #settled(slot: Slot, response: Response): void {
+    const { mayOverlap, lent } = slot;
+    if (mayOverlap) this.#overlapping--;
+    else this.#exclusive = false;
+    if (lent !== null) {
+      slot.lent = null;
+      this.#pool.give(lent);
+    }
+    this.#answer(slot, response);
+    // Those that overlap are answered by the group: the flush behind it starts what comes after them.
+    if (mayOverlap) return;
+    // As far as times go, what comes after it arrives now: nobody would have read it before.
+    this.lastActiveMs = this.#monotonic();
+    this.#startQueued();
   }
 
   #giveShare(slot: Slot): void {
@@ -371,21 +403,20 @@ export class Connection {
     this.#isEnding = true;
     // The others are dropped when they are answered: until then they hold their memory.
     for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);
-    this.#slots.length = 0;
+    this.#slots.clear();
     this.#flush();
     if (this.#unwrittenCount === 0) this.close(cause);
     else this.#socket.end(() => this.close(cause));
   }
 
-  #answer(slot: Slot, response: readonly Buffer[] | null): void {
+  #answer(slot: Slot, response: Response): void {
     if (this.#isClosed || this.#isEnding) {
       this.#drop(slot);
       return;
     }
     slot.isReady = true;
     slot.response = response;
-    while (this.#slots.length > 0 && this.#slots[0]!.isReady) {
-      const first = this.#slots[0]!;
+    for (let first = this.#slots.first; first?.isReady; first = this.#slots.first) {
       if (first.failure !== null) {
         this.#end(first.failure.cause);
         return;
@@ -485,8 +516,8 @@ export class Connection {
     // The others are dropped when they are answered: who serves them still holds the request, and may look at what it read.
     for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);
     for (const frame of this.#queued) held += frame.length;
-    this.#slots.length = 0;
-    this.#queued.length = 0;
+    this.#slots.clear();
+    this.#queued.clear();
     this.#out = [];
     for (const tell of this.#outWritten) tell();
     this.#outWritten = [];
