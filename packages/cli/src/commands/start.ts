@@ -113,6 +113,10 @@ async function settleDown(): Promise<void> {
   // V8 allocates what outlived one phase of a load in its old generation ever after: once requests have had to wait for the disk, each later one
   // left 1.6 KB to the major collections, for a third of the throughput. Not earlier: compiled code is kept for the flags it was compiled with.
   setFlagsFromString("--no-allocation-site-pretenuring");
+  // A request passes through many small functions. V8 stops inlining early, for the sake of pages that live for seconds; with more of it a record costs
+  // about 6 % less.
+  setFlagsFromString("--max-inlined-bytecode-size=1000");
+  setFlagsFromString("--max-inlined-bytecode-size-cumulative=4000");
 }
 
 async function readConfig(path: string): Promise<string> {
