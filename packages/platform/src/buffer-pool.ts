@@ -22,9 +22,14 @@ export class BufferPool {
     return this.#keptBytes;
   }
 
-  /** A buffer of `size` bytes of no meaning. Small ones are not worth keeping and are as any other buffer. */
+  /** Whether a buffer of this size is lent by the pool. Smaller ones are not worth keeping, nor giving back. */
+  lends(size: number): boolean {
+    return size >= SMALLEST_BYTES;
+  }
+
+  /** A buffer of `size` bytes of no meaning; one that the pool does not lend is as any other. */
   take(size: number): Buffer {
-    if (size < SMALLEST_BYTES) return Buffer.allocUnsafe(size);
+    if (!this.lends(size)) return Buffer.allocUnsafe(size);
     const power = 32 - Math.clz32(size - 1);
     let memory = this.#kept[power]?.pop();
     if (memory === undefined) memory = Buffer.allocUnsafeSlow(2 ** power).buffer as ArrayBuffer;

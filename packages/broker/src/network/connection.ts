@@ -84,7 +84,7 @@ class Slot implements Exchange, LaterListener<Response> {
   failure: { readonly cause: unknown } | null = null;
   /** Whether requests behind it may have started before it is answered. */
   mayOverlap = false;
-  /** What is lent to the request until it is answered. */
+  /** The pool's memory that is lent to the request until it is answered. */
   lent: Buffer | null = null;
   readonly #owner: SlotOwner;
 
@@ -348,8 +348,8 @@ export class Connection {
     slot.mayOverlap = mayOverlap;
     if (mayOverlap) this.#overlapping++;
     else this.#exclusive = true;
-    if (this.#server.isLent(frame)) slot.lent = frame;
-    else this.#giveShare(slot);
+    if (!this.#server.isLent(frame)) this.#giveShare(slot);
+    else if (this.#pool.lends(frame.length)) slot.lent = frame;
     served.listen(slot);
   }
 
@@ -383,7 +383,7 @@ export class Connection {
 
   /** The request is answered: its memory may be used for another. */
   #takeBack(frame: Buffer): void {
-    if (this.#server.isLent(frame)) this.#pool.give(frame);
+    if (this.#pool.lends(frame.length) && this.#server.isLent(frame)) this.#pool.give(frame);
   }
 
   /** Closes the connection in the request's place in the order of responses. */

@@ -72,13 +72,36 @@ export class FrameReader {
   #consume(bytes: Buffer): void {
     let position = 0;
     while (position < bytes.length) {
-      if (this.#size === 0) position = this.#readPrefix(bytes, position);
+      const end = this.#takeWhole(bytes, position);
+      if (end > position) position = end;
+      else if (this.#size === 0) position = this.#readPrefix(bytes, position);
       else position = this.#gather(bytes, position);
       if (this.#isPending) {
         this.#rest = Buffer.from(bytes.subarray(position));
         return;
       }
     }
+  }
+
+  /**
+   * Takes a frame that is here from the first byte of its prefix to its last, as most are, with no notes of how far it has come. @returns where it ends, or
+   * `position` when the next one is not of that kind.
+   */
+  #takeWhole(bytes: Buffer, position: number): number {
+    const start = position + SIZE_PREFIX;
+    if (this.#size > 0 || this.#prefixBytes > 0 || start > bytes.length) return position;
+    const size = bytes.readInt32BE(position);
+    const end = start + size;
+    if (size <= 0 || size > this.#maxFrameBytes || end > bytes.length) return position;
+    if (!this.#admit(size)) {
+      this.#size = size;
+      this.#isPending = true;
+      return start;
+    }
+    const frame = this.#pool.take(size);
+    bytes.copy(frame, 0, start, end);
+    this.#onFrame(frame);
+    return end;
   }
 
   #readPrefix(bytes: Buffer, position: number): number {
