@@ -149,24 +149,29 @@ export class Appender {
 
   /**
    * Reads what staging will read of each partition. With hundreds of them it has left the processor's caches since the last request, and staging
-   * meets one miss after the other; here those of several partitions are under way at once.
+   * meets one miss after the other; here those of several partitions are under way at once. One thing leads to the next, so each is read of all
+   * partitions before the next is of any.
    * @param from the first waiting request to look at. @returns the first that was not.
    */
   #prefetch(from: number): number {
     const waiting = this.#waiting;
+    const logs: PartitionLog[] = [];
     let request = from;
-    let sum = 0;
     let topic: Topic | null = null;
-    for (let count = 0; request < waiting.length && count < PREFETCHED_PARTITIONS; request++) {
+    for (; request < waiting.length && logs.length < PREFETCHED_PARTITIONS; request++) {
       const { looked, request: asked } = waiting[request]!;
       const { partitions } = asked;
-      count += partitions.length;
       for (let i = looked; i < partitions.length; i++) {
         const { topicId, partition } = partitions[i]!;
         if (topic === null || topicId !== topic.id) topic = this.#context.findTopic(topicId);
-        sum += topic?.logs[partition]?.touch() ?? 0;
+        const log = topic?.logs[partition];
+        if (log !== undefined) logs.push(log);
       }
     }
+    let sum = 0;
+    for (let i = 0; i < logs.length; i++) sum += logs[i]!.touch();
+    for (let i = 0; i < logs.length; i++) sum += logs[i]!.touchParts();
+    for (let i = 0; i < logs.length; i++) sum += logs[i]!.touchNumbers();
     this.touched = sum;
     return request;
   }

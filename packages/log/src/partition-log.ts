@@ -167,10 +167,19 @@ export class PartitionLog {
 
   /** Reads what an append will read, and makes a number of it that means nothing. */
   touch(): number {
-    const { logEnd, gatheredBytes, tail } = this;
+    return this.logEnd + this.newestFill;
+  }
+
+  /** The same with what {@link touch} has read the addresses of. */
+  touchParts(): number {
     const segment = this.#active;
-    const sum = logEnd + gatheredBytes + tail.touch();
-    return segment === null ? sum : sum + segment.touch();
+    return this.tail.touch() + (segment === null ? 0 : segment.touch());
+  }
+
+  /** And with what {@link touchParts} has. */
+  touchNumbers(): number {
+    const segment = this.#active;
+    return this.tail.touchNumbers() + (segment === null ? 0 : segment.touchNumbers());
   }
 
   /** Adds a batch behind the log end, in the active segment. `at` is where in its slab it is. */

@@ -72,8 +72,13 @@ export class PartitionTail {
     return this.#end;
   }
 
-  /** As that of the partition: both ends of what a batch will take, which may be in two cache lines. */
+  /** As that of the partition. */
   touch(): number {
+    return this.#end + this.#mask + this.#ring.length;
+  }
+
+  /** Both ends of what a batch will take, which may be in two cache lines. */
+  touchNumbers(): number {
     const ring = this.#ring;
     const start = (this.#end & this.#mask) * NUMBERS;
     return ring.length === 0 ? 0 : ring[start + BASE]! + ring[start + PLACE]!;
