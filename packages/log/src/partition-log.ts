@@ -165,9 +165,9 @@ export class PartitionLog {
     return tail.first < tail.end ? tail.baseOffset(tail.first) : this.logEnd;
   }
 
-  /** Reads what an append will read, and makes a number of it that means nothing. */
+  /** Reads of each cache line what an append or its commit will read, and makes a number of it that means nothing. */
   touch(): number {
-    return this.logEnd + this.newestFill;
+    return this.logEnd + this.newestFill + this.unwrittenBytes + (this.isDirty ? 1 : 0);
   }
 
   /** The same with what {@link touch} has read the addresses of. */

@@ -74,7 +74,7 @@ export class PartitionTail {
 
   /** As that of the partition. */
   touch(): number {
-    return this.#end + this.#mask + this.#ring.length;
+    return this.#end + this.#ring.length + (this.#holder === null ? 0 : 1);
   }
 
   /** Both ends of what a batch will take, which may be in two cache lines. */

@@ -103,7 +103,7 @@ export class Segment {
 
   /** As that of a partition. */
   touch(): number {
-    return this.sizeBytes + this.nextIndexBytes;
+    return this.sizeBytes + this.jitterMs;
   }
 
   /** V8 keeps doubles in places of their own. */
