@@ -23,3 +23,17 @@ test("is a queue, whatever is done in whatever order", () => {
     if (step % 50 === 0) assert.deepEqual([...fifo], model);
   }
 });
+
+test("what a burst took is given up when the queue runs empty", () => {
+  const fifo = new Fifo<number>();
+  const { slots } = fifo;
+  for (let i = 0; i < 10_000; i++) fifo.push(i);
+  assert.ok(fifo.slots >= 10_000);
+  for (let i = 0; i < 10_000; i++) assert.equal(fifo.shift(), i);
+  assert.equal(fifo.slots, slots);
+  fifo.push(1);
+  assert.equal(fifo.shift(), 1);
+  for (let i = 0; i < 10_000; i++) fifo.push(i);
+  fifo.clear();
+  assert.equal(fifo.slots, slots);
+});

@@ -258,7 +258,7 @@ export class Connection {
 
   #takeShare(bytes: number): boolean {
     if (this.#budget.tryTake(bytes)) {
-      // No time has passed since the bytes came that made it ask.
+      // It is asked for as bytes come, or before reading goes on, which begins it anew.
       this.#progress.begin(this.lastActiveMs);
       return true;
     }
