@@ -4,7 +4,8 @@ import { type Api, apiVersions, decodeRequest, decodeRequestHeader } from "@ottl
 import type { LogicalBroker } from "./cluster.ts";
 import { type Client, CloseConnection, type Handler } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
-import type { Exchange, FrameServer, Served } from "./network/connection.ts";
+import type { FrameServer, Served } from "./network/connection.ts";
+import type { Exchange } from "./network/slot.ts";
 import type { Services } from "./services.ts";
 import { Serving } from "./serving.ts";
 

@@ -2,7 +2,8 @@
 import type { Later } from "@ottla/platform";
 import type { Api, RequestOf, ResponseInput, VersionRange } from "@ottla/protocol";
 import type { LogicalBroker } from "./cluster.ts";
-import type { Connection, Exchange } from "./network/connection.ts";
+import type { Connection } from "./network/connection.ts";
+import type { Exchange } from "./network/slot.ts";
 import type { Services } from "./services.ts";
 
 /** What handlers see of the connection that a request came by. */

@@ -5,7 +5,8 @@
  */
 import type { Clock } from "@ottla/platform";
 import { CloseConnection } from "./handler.ts";
-import type { Connection, Exchange } from "./network/connection.ts";
+import type { Connection } from "./network/connection.ts";
+import type { Exchange } from "./network/slot.ts";
 
 /** Smaller ones are not counted. */
 export const LARGE_ANSWER_BYTES = 1_048_576;

@@ -7,7 +7,7 @@ import { type Api, encodeResponse, type RequestHeader, type ResponseInput } from
 import { checkErrors } from "./allowed-errors.ts";
 import type { LogicalBroker } from "./cluster.ts";
 import { type Client, CloseConnection, type RequestContext } from "./handler.ts";
-import type { Exchange, Response } from "./network/connection.ts";
+import type { Exchange, Response } from "./network/slot.ts";
 import type { Services } from "./services.ts";
 
 export class Serving extends Derived<unknown, Response> implements RequestContext {

@@ -4,10 +4,11 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, Later } from "@ottla/platform";
 import fc from "fast-check";
-import { Connection, type Exchange, type FrameServer, type Served } from "./connection.ts";
+import { Connection, type FrameServer, type Served } from "./connection.ts";
 import { MIN_STRETCH_BYTES } from "./frame-progress.ts";
 import { EARNEST_BYTES } from "./frame-reader.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import type { Exchange } from "./slot.ts";
 
 test("responses leave in the order of requests however late they are ready", async () => {
   const peer = new Peer();

@@ -20,28 +20,16 @@
  */
 import type { Socket } from "node:net";
 import process from "node:process";
-import { type BufferPool, Fifo, Later, type LaterListener } from "@ottla/platform";
+import { type BufferPool, Fifo, Later } from "@ottla/platform";
 import { FrameProgress } from "./frame-progress.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { plainAddress } from "./plain-address.ts";
-
-/** A response's buffers; null for no response (acks=0). */
-export type Response = readonly Buffer[] | null;
+import { type Exchange, type Response, Slot, type SlotOwner } from "./slot.ts";
 
 /** What a frame is turned into. */
 export type Served = Response | Later<Response>;
-
-/** A request and its response, as its connection keeps them. */
-export interface Exchange {
-  /**
-   * Set by who serves the request, to learn that nobody looks at the response's buffers any more and they may be used for something else:
-   * the operating system has them, or gave up on them, or they will never be written because the connection closes or the request failed.
-   * Called once, whatever becomes of the request, and never before it is answered.
-   */
-  onWritten: (() => void) | null;
-}
 
 export interface FrameServer {
   /** Serves a request. A throw or a rejection closes the connection, which is Kafka's answer to what it cannot parse. */
@@ -72,40 +60,6 @@ const READ_AHEAD_BYTES = 16_384;
 const MAX_UNFLUSHED_BYTES = 262_144;
 /** What a response counts for besides its bytes: a turn has only so much time. */
 const RESPONSE_BYTES = 256;
-
-/** A request's place in the order of responses, which listens for its own. */
-class Slot implements Exchange, LaterListener<Response> {
-  onWritten: (() => void) | null = null;
-  /** What it holds of the budget. */
-  shareBytes: number;
-  isReady = false;
-  response: Response = null;
-  /** Set when the request cannot be answered: why the connection closes at this place. */
-  failure: { readonly cause: unknown } | null = null;
-  /** Whether requests behind it may have started before it is answered. */
-  mayOverlap = false;
-  /** The pool's memory that is lent to the request until it is answered. */
-  lent: Buffer | null = null;
-  readonly #owner: SlotOwner;
-
-  constructor(owner: SlotOwner, shareBytes: number) {
-    this.#owner = owner;
-    this.shareBytes = shareBytes;
-  }
-
-  settled(response: Response): void {
-    this.#owner.settled(this, response);
-  }
-
-  failed(cause: unknown): void {
-    this.#owner.failed(this, cause);
-  }
-}
-
-interface SlotOwner {
-  settled(slot: Slot, response: Response): void;
-  failed(slot: Slot, cause: unknown): void;
-}
 
 export class Connection {
   /** Peer address as Kafka prints it in group members and logs: `/127.0.0.1`. */
@@ -377,7 +331,7 @@ export class Connection {
 
   /** The request is answered, and its response will not be handed to the socket. */
   #drop(slot: Slot): void {
-    tellDropped(slot);
+    slot.drop();
     this.#giveShare(slot);
   }
 
@@ -525,12 +479,6 @@ export class Connection {
     this.#budget.give(held);
     this.#server.closed(this, cause);
   }
-}
-
-/** The request is answered, and its response will not be handed to the socket. */
-function tellDropped(slot: Slot): void {
-  slot.onWritten?.();
-  slot.onWritten = null;
 }
 
 const UNKNOWN_SOFTWARE = { name: "unknown", version: "unknown" } as const;
