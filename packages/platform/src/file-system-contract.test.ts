@@ -64,16 +64,6 @@ export function fileSystemContract(name: string, open: () => Promise<FileSystemU
       assert.equal(String(await fileSystem.readFile(file)), "hello, World");
     });
 
-    it("reads the same on the calling thread", async () => {
-      const file = path.join(await newFolder(), "a");
-      await writeNew(file, "hello");
-      const handle = await fileSystem.open(file, { access: "read" });
-      const target = Buffer.alloc(8);
-      assert.equal(handle.readSync(target, 1), 4);
-      assert.equal(target.toString("latin1", 0, 4), "ello");
-      await handle.close();
-    });
-
     it("fills a gap left by a write beyond the end with zeros", async () => {
       const file = path.join(await newFolder(), "gap");
       const handle = await fileSystem.open(file, { access: "write", create: true });

@@ -61,8 +61,6 @@ export interface FileHandle {
   readonly direct: boolean;
   /** Fills `target` from `position`; resolves to the bytes read, fewer than asked for only at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>;
-  /** The same, on the calling thread. For small reads that are almost surely cached. */
-  readSync(target: Uint8Array, position: number): number;
   /**
    * Writes all the bytes of all `parts`, one after the other, at `position`. The parts are borrowed until it resolves. With `inline` the calling
    * thread may do it, which blocks it but saves two switches of threads: for small writes that are known to be quick.

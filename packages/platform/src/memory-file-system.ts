@@ -175,10 +175,6 @@ class MemoryFileHandle implements FileHandle {
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
-    return this.readSync(target, position);
-  }
-
-  readSync(target: Uint8Array, position: number): number {
     this.#check(false);
     return this.#content.read(target, position);
   }

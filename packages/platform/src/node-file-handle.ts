@@ -74,23 +74,6 @@ export class NodeFileHandle implements FileHandle {
     return filled;
   }
 
-  readSync(target: Uint8Array, position: number): number {
-    let filled = 0;
-    try {
-      while (filled < target.length) {
-        const wanted = filled === 0 ? target : target.subarray(filled);
-        const size = this.#readSomeSync(wanted, position + filled);
-        filled += size;
-        if (size === 0 || (this.#direct && size % DIRECT_ALIGNMENT !== 0)) {
-          break;
-        }
-      }
-    } catch (cause) {
-      throw toFileSystemError(this.#path, cause);
-    }
-    return filled;
-  }
-
   async write(parts: readonly Uint8Array[], position: number, inline = false): Promise<void> {
     const run = inline ? writeSomeInline : writeSome;
     let total = 0;
@@ -193,18 +176,6 @@ export class NodeFileHandle implements FileHandle {
     } catch (cause) {
       throw toFileSystemError(this.#path, cause);
     }
-  }
-
-  #readSomeSync(target: Uint8Array, position: number): number {
-    try {
-      return fs.readSync(this.#fd, target, 0, target.length, position);
-    } catch (cause) {
-      if (!this.#isDirectRefused(cause, [target], position)) {
-        throw cause;
-      }
-    }
-    this.#reopenBuffered();
-    return fs.readSync(this.#fd, target, 0, target.length, position);
   }
 
   #isDirectRefused(cause: unknown, parts: readonly Uint8Array[], position: number): boolean {

@@ -43,10 +43,6 @@ export class SimulatedFileHandle implements FileHandle {
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
-    return this.readSync(target, position);
-  }
-
-  readSync(target: Uint8Array, position: number): number {
     this.#check("read", [target], position);
     this.#disk.fail("read", this.#path);
     return this.#file.read(target, position);
