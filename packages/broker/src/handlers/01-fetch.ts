@@ -65,12 +65,14 @@ export const fetchHandler = handler({
       counted = topic;
       if (refusal === 0) served.push(readPartition(asked, topic!));
     }
-    const isRefused = served.length < reads.length;
+    // As in Kafka: what is not there is told of with the answer of the others, what cannot be read at once.
+    const mustAnswer =
+      served.length === 0 || reads.some(({ refusal }) => READ_FAILURES.has(refusal));
     const results = await engine.read({
       partitions: served,
       minBytes: request.minBytes,
       maxBytes: Math.min(request.maxBytes, config(context.broker.id).number("fetch.max.bytes")),
-      maxWaitMs: isRefused ? 0 : request.maxWaitMs,
+      maxWaitMs: mustAnswer ? 0 : request.maxWaitMs,
       isolation: request.isolationLevel === 1 ? "committed" : "uncommitted",
       allowsZstd: context.version >= FIRST_VERSION_WITH_ZSTD,
       signal: context.connection.signal,

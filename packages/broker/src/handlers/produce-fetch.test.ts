@@ -185,6 +185,57 @@ test("LG9: a consumer that lags does not wait for fetch.min.bytes when they are 
   assert.deepEqual([records!.length, waitedMs], [large.length, 0]);
 });
 
+test("LG9: a partition that is not there does not keep a fetch from waiting for the others", async () => {
+  const clock = new SimulatedClock();
+  await using broker = await withTopic({}, { clock });
+  for (const [version, others] of [
+    [11, [{ topic: "t", partitions: [start(0), start(9)] }]],
+    [
+      11,
+      [
+        { topic: "t", partitions: [start(0)] },
+        { topic: "gone", partitions: [start(0)] },
+      ],
+    ],
+  ] as const) {
+    const sinceMs = clock.monotonic();
+    let waitedMs = -1;
+    const asked = { maxWaitMs: 500, minBytes: 1, maxBytes: 1_000_000, topics: [...others] };
+    const answering = broker.ask(fetch, version, asked).then((answer) => {
+      waitedMs = clock.monotonic() - sinceMs;
+      return answer;
+    });
+    await clock.advanceAsync(asked.maxWaitMs);
+    const codes = (await answering).responses.flatMap(({ partitions }) =>
+      partitions.map(({ errorCode: code }) => errorName(code)),
+    );
+    assert.deepEqual(codes, ["NONE", "UNKNOWN_TOPIC_OR_PARTITION"]);
+    assert.equal(waitedMs, 500);
+  }
+});
+
+test("LG9: a fetch does not wait for more bytes than it takes", async () => {
+  const clock = new SimulatedClock();
+  await using broker = await withTopic({}, { clock });
+  assert.deepEqual(await errors(broker, to([0, batch("x".repeat(2_000))])), ["NONE"]);
+  const sinceMs = clock.monotonic();
+  let waitedMs = -1;
+  const asked = {
+    maxWaitMs: 500,
+    minBytes: 5_000,
+    maxBytes: 1_000,
+    topics: [{ topic: "t", partitions: [start(0)] }],
+  };
+  const answering = broker.ask(fetch, 11, asked).then((answer) => {
+    waitedMs = clock.monotonic() - sinceMs;
+    return answer;
+  });
+  await clock.advanceAsync(asked.maxWaitMs);
+  const { records } = (await answering).responses[0]!.partitions[0]!;
+  assert.ok(records!.length > 2_000);
+  assert.equal(waitedMs, 0);
+});
+
 test("ListOffsets answers a partition named twice once, and fails as a whole for an unknown isolation level", async () => {
   await using broker = await withTopic();
   const twice = { name: "t", partitions: [at(0), at(1), at(0)] };
