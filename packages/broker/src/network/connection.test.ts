@@ -60,7 +60,7 @@ test("nothing is started and nothing read while the peer does not read its answe
   assert.equal(peer.socket.isPaused, true);
   peer.send("P2");
   assert.deepEqual(peer.started, ["P1"]);
-  assert.equal(peer.budget.usedBytes, 4, "an unwritten response and a waiting request");
+  assert.equal(peer.budget.usedBytes, 2, "a waiting request");
   peer.socket.drain();
   assert.equal(peer.socket.isPaused, false);
   assert.deepEqual(peer.started, ["P1", "P2"]);
@@ -200,7 +200,7 @@ test("a close at any point gives back the shares of all but those that are still
     peer.socket.isFull = true;
     peer.send("P1", "P2", "F3", "X4");
     await peer.answer("P1", "one");
-    assert.equal(budget.usedBytes, 8);
+    assert.equal(budget.usedBytes, 6);
     if (close === "close") peer.socket.emit("close");
     else if (close === "error") peer.socket.emit("error", new Error("reset"));
     else peer.connection.close();
@@ -258,7 +258,7 @@ test("a large frame takes no share before it could be started", async () => {
   slow.send("P1");
   await slow.answer("P1", "one");
   slow.beginFrame(50_000);
-  assert.equal(slow.budget.usedBytes, 2, "its answers are not read");
+  assert.equal(slow.budget.usedBytes, 0, "its answers are not read");
   slow.socket.drain();
   await turn();
   assert.equal(slow.budget.usedBytes, 50_000);
@@ -485,6 +485,98 @@ test("a drain waits for a slow peer to take its answers", async () => {
   assert.equal(peer.connection.isSettled, true);
 });
 
+test("NW: a large frame takes no share while answers before it have yet to be handed to a peer that may not read them", async () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.socket.isFull = true;
+  peer.send("F1");
+  peer.beginFrame(50_000);
+  assert.equal(peer.budget.usedBytes, 0);
+  await peer.answer("F1", "one");
+  assert.equal(peer.socket.isPaused, true, "it does not read");
+  assert.equal(peer.budget.usedBytes, 0, "so it holds nothing that others may want");
+  peer.socket.drain();
+  await turn();
+  assert.equal(peer.budget.usedBytes, 50_000);
+  assert.equal(peer.socket.isPaused, false);
+});
+
+test("NW: frames of a byte behind a request that is served are not taken apart without end", async () => {
+  const peer = new Peer(new MemoryBudget(1_000_000));
+  peer.send("F1", ...Array.from({ length: 50_000 }, () => "X"));
+  assert.deepEqual(peer.started, ["F1"]);
+  assert.ok(peer.budget.usedBytes < 5_000, `${peer.budget.usedBytes} requests are kept`);
+  peer.instant = Buffer.from("x");
+  await peer.answer("F1", "x");
+  for (let index = 0; index < 500_000 && peer.started.length < 50_001; index++) await turn();
+  assert.equal(peer.received.length, 50_001);
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("NW: many who wait for a share are granted it, however many in one go", () => {
+  const budget = new MemoryBudget(100_000);
+  const first = new Peer(budget);
+  first.beginFrame(100_000);
+  const others = Array.from({ length: 5_000 }, () => {
+    const peer = new Peer(budget);
+    peer.send(`F${"0".repeat(60_000)}`);
+    return peer;
+  });
+  first.connection.close();
+  let started = 0;
+  for (const peer of others) {
+    started += peer.started.length;
+  }
+  assert.equal(others.filter((peer) => peer.closedWith.length > 0).length, 0, "closed");
+  assert.equal(started, 5_000);
+  assert.equal(budget.usedBytes, 0);
+});
+
+test("NW: a frame for which there is no memory gives back its share", async () => {
+  const budget = new MemoryBudget(1_000);
+  const pool = new BufferPool(0);
+  pool.take = () => {
+    throw new RangeError("Array buffer allocation failed");
+  };
+  const socket = new FakeSocket();
+  const closedWith: unknown[] = [];
+  const server: FrameServer = {
+    serve: () => null,
+    mayOverlap: () => false,
+    isLent: () => false,
+    closed: (_connection, cause) => closedWith.push(cause),
+  };
+  const limits = { maxFrameBytes: 1_000_000, budget, pool };
+  new Connection(socket as unknown as Socket, "PLAINTEXT", server, limits, () => 0);
+  socket.emit("data", Buffer.concat([prefix(100), Buffer.alloc(100)]));
+  await turn();
+  assert.equal(closedWith.length, 1);
+  assert.equal(budget.usedBytes, 0);
+});
+
+test("NW: a request whose memory was given back holds no share, whether its answer is read or not", async () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.socket.isFull = true;
+  peer.socket.hasRoom = true;
+  const large = `P${"0".repeat(50_000)}`;
+  peer.send(large);
+  assert.equal(peer.budget.usedBytes, large.length);
+  await peer.answer(large, "done");
+  assert.equal(peer.received, "", "nobody reads it");
+  assert.equal(peer.budget.usedBytes, 0);
+});
+
+test("NW: a peer that may not go on with a frame because it does not read its answers counts as stalled", async () => {
+  const peer = new Peer(new MemoryBudget(100_000));
+  peer.socket.isFull = true;
+  peer.send("P1");
+  peer.beginFrame(50_000);
+  await peer.answer("P1", "one");
+  assert.equal(peer.socket.isPaused, true);
+  assert.equal(peer.budget.usedBytes, 50_000);
+  peer.nowMs = 10_000;
+  assert.equal(peer.connection.isStalledSince(5_000), true);
+});
+
 /** A connection with a client on one side, and on the other a server whose answers the test gives. `P…` requests may overlap. */
 class Peer implements FrameServer {
   readonly socket = new FakeSocket();
@@ -575,6 +667,8 @@ class FakeSocket extends EventEmitter {
   readonly remoteAddress = "127.0.0.1";
   written = "";
   isFull = false;
+  /** Whether it keeps what the operating system does not take without asking for a pause. */
+  hasRoom = false;
   isPaused = false;
   isEnded = false;
   isDestroyed = false;
@@ -582,10 +676,12 @@ class FakeSocket extends EventEmitter {
   #onFinished: (() => void)[] = [];
 
   get writableNeedDrain(): boolean {
-    return this.isFull;
+    return this.isFull && !this.hasRoom;
   }
 
   setNoDelay(): void {}
+
+  setKeepAlive(): void {}
   cork(): void {}
   uncork(): void {}
 

@@ -27,6 +27,7 @@ import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { plainAddress } from "./plain-address.ts";
 import { type Exchange, type Response, Slot, type SlotOwner } from "./slot.ts";
+import { unsentBytesOf } from "./unsent-bytes.ts";
 
 /** What a frame is turned into. */
 export type Served = Response | Later<Response>;
@@ -49,8 +50,10 @@ export interface ConnectionLimits {
   readonly pool: BufferPool;
 }
 
-/** Requests parsed but not started at which reading stops; one chunk from the socket may go past it. */
+/** Requests parsed but not started at which reading stops; the chunk at hand may go past it. */
 const MAX_QUEUED_FRAMES = 16;
+/** Requests parsed but not started at which the rest of a chunk is kept as it is: a request of a few bytes takes a hundred when it is taken out. */
+const MAX_QUEUED_OF_CHUNK = 1_024;
 /** Overlapping requests in flight at which no further one is started. */
 const MAX_OVERLAPPING = 64;
 
@@ -81,20 +84,20 @@ export class Connection {
   readonly #slots = new Fifo<Slot>();
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
-  /** Requests answered that are not yet flushed, what they hold of the budget, and how much their responses count for. */
+  /** Requests answered that are not yet flushed, and how much their responses count for. */
   #outCount = 0;
-  #outShareBytes = 0;
   #outBytes = 0;
   /** Who wants to know that nobody looks at the responses in `#out` any more. */
   #outWritten: (() => void)[] = [];
-  /** Responses handed to the socket that it has not written yet, and their shares. */
+  /** Responses handed to the socket that it has not written yet. */
   #unwrittenCount = 0;
-  #unwrittenShareBytes = 0;
   #isFlushScheduled = false;
   #overlapping = 0;
   #exclusive = false;
   #isPaused = false;
   #isPeerSlow = false;
+  /** What the socket had yet to hand on when it was last asked. */
+  #unsentBytes = 0;
   /** The peer sends nothing more. */
   #isPeerDone = false;
   /** Why the bytes behind the queued frames are not a frame. */
@@ -136,6 +139,7 @@ export class Connection {
       (frame) => this.#queued.push(frame),
     );
     socket.setNoDelay(true);
+    socket.setKeepAlive(true);
     socket.on("data", (chunk) => this.receive(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("error", (cause) => this.#onClosed(cause));
@@ -160,7 +164,20 @@ export class Connection {
 
   /** Whether the peer began a frame that holds a share, could go on with it, and has sent less since that time than it must. */
   isStalledSince(timeMs: number): boolean {
-    return this.#reader.admittedBytes > 0 && !this.#isPaused && this.#progress.beganMs < timeMs;
+    const mayGoOn = !this.#isPaused || this.#isPeerSlow;
+    return this.#reader.admittedBytes > 0 && mayGoOn && this.#progress.beganMs < timeMs;
+  }
+
+  /** Whether nothing came from the peer since that time, it took nothing, and it waits for nothing of ours. */
+  isIdleSince(timeMs: number): boolean {
+    // What is queued behind answers that the peer does not take waits for the peer.
+    if (this.#slots.length > 0 || (this.#queued.length > 0 && !this.#isPeerSlow)) return false;
+    const unsentBytes = unsentBytesOf(this.#socket);
+    if (unsentBytes !== this.#unsentBytes) {
+      this.#unsentBytes = unsentBytes;
+      this.lastActiveMs = this.#monotonic();
+    }
+    return this.lastActiveMs < timeMs;
   }
 
   /** Closes at once; what was not written is lost. Idempotent. */
@@ -194,7 +211,8 @@ export class Connection {
   }
 
   #admit(bytes: number): boolean {
-    if (bytes > READ_AHEAD_BYTES && this.#isOccupied) {
+    const isOneTooMany = this.#queued.length >= MAX_QUEUED_OF_CHUNK;
+    if (isOneTooMany || (bytes > READ_AHEAD_BYTES && this.#isOccupied)) {
       this.#heldBackBytes = bytes;
       return false;
     }
@@ -203,6 +221,8 @@ export class Connection {
 
   /** Whether a request that is read now would have to wait for those before it. */
   get #isOccupied(): boolean {
+    // The flush behind answers tells whether the peer reads them.
+    if (this.#outCount > 0) return true;
     const { first } = this.#queued;
     if (first === undefined) return this.#exclusive || this.#isPeerSlow;
     if (!this.#mayStart(first)) return true;
@@ -296,6 +316,7 @@ export class Connection {
     }
     if (!(served instanceof Later)) {
       this.#takeBack(frame);
+      this.#giveShare(slot);
       this.#answer(slot, served);
       return;
     }
@@ -315,6 +336,7 @@ export class Connection {
       slot.lent = null;
       this.#pool.give(lent);
     }
+    this.#giveShare(slot);
     this.#answer(slot, response);
     // Those that overlap are answered by the group: the flush behind it starts what comes after them.
     if (mayOverlap) return;
@@ -377,7 +399,6 @@ export class Connection {
       }
       this.#slots.shift();
       this.#outCount++;
-      this.#outShareBytes += first.shareBytes;
       this.#outBytes += RESPONSE_BYTES;
       for (const part of first.response ?? []) {
         this.#out.push(part);
@@ -398,31 +419,25 @@ export class Connection {
     if (this.#isClosed) return;
     const parts = joinBuffers(this.#out);
     const count = this.#outCount;
-    const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
     const wasFull = this.#outBytes >= MAX_UNFLUSHED_BYTES;
     this.#out = [];
     this.#outCount = 0;
-    this.#outShareBytes = 0;
     this.#outBytes = 0;
     if (written.length > 0) this.#outWritten = [];
     this.lastActiveMs = this.#monotonic();
     if (parts.length === 0) {
-      this.#budget.give(shareBytes);
       for (const tell of written) tell();
     } else {
       const last = parts.length - 1;
       if (last > 0) this.#socket.cork();
       for (let index = 0; index < last; index++) this.#socket.write(parts[index]!);
       this.#unwrittenCount += count;
-      this.#unwrittenShareBytes += shareBytes;
       this.#socket.write(parts[last]!, () => {
         // Called however the write ends, and only when nothing reads the buffers any more: not before, even if we have closed.
         for (const tell of written) tell();
         if (this.#isClosed) return;
         this.#unwrittenCount -= count;
-        this.#unwrittenShareBytes -= shareBytes;
-        this.#budget.give(shareBytes);
       });
       if (last > 0) this.#socket.uncork();
       if (this.#socket.writableNeedDrain) {
@@ -465,7 +480,7 @@ export class Connection {
     this.#socket.destroy();
     this.#withdrawWait?.();
     this.#withdrawWait = null;
-    let held = this.#outShareBytes + this.#unwrittenShareBytes + this.#reader.admittedBytes;
+    let held = this.#reader.admittedBytes;
     this.#heldBackBytes = 0;
     // The others are dropped when they are answered: who serves them still holds the request, and may look at what it read.
     for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);

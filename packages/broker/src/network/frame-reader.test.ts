@@ -115,6 +115,30 @@ test("a frame of exactly the limit waits for its bytes", () => {
   assert.equal(frames[0]?.length, 100);
 });
 
+test("NW: a frame that is here whole is a copy, is held against the limit, and begins where a cut prefix ends", () => {
+  const read = (limit: number, chunks: readonly Buffer[]) => {
+    const frames: Buffer[] = [];
+    const reader = new FrameReader(
+      limit,
+      new BufferPool(MIB),
+      () => true,
+      (frame) => frames.push(frame),
+    );
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      chunk.fill(0xdb);
+    }
+    return frames;
+  };
+  const whole = Buffer.concat([prefix(100), Buffer.alloc(100, 7)]);
+  assert.deepEqual(read(100, [Buffer.from(whole)]), [Buffer.alloc(100, 7)]);
+  assert.throws(() => read(99, [Buffer.from(whole)]), InvalidFrameSize);
+  // What follows the first byte of the prefix would be a size of 25,600 itself.
+  const zeros = Buffer.concat([prefix(100), Buffer.alloc(100)]);
+  const cut = Buffer.concat([zeros.subarray(1), ...Array.from({ length: 300 }, () => zeros)]);
+  assert.equal(read(100_000, [Buffer.from(zeros.subarray(0, 1)), cut]).length, 301);
+});
+
 function prefix(size: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(size);

@@ -98,7 +98,12 @@ export class FrameReader {
       this.#isPending = true;
       return start;
     }
+    // Whoever closes gives back its share, if there is no memory for it.
+    this.#size = size;
+    this.#isAdmitted = true;
     const frame = this.#pool.take(size);
+    this.#size = 0;
+    this.#isAdmitted = false;
     bytes.copy(frame, 0, start, end);
     this.#onFrame(frame);
     return end;

@@ -47,31 +47,86 @@ test("NW: nobody is cut for what may have come while the event loop was held up"
   assert.ok(closed[0] instanceof StalledFrame, "nothing came");
 });
 
+test("NW: who does not read its answers is closed for being idle, whatever it has sent behind", async () => {
+  await using setting = await Setting.start({ maxIdleMs: 60_000, answerBytes: 64_000_000 });
+  const peer = await setting.ask(2);
+  peer.pause();
+  await until(() => setting.served === 1);
+  await until(() => {
+    setting.clock.advance(15_000);
+    return setting.closed.length > 0;
+  });
+  assert.equal(setting.served, 1, "nothing is started for who does not read");
+  assert.equal(setting.budget.usedBytes, 0);
+});
+
+test("NW: who reads a large answer slowly is not idle", async () => {
+  await using setting = await Setting.start({ maxIdleMs: 60_000, answerBytes: 64_000_000 });
+  const peer = await setting.ask(1);
+  let received = 0;
+  peer.on("data", (chunk) => (received += chunk.length)).pause();
+  await until(() => setting.served === 1);
+  for (let check = 0; check < 8; check++) {
+    const enough = received + 6_000_000;
+    peer.resume();
+    await until(() => received >= enough || setting.closed.length > 0);
+    peer.pause();
+    setting.clock.advance(15_000);
+    assert.equal(setting.closed.length, 0, `after ${received} bytes`);
+  }
+});
+
+test("NW: who does not read its answers holds no memory that others wait for", async () => {
+  await using setting = await Setting.start({ answerBytes: 64_000_000 });
+  const hog = await setting.ask(1, FRAME_BYTES);
+  hog.pause();
+  await until(() => setting.served === 1);
+  const other = await setting.ask(0, FRAME_BYTES);
+  other.write(Buffer.alloc(FRAME_BYTES - EARNEST_BYTES));
+  await until(() => {
+    setting.clock.advance(750);
+    return setting.served === 2;
+  });
+});
+
 /** A listener with memory for one large frame. */
 class Setting implements AsyncDisposable {
   readonly clock = new HeldUpClock();
   readonly budget = new MemoryBudget(FRAME_BYTES);
   readonly closed: unknown[] = [];
   readonly #sockets: Socket[] = [];
-  readonly #listener = new Listener({
-    name: "PLAINTEXT",
-    host: "127.0.0.1",
-    port: 0,
-    limits: { maxFrameBytes: FRAME_BYTES, budget: this.budget, pool: new BufferPool(0) },
-    maxIdleMs: -1,
-    admission: new Admission(UNLIMITED, { windowMs: 1000, windows: 11 }, this.clock),
-    admissionLimits: UNLIMITED,
-    isBetweenBrokers: false,
-    clock: this.clock,
-    server: { serve: () => null, mayOverlap: () => false, isLent: () => false },
-    probe: {
-      connectionOpened: () => {},
-      connectionClosed: (_listener, cause) => this.closed.push(cause),
-    },
-  });
+  served = 0;
+  readonly #listener: Listener;
 
-  static async start(): Promise<Setting> {
-    const setting = new Setting();
+  constructor({ maxIdleMs = -1, answerBytes = 0 } = {}) {
+    const answer = answerBytes === 0 ? null : [Buffer.alloc(answerBytes)];
+    this.#listener = new Listener({
+      name: "PLAINTEXT",
+      host: "127.0.0.1",
+      port: 0,
+      limits: { maxFrameBytes: FRAME_BYTES, budget: this.budget, pool: new BufferPool(0) },
+      maxIdleMs,
+      admission: new Admission(UNLIMITED, { windowMs: 1000, windows: 11 }, this.clock),
+      admissionLimits: UNLIMITED,
+      isBetweenBrokers: false,
+      clock: this.clock,
+      server: {
+        serve: () => {
+          this.served++;
+          return answer;
+        },
+        mayOverlap: () => false,
+        isLent: () => false,
+      },
+      probe: {
+        connectionOpened: () => {},
+        connectionClosed: (_listener, cause) => this.closed.push(cause),
+      },
+    });
+  }
+
+  static async start(options = {}): Promise<Setting> {
+    const setting = new Setting(options);
     await setting.#listener.listen();
     return setting;
   }
@@ -90,6 +145,18 @@ class Setting implements AsyncDisposable {
     bytes.writeInt32BE(FRAME_BYTES);
     socket.write(bytes);
     await until(() => (hasShare ? this.budget.usedBytes > 0 : this.budget.isContended));
+    return socket;
+  }
+
+  /** A peer that sent so many requests in one go, and began a frame behind them. */
+  async ask(requests: number, begunBytes = 0): Promise<Socket> {
+    const socket = connect(this.#listener.port, "127.0.0.1");
+    this.#sockets.push(socket.on("error", () => {}));
+    const request = Buffer.alloc(12);
+    request.writeInt32BE(8);
+    const begun = Buffer.alloc(begunBytes === 0 ? 0 : 4 + EARNEST_BYTES);
+    if (begunBytes > 0) begun.writeInt32BE(begunBytes);
+    socket.write(Buffer.concat([...Array.from({ length: requests }, () => request), begun]));
     return socket;
   }
 

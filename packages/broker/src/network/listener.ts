@@ -192,7 +192,7 @@ export class Listener {
     this.#cancelIdleCheck = clock.schedule(maxIdleMs / IDLE_CHECKS_PER_LIMIT, () => {
       const before = clock.monotonic() - maxIdleMs;
       for (const connection of this.#connections) {
-        if (!connection.isBusy && connection.lastActiveMs < before) connection.close();
+        if (connection.isIdleSince(before)) connection.close();
       }
       this.#scheduleIdleCheck();
     });

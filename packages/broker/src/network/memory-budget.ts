@@ -1,6 +1,6 @@
 /**
  * Bytes that all requests in flight may hold together (`queued.max.request.bytes`). A connection takes a request's share when it knows
- * the frame's size and gives it back when the response is written. Who finds no share stops reading its socket and waits in line.
+ * the frame's size and gives it back when it is answered. Who finds no share stops reading its socket and waits in line.
  *
  * Small requests do not stand in that line as long as a reserve on top of the capacity lasts: heartbeats and single records go on while
  * large requests wait for each other.
@@ -17,6 +17,7 @@ export class MemoryBudget {
   readonly capacityBytes: number;
   readonly #small: SmallRequests;
   #usedBytes = 0;
+  #isGranting = false;
   #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
 
   constructor(capacityBytes: number, small: SmallRequests = { smallBytes: 0, reserveBytes: 0 }) {
@@ -64,13 +65,20 @@ export class MemoryBudget {
     return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.capacityBytes;
   }
 
+  /** Who is granted a share may give it back at once: the next is granted here then, not further down the stack. */
   #grantWaiting(): void {
-    while (this.#waiting.length > 0) {
-      const next = this.#waiting[0]!;
-      if (!this.#fits(next.bytes)) return;
-      this.#waiting.shift();
-      this.#usedBytes += next.bytes;
-      next.grant();
+    if (this.#isGranting) return;
+    this.#isGranting = true;
+    try {
+      while (this.#waiting.length > 0) {
+        const next = this.#waiting[0]!;
+        if (!this.#fits(next.bytes)) return;
+        this.#waiting.shift();
+        this.#usedBytes += next.bytes;
+        next.grant();
+      }
+    } finally {
+      this.#isGranting = false;
     }
   }
 }
