@@ -13,6 +13,7 @@
  * A crash between any two steps leaves the old checkpoint with a longer journal behind it; replay skips what it finds below a
  * partition's end. Appends go on all the while. What fails is reported, and everything is dirty as before for the next attempt.
  */
+import type { Cancel } from "@ottla/platform";
 import type { AbortedTransactions } from "./aborted-transactions.ts";
 import {
   CHECKPOINT_FILE,
@@ -44,6 +45,8 @@ export class Checkpointer {
   readonly #aborted: AbortedTransactions;
   #running: Promise<void> | null = null;
   #isRetrying = false;
+  #cancelRetry: Cancel | null = null;
+  #isClosed = false;
   /** One that cuts off padding was asked for while another ran. */
   #isTidyDue = false;
   /** Where replay starts as of the last checkpoint that succeeded. */
@@ -66,6 +69,7 @@ export class Checkpointer {
    * segments, which a partition that is being written would have again at once.
    */
   request(tidy = false): void {
+    if (this.#isClosed) return;
     if (tidy) this.#isTidyDue = true;
     if (this.#running !== null || (this.#isRetrying && !this.#state.isClosed)) return;
     const isTidy = this.#isTidyDue;
@@ -99,7 +103,7 @@ export class Checkpointer {
       return;
     }
     this.#isRetrying = true;
-    clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
+    this.#cancelRetry = clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
       this.#isRetrying = false;
       this.request();
     });
@@ -119,6 +123,13 @@ export class Checkpointer {
       this.#running = null;
     });
     await this.#running;
+  }
+
+  /** Begins no further checkpoint: the directory may be another engine's from here on. Resolves when none runs. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    while (this.#running !== null) await this.#running.catch(() => {});
   }
 
   /** The checkpoint of an engine that has nothing yet, before its journal gets the first group. */

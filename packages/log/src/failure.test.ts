@@ -64,6 +64,28 @@ test("LG17: a failed journal write answers storage, loses nothing, and appends g
   assert.equal(again.describe(id, 1)!.logEndOffset, 0);
 });
 
+test("LG10 LG17: a group whose write failed, found by a start, is on stable storage before others follow it", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });
+    const killed = await open(disk);
+    killed.openTopic(topic);
+    assert.equal((await appendOne(killed, id, 0, makeBatch({ values: ["a"] }))).error, null);
+    disk.inject({ operation: "write", code: "io", path: isJournal });
+    assert.equal((await appendOne(killed, id, 0, makeBatch({ values: ["b"] }))).error, "storage");
+    // The process is killed, the machine goes on; later it loses its power.
+    const second = await open(disk);
+    second.openTopic(topic);
+    assert.equal((await appendOne(second, id, 1, makeBatch({ values: ["c"] }))).error, null);
+    const seen = await readAll(second, id, 0);
+    await using third = await open(disk.crash()).catch((error: Error) => {
+      throw new Error(`seed ${seed}`, { cause: error });
+    });
+    third.openTopic(topic);
+    assert.equal((await readAll(third, id, 1)).length, 1, `seed ${seed}`);
+    assert.deepEqual(await readAll(third, id, 0), seen, `seed ${seed}`);
+  }
+});
+
 test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, it goes on", async () => {
   const disk = new SimulatedFileSystem({ random: new SeededRandom(2) });
   const clock = new SimulatedClock();

@@ -25,7 +25,7 @@ type Crc = (bytes: Buffer, start: number, end: number) => number;
 
 export interface ReadGroup {
   readonly entries: readonly JournalEntry[];
-  readonly sizeBytes: number;
+  readonly bytes: Buffer;
   readonly path: string;
   readonly position: number;
 }
@@ -155,7 +155,7 @@ export class JournalReader {
     const entries = readGroupEntries(header, bytes, this.#crc);
     if (entries === null) return null;
     const path = journalFilePath(this.#directory, this.#file);
-    const group = { entries, sizeBytes: header.sizeBytes, path, position: this.#position };
+    const group = { entries, bytes, path, position: this.#position };
     if (header.entries === 0) throw new CorruptLog(path, this.#position, "an empty group");
     this.lastLsns.set(this.#file, header.lsn);
     this.#position += header.sizeBytes;

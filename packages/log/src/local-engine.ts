@@ -332,6 +332,7 @@ export class LocalLogEngine implements LogEngine {
       state.probe.storageFailed(error as Error);
     }
     await state.journal.close();
+    await this.#checkpointer.close();
     await this.#writer.close();
     await this.#segments.close();
   }

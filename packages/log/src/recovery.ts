@@ -42,7 +42,7 @@ import { CorruptLog } from "./errors.ts";
 import type { JournalCut } from "./journal-files.ts";
 import { journalFilePath } from "./journal-files.ts";
 import type { JournalEntry } from "./journal-format.ts";
-import { findGroup, JournalReader } from "./journal-reader.ts";
+import { findGroup, JournalReader, type ReadGroup } from "./journal-reader.ts";
 import { type PartitionLog, Topic } from "./partition-log.ts";
 import { addSequence, ProducerStates } from "./producer-state.ts";
 import { removeSegmentsBelow } from "./retention.ts";
@@ -120,13 +120,16 @@ export class Recovery {
     let replayedBytes = 0;
     let end: JournalCut | null = null;
     try {
-      for (let group = await reader.next(); group !== null; group = await reader.next()) {
+      let next = await reader.next();
+      for (let group = next; group !== null; group = next) {
+        next = await reader.next();
+        if (next === null) await this.#writeAgain(group);
         for (const entry of group.entries) this.#apply(entry, group.path, group.position);
         // At once: a later group may belong to a new topic of the same name.
         for (const topic of this.#deleted) await this.#actions.setAside(topic);
         this.#deleted = [];
         groups++;
-        replayedBytes += group.sizeBytes;
+        replayedBytes += group.bytes.length;
         if (this.#state.tail.bytes > this.#state.options.tailBytes)
           await this.#actions.writeSegments();
       }
@@ -174,6 +177,17 @@ export class Recovery {
       at?.position ?? 0,
       `group ${lost} of the commit journal is damaged: group ${found.lsn} follows it in ${behind}`,
     );
+  }
+
+  /**
+   * The write of the last group may have failed, or its process been killed amid it: then the system may show what the disk never got, and a flush would not bring
+   * it there. It is about to count, and others to follow it.
+   */
+  async #writeAgain({ path, position, bytes }: ReadGroup): Promise<void> {
+    const { fileSystem, relaxedAcks } = this.#state.options;
+    if (relaxedAcks) return;
+    const file = await fileSystem.open(path, { access: "write", synchronous: true });
+    await file.write([bytes], position).finally(() => file.close());
   }
 
   #addTopic(ref: number, topicId: string, name: string): Topic {

@@ -137,7 +137,11 @@ export class Retention {
   /** Removes the files of segments below the durable log start. Never rejects: what cannot be removed is reported, and tried again by the next round. */
   async removeSegments(log: PartitionLog): Promise<void> {
     removeSegmentsBelow(log);
-    for (const segment of [...log.removing]) await this.removeSegment(log, segment);
+    for (const segment of [...log.removing]) {
+      // The rest is for the next start.
+      if (this.#state.isClosed) return;
+      await this.removeSegment(log, segment);
+    }
   }
 
   /** Removes the files of a segment that is off its partition, as {@link removeSegments} does. */

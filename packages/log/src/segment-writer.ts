@@ -7,7 +7,7 @@
  * which are cut off when the partition comes to rest. After a crash they are found behind the size that
  * checkpoint and journal name, and overwritten.
  */
-import { allocateAligned, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
+import { allocateAligned, type Cancel, DIRECT_ALIGNMENT, type FileHandle } from "@ottla/platform";
 import type { Arena } from "./arena.ts";
 import type { EngineState } from "./engine-state.ts";
 import { CorruptLog } from "./errors.ts";
@@ -35,6 +35,7 @@ export class SegmentWriter {
   readonly #queue: PartitionLog[] = [];
   #running = 0;
   #isPaused = false;
+  #cancelPause: Cancel | null = null;
 
   constructor(state: EngineState, files: PartitionFiles) {
     this.#state = state;
@@ -163,8 +164,15 @@ export class SegmentWriter {
     await this.#handles.forget(this.#files.segmentPath(log, segment.baseOffset, "log"));
   }
 
-  close(): Promise<void> {
-    return this.#handles.close();
+  /** Begins no further write, and waits for what is under way: the directory may be another engine's from here on. */
+  async close(): Promise<void> {
+    this.#isPaused = true;
+    this.#cancelPause?.();
+    this.#queue.length = 0;
+    for (const log of this.#state.usedLogs()) {
+      while (log.writing !== null) await log.writing.catch(() => {});
+    }
+    await this.#handles.close();
   }
 
   async #work(): Promise<void> {
@@ -194,7 +202,8 @@ export class SegmentWriter {
     this.#state.probe.storageFailed(error);
     if (this.#isPaused || this.#state.isClosed) return;
     this.#isPaused = true;
-    this.#state.clock.schedule(Math.max(RETRY_MS, this.#state.options.retryDelayMs), () => {
+    const delayMs = Math.max(RETRY_MS, this.#state.options.retryDelayMs);
+    this.#cancelPause = this.#state.clock.schedule(delayMs, () => {
       this.#isPaused = false;
       this.#state.onSegmentsWritten();
     });

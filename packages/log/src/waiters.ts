@@ -92,6 +92,7 @@ export class ReadWaiters {
   }
 
   finishAll(reason: WakeReason): void {
+    this.version++;
     for (const waiter of [...this.#parked]) this.finish(waiter, reason);
   }
 }
