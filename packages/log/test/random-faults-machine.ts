@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import {
   type Cancel,
+  type Fault,
   FileSystemError,
   SeededRandom,
   SimulatedClock,
@@ -130,10 +131,7 @@ export class Machine {
   }
 
   /** Makes some of the next calls of the disk fail. */
-  breakDisk(
-    operation: "open" | "sync" | "truncate" | "write",
-    path: (path: string) => boolean,
-  ): void {
+  breakDisk(operation: Fault["operation"], path: (path: string) => boolean = () => true): void {
     const [nth, count] = [1 + this.draw(4), 1 + this.draw(4)];
     this.#faults.push(this.disk.inject({ operation, code: "io", nth, count, path }));
   }
@@ -141,23 +139,38 @@ export class Machine {
   mendDisk(): void {
     for (const cancel of this.#faults.splice(0)) cancel();
     this.disk.crashAt(Number.POSITIVE_INFINITY);
+    this.disk.capacityBytes = Number.POSITIVE_INFINITY;
   }
 
-  /** Stops cleanly or by a crash, as drawn, unless it has crashed; the next engine is not opened yet. */
+  /** Stops by a close or by a crash, as drawn, unless it has crashed; the next engine is not opened yet. */
   async stop(): Promise<void> {
-    const isClean = !this.life.isOver && this.draw(2) === 0;
+    const closes = !this.life.isOver && this.draw(3) > 0;
+    if (closes) await this.#close();
+    if (!closes || this.life.isOver) this.#crash();
     this.life.end();
-    if (isClean) await this.engine.close();
-    else this.#crash();
+    this.mendDisk();
   }
 
-  /** Passes time until all appends are answered. */
+  /** Closes the engine amid whatever goes on; in its middle the disk may crash. All that waits is answered. */
+  async #close(): Promise<void> {
+    const { life } = this;
+    life.pending++;
+    this.engine
+      .close()
+      .catch((error: unknown) => {
+        if (!life.isOver) this.fail(error);
+      })
+      .finally(() => life.pending--);
+    await this.settle();
+  }
+
+  /** Passes time until all calls are answered. */
   async settle(): Promise<void> {
     const { life, clock } = this;
     for (let i = 0; life.pending > 0 && !life.isOver; i++) {
       await clock.advanceAsync(50);
       await this.turns(5);
-      assert.ok(i < 2_000, `${life.pending} appends hang`);
+      assert.ok(i < 2_000, `${life.pending} calls hang`);
     }
     this.failIfBroken();
   }

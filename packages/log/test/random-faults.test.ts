@@ -1,7 +1,7 @@
 /**
  * Random loads on a disk that fails, is slow and crashes. Small groups, tails and segments make each limit matter: batches are larger than a group, appends wait
  * for room, reads are lent memory that is soon wanted again. Each run has three lives. A life takes a load while writes of the journal and of segments
- * fail, goes on without faults, and ends with a clean stop or a crash; some crash amid the load. All that is read meanwhile and after each restart
+ * and now and then any call of the disk fail or it is full, may go on without faults, and ends with a stop or a crash; some crash amid the load or the stop. All that is read meanwhile and after each restart
  * is held against random-faults-model.ts.
  *
  * OTTLA_RUNS sets how many seeds are run, OTTLA_SEED the first one. Some topics lose old segments by themselves.
@@ -34,12 +34,30 @@ const OPERATIONS: readonly (readonly [number, Operation])[] = [
   [7, ({ machine }) => machine.turns(1)],
   [6, deleteRecords],
   [3, deleteTopic],
+  [8, parkedRead],
+  [4, alter],
+  [2, fillDisk],
+  [2, breakAnything],
 ];
 
 const DRAWN = OPERATIONS.flatMap(([weight, operation]) => new Array(weight).fill(operation));
 
 /** Deletions may overtake a read. */
 const ALLOWED_OF_READS = ["offsetOutOfRange", "storage", "unknownTopic"];
+
+const OPERATIONS_OF_DISK = [
+  "open",
+  "read",
+  "create",
+  "rename",
+  "remove",
+  "syncDirectory",
+  "makeDirectory",
+  "sync",
+  "truncate",
+  "list",
+  "allocate",
+] as const;
 
 interface Place {
   readonly topic: Topic;
@@ -75,7 +93,7 @@ class Run {
     for (let i = 0; i < 3; i++) machine.addTopic();
     for (let i = 0; i < LIVES; i++) {
       await this.#load();
-      if (!machine.life.isOver) await this.#goOn();
+      if (!machine.life.isOver && machine.draw(2) === 0) await this.#goOn();
       for (const read of this.held.splice(0)) giveBack(read);
       await machine.stop();
       await machine.open();
@@ -180,9 +198,11 @@ function note(share: Share, { error, baseOffset }: AppendResult): void {
     assert.ok(!isSpoilt, "a batch with a wrong CRC is acknowledged");
     totals.acknowledged++;
     model.acknowledge(batch, baseOffset);
-  } else if (error === "storage") {
+  } else if (error === "storage" || (error === "shuttingDown" && batch.attempts > 1)) {
     totals.refused++;
     model.refuse(batch);
+  } else if (error === "shuttingDown") {
+    model.reject(batch);
   } else {
     const sizeBytes = batch.values.reduce((sum, { length }) => sum + length + 100, 0);
     if (!isSpoilt || error !== "corruptBatch") assert.equal(error, "recordListTooLarge");
@@ -218,6 +238,30 @@ async function read({ machine, held }: Run): Promise<void> {
   while (held.length > machine.draw(30)) giveBack(held.splice(machine.draw(held.length), 1)[0]!);
 }
 
+/** Waits for more than is there, for a while. */
+function parkedRead({ machine }: Run): void {
+  const { topic, index, model } = drawPlace(machine);
+  const { life } = machine;
+  const { logStartOffset, highWatermark } = machine.engine.describe(topic.id, index)!;
+  const offset = Math.max(logStartOffset, highWatermark - machine.draw(3));
+  const request = readRequest(topic.id, index, offset, {
+    minBytes: 1 + machine.draw(3_000),
+    maxWaitMs: 1 + machine.draw(400),
+    isolation: machine.draw(2) === 0 ? "committed" : "uncommitted",
+  });
+  life.pending++;
+  machine.engine
+    .read(request)
+    .then(([result]) => {
+      life.pending--;
+      if (!life.isOver && result!.error === null && !topic.isDeleted) {
+        model.read(recordsOf(result!.records));
+      }
+      result!.release?.();
+    })
+    .catch(machine.fail);
+}
+
 /** Gives it back twice: the second time is nothing. */
 function giveBack({ records, copy, release }: HeldRead): void {
   totals.held++;
@@ -229,6 +273,28 @@ function giveBack({ records, copy, release }: HeldRead): void {
 function breakSegments({ machine }: Run): void {
   const operation = machine.pick(["write", "sync", "open", "truncate"] as const);
   machine.breakDisk(operation, (path) => path.endsWith(".log"));
+}
+
+/** Any call of any file. */
+function breakAnything({ machine }: Run): void {
+  machine.breakDisk(machine.pick(OPERATIONS_OF_DISK));
+}
+
+function fillDisk({ machine }: Run): void {
+  const { disk } = machine;
+  const isFull = machine.draw(3) > 0;
+  disk.capacityBytes = isFull ? disk.usedBytes + machine.draw(60_000) : Number.POSITIVE_INFINITY;
+}
+
+function alter({ machine }: Run): void {
+  const { id, config } = machine.pick(machine.topics);
+  const altered = {
+    ...config,
+    segmentMs: machine.pick([1, 100, 604_800_000]),
+    segmentIndexBytes: machine.pick([48, 10_485_760]),
+    indexIntervalBytes: machine.pick([1, 700, 4_096]),
+  };
+  machine.engine.alterTopic(id, { config: altered });
 }
 
 function maintain({ machine }: Run): void {
