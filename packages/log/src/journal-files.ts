@@ -97,10 +97,12 @@ export class JournalFiles {
     return total;
   }
 
-  /** The file that the journal goes on in after a start; it is free for nobody else. */
-  claim(number: number): JournalFile | null {
+  /** The file that the journal goes on in after a start, behind the group with this LSN, which counts as its own: it is free for nobody else, also when it is full. */
+  claim(number: number, lastLsn: number): JournalFile | null {
     this.#free = this.#free.filter((file) => file.number !== number);
-    return this.#files.find((file) => file.number === number) ?? null;
+    const file = this.#files.find((other) => other.number === number) ?? null;
+    if (file !== null) file.lastLsn = lastLsn;
+    return file;
   }
 
   /** Whether the journal can move on when its current file is full. */

@@ -34,7 +34,7 @@ export class JournalWriter {
   async open(at: JournalCut | null, lastLsns: ReadonlyMap<number, number>): Promise<void> {
     await this.#files.open(lastLsns);
     if (at !== null) {
-      this.#current = this.#files.claim(at.fileNumber);
+      this.#current = this.#files.claim(at.fileNumber, at.lsn - 1);
       this.#position = at.position;
     }
   }
