@@ -195,20 +195,18 @@ export class JournalFiles {
     );
     const number = this.#nextNumber++;
     const path = journalFilePath(directory, number);
-    const handle = await fileSystem.open(path, { access: "write", create: true, direct: true });
     try {
-      await handle.allocate(sizeBytes);
+      const handle = await fileSystem.open(path, { access: "write", create: true, direct: true });
+      await handle.allocate(sizeBytes).finally(() => handle.close());
       await fileSystem.syncDirectory(directory);
+      const file = await this.#openFile(number, 0);
+      if (file === null) return;
+      this.#files.push(file);
+      this.#free.push(file);
     } catch (error) {
       await fileSystem.remove(path).catch(() => {});
       throw error;
-    } finally {
-      await handle.close();
     }
-    const file = await this.#openFile(number, 0);
-    if (file === null) return;
-    this.#files.push(file);
-    this.#free.push(file);
   }
 
   async #openFile(number: number, lastLsn: number): Promise<JournalFile | null> {
