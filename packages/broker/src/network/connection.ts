@@ -488,8 +488,9 @@ export class Connection {
     this.#slots.clear();
     this.#queued.clear();
     this.#out = [];
-    for (const tell of this.#outWritten) tell();
+    const written = this.#outWritten;
     this.#outWritten = [];
+    for (const tell of written) tell();
     this.#abort.abort();
     this.#budget.give(held);
     this.#server.closed(this, cause);

@@ -44,8 +44,9 @@ export class Slot implements Exchange, LaterListener<Response> {
 
   /** The request is answered, and its response will not be handed to the socket. */
   drop(): void {
-    this.onWritten?.();
+    const { onWritten } = this;
     this.onWritten = null;
+    onWritten?.();
   }
 }
 
