@@ -37,14 +37,15 @@ import type {
 import { ClassicMember, NEVER } from "./classic-member.ts";
 import { ClassicMembership } from "./classic-membership.ts";
 import { TRANSITIONS } from "./classic-transitions.ts";
-import { collectSubscribedTopics } from "./consumer-subscription.ts";
+import { SubscribedTopics } from "./consumer-subscription.ts";
 import type { ClassicGroupState, DescribedGroup, JoinGroupProtocol } from "./group-types.ts";
-import type { MemberMemory } from "./member-memory.ts";
+import { type MemberMemory, PendingMembers } from "./member-memory.ts";
 import type { GroupMetadata, GroupMetadataMember } from "./records/group-metadata.ts";
 import type { CommittedOffset } from "./records/offset-commit.ts";
 
 const CONSUMER_PROTOCOL_TYPE = "consumer";
 const EMPTY = Buffer.alloc(0);
+const NOTHING_DUE: Outcome<unknown> = { record: null, response: null };
 
 export interface ClassicGroupSettings {
   readonly clock: Clock;
@@ -74,7 +75,7 @@ export class ClassicGroup {
   protocolName: string | null = null;
   readonly members: ClassicMembership;
   /** Ids handed out with MEMBER_ID_REQUIRED (KIP-394), with their deadlines, oldest first. */
-  readonly pendingJoin = new Map<string, number>();
+  readonly pendingJoin: PendingMembers;
   /** Members of this generation that have not synced. */
   readonly pendingSync = new Set<string>();
   joinDeadline = NEVER;
@@ -88,13 +89,15 @@ export class ClassicGroup {
   /** The earliest deadline set since the owner last looked and reset it. */
   wakeAt = NEVER;
   /** Topics that members subscribe to; null when they do not tell (no consumer protocol, or it does not parse). */
-  subscribedTopics: ReadonlySet<string> | null = null;
+  subscribedTopics: SubscribedTopics | null = null;
+  #subscriptions = new SubscribedTopics();
   #stored: GroupMetadata | null = null;
   #record: GroupMetadata | null = null;
 
   constructor(groupId: string, settings: ClassicGroupSettings) {
     this.groupId = groupId;
     this.settings = settings;
+    this.pendingJoin = new PendingMembers(settings.memberMemory);
     this.members = new ClassicMembership(settings.memberMemory);
     this.stateTimestampMs = settings.clock.now();
   }
@@ -127,9 +130,12 @@ export class ClassicGroup {
   tick(): GroupMetadata[] {
     const now = this.settings.clock.monotonic();
     const records: GroupMetadata[] = [];
-    while (this.nextDeadline() <= now) {
-      const { record } = this.#handleEarliest();
-      if (record !== null) records.push(record);
+    // All that is due is found in one go, for one at a time would look at every member for each of them.
+    for (let due = this.#due(now); due.length > 0; due = this.#due(now)) {
+      for (const handle of due) {
+        const { record } = handle();
+        if (record !== null) records.push(record);
+      }
     }
     return records;
   }
@@ -281,28 +287,45 @@ export class ClassicGroup {
     return this.protocolType === protocolType && this.members.supportsAny(protocols);
   }
 
-  #handleEarliest(): Outcome<unknown> {
-    const next = this.nextDeadline();
+  /** What is due by `now`, earliest first; each does nothing if an earlier one has put it off. */
+  #due(now: number): (() => Outcome<unknown>)[] {
+    const due: { readonly deadline: number; readonly handle: () => Outcome<unknown> }[] = [];
     for (const member of this.members) {
-      if (member.sessionDeadline === next) return this.handle("memberExpired", { member });
+      const deadline = member.sessionDeadline;
+      if (deadline > now) continue;
+      const handle = () =>
+        this.members.get(member.memberId) === member && member.sessionDeadline <= now
+          ? this.handle("memberExpired", { member })
+          : NOTHING_DUE;
+      due.push({ deadline, handle });
     }
     for (const [memberId, deadline] of this.pendingJoin) {
-      if (deadline === next) return this.handle("pendingExpired", { memberId });
+      if (deadline > now) continue;
+      const handle = () =>
+        this.pendingJoin.has(memberId) ? this.handle("pendingExpired", { memberId }) : NOTHING_DUE;
+      due.push({ deadline, handle });
     }
-    if (this.joinDeadline === next) return this.handle("joinDue", {});
-    return this.handle("syncDue", {});
+    if (this.joinDeadline <= now) {
+      const handle = () => (this.joinDeadline <= now ? this.handle("joinDue", {}) : NOTHING_DUE);
+      due.push({ deadline: this.joinDeadline, handle });
+    }
+    if (this.syncDeadline <= now) {
+      const handle = () => (this.syncDeadline <= now ? this.handle("syncDue", {}) : NOTHING_DUE);
+      due.push({ deadline: this.syncDeadline, handle });
+    }
+    due.sort((a, b) => a.deadline - b.deadline);
+    return due.map(({ handle }) => handle);
   }
 
-  #computeSubscribedTopics(): ReadonlySet<string> | null {
-    if (!this.usesConsumerProtocol) return null;
-    const topics = new Set<string>();
-    if (this.members.size === 0) return topics;
+  #computeSubscribedTopics(): SubscribedTopics | null {
     const protocol = this.protocolName;
-    if (protocol === null) return null;
-    for (const member of this.members) {
-      const metadata = member.metadata(protocol);
-      if (metadata === null || !collectSubscribedTopics(metadata, topics)) return null;
+    if (!this.usesConsumerProtocol || (this.members.size > 0 && protocol === null)) {
+      this.#subscriptions = new SubscribedTopics();
+      return null;
     }
-    return topics;
+    const said = new Map<string, Buffer | null>();
+    for (const member of this.members) said.set(member.memberId, member.metadata(protocol!));
+    this.#subscriptions.update(said);
+    return this.#subscriptions.isKnown ? this.#subscriptions : null;
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { ClassicMember, JoinReply } from "./classic-member.ts";
 import type { JoinGroupProtocol } from "./group-types.ts";
-import { bytesOf, type MemberMemory } from "./member-memory.ts";
+import { bytesOf, type MemberMemory, namesBytes } from "./member-memory.ts";
 
 export class ClassicMembership {
   readonly #members = new Map<string, ClassicMember>();
@@ -58,6 +58,7 @@ export class ClassicMembership {
       this.#staticIds.set(member.groupInstanceId, member.memberId);
     }
     this.#leader ??= member.memberId;
+    this.#hold(namesBytes(member));
     this.#count(member.protocols, 1);
     if (member.joinReply !== null) this.#awaitingJoin++;
   }
@@ -68,6 +69,7 @@ export class ClassicMembership {
     if (member === undefined) return null;
     this.#members.delete(memberId);
     if (member.groupInstanceId !== null) this.#staticIds.delete(member.groupInstanceId);
+    this.#hold(-namesBytes(member));
     this.#count(member.protocols, -1);
     if (member.joinReply !== null) this.#awaitingJoin--;
     if (this.#leader === memberId) {
@@ -158,13 +160,16 @@ export class ClassicMembership {
   }
 
   #count(protocols: readonly JoinGroupProtocol[], change: 1 | -1): void {
-    const bytes = change * bytesOf(protocols);
-    this.#heldBytes += bytes;
-    if (!this.#isForgotten) this.#memory.count(bytes);
+    this.#hold(change * bytesOf(protocols));
     for (const name of new Set(protocols.map((protocol) => protocol.name))) {
       const count = (this.#support.get(name) ?? 0) + change;
       if (count === 0) this.#support.delete(name);
       else this.#support.set(name, count);
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (!this.#isForgotten) this.#memory.count(bytes);
   }
 }

@@ -8,10 +8,10 @@ import { NEVER } from "./classic-member.ts";
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The least time that members have to sync. Clients that send a rebalance timeout of 0 (KafkaJS does when none is configured) would
- * otherwise be out before their SyncGroup can arrive; in Kafka that is a race.
+ * The least time that members have to sync, and between two looks at whether somebody has rejoined. Clients that send a rebalance timeout of 0
+ * (KafkaJS does when none is configured) would otherwise be out before their SyncGroup can arrive; in Kafka that is a race.
  */
-const MIN_SYNC_MS = 1_000;
+const MIN_WAIT_MS = 1_000;
 
 export function rebalanceOrCompleteJoin(group: ClassicGroup): void {
   if (group.state === "PreparingRebalance") completeJoinIfReady(group);
@@ -70,7 +70,7 @@ export function completeJoin(group: ClassicGroup): void {
     }
   }
   if (members.size > 0 && !members.electJoinedLeader()) {
-    group.joinDeadline = group.deadlineIn(members.rebalanceTimeoutMs());
+    group.joinDeadline = group.deadlineIn(Math.max(members.rebalanceTimeoutMs(), MIN_WAIT_MS));
     return;
   }
   group.initialDelay = null;
@@ -86,7 +86,7 @@ export function completeJoin(group: ClassicGroup): void {
     member.staticRejoin = null;
     members.setJoinReply(member, null)?.(joinedAnswer(group, member));
   }
-  group.syncDeadline = group.deadlineIn(Math.max(members.rebalanceTimeoutMs(), MIN_SYNC_MS));
+  group.syncDeadline = group.deadlineIn(Math.max(members.rebalanceTimeoutMs(), MIN_WAIT_MS));
 }
 
 export function abandonSync(group: ClassicGroup, error: GroupErrorName): void {

@@ -67,6 +67,8 @@ export interface GroupCoordinatorOptions {
 const LOADING_AT_ONCE = 8;
 
 const MAX_BEGUN_GROUPS = 100_000;
+/** What their ids may take together: one may have 32,767 characters. */
+const MAX_BEGUN_CHARACTERS = 16_777_216;
 
 /** A client id longer than this is cut where it begins a member id, which must fit a string of the protocol. */
 const CLIENT_ID_IN_MEMBER_ID_CHARACTERS = 8_000;
@@ -86,6 +88,7 @@ export class GroupCoordinator {
   readonly #maxBegun: number;
   /** Ids of groups that began with a join, oldest first. */
   readonly #begun: string[] = [];
+  #begunCharacters = 0;
   readonly #shards: GroupShards;
   readonly #deadlines: DeadlineQueue<Group>;
   readonly #offsets: OffsetCoordinator;
@@ -121,6 +124,7 @@ export class GroupCoordinator {
    * @throws AggregateError when shards cannot be read; they answer COORDINATOR_NOT_AVAILABLE, the others work.
    */
   async load(): Promise<void> {
+    if (this.#shards.isClosed) return;
     this.#offsets.start();
     const waiting = this.#shards[Symbol.iterator]();
     const errors: unknown[] = [];
@@ -153,7 +157,7 @@ export class GroupCoordinator {
       return joinError("INVALID_SESSION_TIMEOUT", memberId);
     }
     const saidBefore = shard.group(groupId)?.classic.members.get(memberId)?.protocols ?? null;
-    if (!this.#memberMemory.hasRoom(request.protocols, saidBefore)) {
+    if (!this.#memberMemory.hasRoom(request.protocols, saidBefore, request)) {
       return joinError("COORDINATOR_NOT_AVAILABLE", memberId);
     }
     let group = shard.group(groupId);
@@ -442,8 +446,11 @@ export class GroupCoordinator {
   /** Of groups that were only ever asked to be joined the oldest are forgotten: who was told a member id there asks for another. */
   #begin(groupId: string): void {
     this.#begun.push(groupId);
-    if (this.#begun.length <= this.#maxBegun) return;
-    for (const id of this.#begun.splice(0, Math.ceil(this.#maxBegun / 10))) {
+    this.#begunCharacters += groupId.length;
+    const isTooMuch = this.#begunCharacters > MAX_BEGUN_CHARACTERS;
+    if (this.#begun.length <= this.#maxBegun && !isTooMuch) return;
+    for (const id of this.#begun.splice(0, Math.ceil(this.#begun.length / 10))) {
+      this.#begunCharacters -= id.length;
       const shard = this.#shards.of(id);
       const old = shard.group(id);
       if (old !== undefined && shard.dropUnused(old)) this.#deadlines.remove(old);

@@ -65,3 +65,12 @@ describe("more tombstones than a batch may hold", () => {
     assert.equal(harness.coordinator.gauges().numGroups, 1);
   });
 });
+
+test("a group whose members all fall silent at once is empty, soon after", async () => {
+  const harness = await CoordinatorHarness.start();
+  // One member after the other, each with a look at all others, would hold up everybody for many seconds.
+  await harness.stableMembers(40_000);
+  await harness.restart();
+  await harness.advance(11_000);
+  assert.equal(harness.state, "Empty");
+});

@@ -88,3 +88,47 @@ test("NW: of groups that were only asked to be joined the oldest are forgotten, 
   assert.equal(harness.heartbeat({ groupId: groupId(0), memberId }), "NONE");
   assert.equal(await harness.committed(0, "topic", groupId(1)), 7);
 });
+
+test("NW: what members are called is counted with what they say", async () => {
+  const harness = await CoordinatorHarness.start({ memberBytes: LIMIT_BYTES });
+  let heldBytes = 0;
+  for (let index = 0; index < 300; index++) {
+    const clientId = `${index}`.padEnd(32_000, "c");
+    const groupInstanceId = `${index}`.padEnd(32_000, "i");
+    const join = harness.join({ clientId, groupInstanceId });
+    await harness.settle();
+    if (join.answer()?.error !== "COORDINATOR_NOT_AVAILABLE") heldBytes += 64_000;
+  }
+  assert.ok(heldBytes <= LIMIT_BYTES, `${heldBytes} bytes`);
+});
+
+test("NW: ids that are handed out are counted", async () => {
+  const harness = await CoordinatorHarness.start({ memberBytes: LIMIT_BYTES });
+  let heldBytes = 0;
+  for (let index = 0; index < 300; index++) {
+    const join = harness.join({
+      groupId: `group-${index % 3}`,
+      clientId: "c".repeat(8_000),
+      requiresKnownMemberId: true,
+    });
+    await harness.settle();
+    const { error, memberId } = join.answer()!;
+    if (error === "MEMBER_ID_REQUIRED") heldBytes += memberId.length;
+  }
+  assert.ok(heldBytes <= LIMIT_BYTES, `${heldBytes} bytes`);
+  await harness.advance(60_000);
+  const join = harness.join({ protocols: [{ name: "range", metadata: Buffer.alloc(990_000) }] });
+  await harness.settle();
+  assert.equal(join.answer(), null, "what expired takes no room");
+});
+
+test("NW: what groups are called that were only asked to be joined is bounded", async () => {
+  const harness = await CoordinatorHarness.start();
+  for (let index = 0; index < 1_000; index++) {
+    const groupId = `${index}`.padEnd(32_000, "g");
+    harness.join({ groupId, clientId: "c", requiresKnownMemberId: true });
+    await harness.settle();
+  }
+  const characters = harness.coordinator.gauges().numGroups * 32_000;
+  assert.ok(characters > 10_000_000 && characters < 17_000_000, `${characters} characters`);
+});

@@ -13,6 +13,8 @@ export class PendingOffsets {
   readonly #byProducer = new Map<number, Map<string, GroupOffsets>>();
   /** The producers with offsets for a group. */
   readonly #producersOf = new Map<string, Set<number>>();
+  /** By group, how many producers have an offset of a partition: nobody is asked one by one. */
+  readonly #counts = new Map<string, Map<string, number>>();
 
   /** Whether any open transaction has offsets of this group. */
   hasGroup(groupId: string): boolean {
@@ -21,10 +23,7 @@ export class PendingOffsets {
 
   /** Whether any open transaction has an offset of this partition. */
   has(groupId: string, topic: string, partition: number): boolean {
-    for (const producerId of this.#producersOf.get(groupId) ?? NO_PRODUCERS) {
-      if (this.#offsets(producerId, groupId).get(topic, partition) !== undefined) return true;
-    }
-    return false;
+    return this.#counts.get(groupId)?.has(keyOf(topic, partition)) === true;
   }
 
   /** Visits the pending offsets of a group, a partition as often as there are transactions with one. */
@@ -59,13 +58,17 @@ export class PendingOffsets {
       if (producers === undefined) this.#producersOf.set(groupId, new Set([producerId]));
       else producers.add(producerId);
     }
+    if (offsets.get(topic, partition) === undefined) this.#count(groupId, topic, partition, 1);
     offsets.set(topic, partition, offset);
   }
 
   /** Drops what is pending for a partition, whoever wrote it. */
   delete(groupId: string, topic: string, partition: number): void {
+    if (!this.has(groupId, topic, partition)) return;
     for (const producerId of [...(this.#producersOf.get(groupId) ?? NO_PRODUCERS)]) {
       const offsets = this.#offsets(producerId, groupId);
+      if (offsets.get(topic, partition) === undefined) continue;
+      this.#count(groupId, topic, partition, -1);
       offsets.delete(topic, partition);
       if (offsets.count === 0) this.#forget(producerId, groupId);
     }
@@ -76,13 +79,32 @@ export class PendingOffsets {
     const groups = this.#byProducer.get(producerId);
     if (groups === undefined) return NO_GROUPS;
     const taken = new Map(groups);
-    for (const groupId of taken.keys()) this.#forget(producerId, groupId);
+    for (const [groupId, offsets] of taken) {
+      for (const [topic, partitions] of offsets.topics()) {
+        for (const partition of partitions.keys()) this.#count(groupId, topic, partition, -1);
+      }
+      this.#forget(producerId, groupId);
+    }
     return taken;
   }
 
   clear(): void {
     this.#byProducer.clear();
     this.#producersOf.clear();
+    this.#counts.clear();
+  }
+
+  #count(groupId: string, topic: string, partition: number, change: 1 | -1): void {
+    let counts = this.#counts.get(groupId);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#counts.set(groupId, counts);
+    }
+    const key = keyOf(topic, partition);
+    const count = (counts.get(key) ?? 0) + change;
+    if (count > 0) counts.set(key, count);
+    else counts.delete(key);
+    if (counts.size === 0) this.#counts.delete(groupId);
   }
 
   #offsets(producerId: number, groupId: string): GroupOffsets {
@@ -101,3 +123,7 @@ export class PendingOffsets {
 
 const NO_PRODUCERS: ReadonlySet<number> = new Set();
 const NO_GROUPS: ReadonlyMap<string, GroupOffsets> = new Map();
+
+function keyOf(topic: string, partition: number): string {
+  return `${partition}:${topic}`;
+}

@@ -169,3 +169,24 @@ describe("static members", () => {
     assert.equal(harness.state, "Empty");
   });
 });
+
+test("CG5: a phase that goes on because nobody who stays rejoined is not looked at without a pause, whatever the rebalance timeout", async () => {
+  const harness = await CoordinatorHarness.start({ config: { groupInitialRebalanceDelayMs: 100 } });
+  const fixed = { rebalanceTimeoutMs: 0, sessionTimeoutMs: 60_000 };
+  const [, second] = await harness.stable(
+    { ...fixed, groupInstanceId: "stays" },
+    { ...fixed, groupInstanceId: "goes" },
+  );
+  const { clock } = harness;
+  const monotonic = clock.monotonic.bind(clock);
+  let looks = 0;
+  clock.monotonic = () => {
+    assert.ok(++looks < 10_000, "the group is looked at again and again");
+    return monotonic();
+  };
+  await harness.leave({ memberId: second!.memberId });
+  await harness.advance(50_000);
+  assert.equal(harness.state, "PreparingRebalance");
+  await harness.advance(60_000);
+  assert.equal(harness.state, "Empty");
+});

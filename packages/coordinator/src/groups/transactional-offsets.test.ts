@@ -336,3 +336,31 @@ describe("offsets in transactions", () => {
     assert.equal(await visible(harness), -1);
   });
 });
+
+test("markers that keep coming do not keep a shard shut", async () => {
+  const harness = await CoordinatorHarness.start();
+  await harness.commit(1);
+  const { coordinator, clock } = harness;
+  let isOver = false;
+  // Of two that end transactions in turn there is always one whose marker is on its way.
+  const endAgainAndAgain = async (producerId: number) => {
+    while (!isOver) {
+      const stored = new Promise<boolean>((resolve) => {
+        clock.schedule(10, () => resolve(true));
+      });
+      await coordinator.completeTransaction(0, { producerId, commit: true }, stored);
+    }
+  };
+  void endAgainAndAgain(1);
+  await harness.advance(5);
+  void endAgainAndAgain(2);
+  const deleted = coordinator.deleteGroups(["other"]);
+  let committed: string | null = null;
+  void harness.commit(2).then((error) => {
+    committed = error;
+  });
+  await harness.advance(10_000);
+  isOver = true;
+  assert.equal(committed, "NONE");
+  assert.deepEqual(await deleted, [{ groupId: "other", error: "GROUP_ID_NOT_FOUND" }]);
+});

@@ -105,6 +105,7 @@ export class TransactionCoordinator {
    * @throws AggregateError when shards cannot be read; they answer COORDINATOR_NOT_AVAILABLE, the others work.
    */
   async load(): Promise<void> {
+    if (this.#isClosed) return;
     this.#scans.start();
     const waiting = this.#shards.values();
     const errors: unknown[] = [];
