@@ -68,8 +68,7 @@ export class JournalReader {
     for (const number of await listJournalFiles(this.#fileSystem, this.#directory)) {
       const handle = await this.#open(number);
       const block = Buffer.alloc(BLOCK_BYTES);
-      const size = await handle.read(block, 0);
-      await handle.close();
+      const size = await handle.read(block, 0).finally(() => handle.close());
       const header = this.#readHeader(block.subarray(0, size));
       this.#firstLsns.set(number, header?.lsn ?? 0);
     }

@@ -336,6 +336,14 @@ export class Journal {
     await this.#writer.close();
   }
 
+  /** Closes the files without writing what is staged. A group that waits for a file fails. */
+  async abandon(): Promise<void> {
+    this.#closed = true;
+    this.#writer.refuseWaiting();
+    await this.#writing?.catch(() => {});
+    await this.#writer.close();
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#writing !== null) return;
     this.#scheduled = true;

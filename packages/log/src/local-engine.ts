@@ -122,8 +122,25 @@ export class LocalLogEngine implements LogEngine {
   static async open(options: LocalLogOptions): Promise<LocalLogEngine> {
     const resolved: ResolvedOptions = { probe: noProbe, ...defaultOptions, ...options };
     const engine = new LocalLogEngine(resolved);
-    await engine.#start();
+    try {
+      await engine.#start();
+    } catch (cause) {
+      await engine.#abandon();
+      throw cause;
+    }
     return engine;
+  }
+
+  /** Lets go of everything and writes nothing: the start has failed, and the next one finds what this one found. */
+  async #abandon(): Promise<void> {
+    const state = this.#state;
+    state.isClosed = true;
+    this.#checkpoints.stop();
+    this.#maintenance.stop();
+    this.#swap.close();
+    this.#remover.close();
+    const closed = [state.journal?.abandon(), this.#writer.close(), this.#segments.close()];
+    await Promise.allSettled(closed);
   }
 
   async #start(): Promise<void> {

@@ -115,11 +115,11 @@ export class Recovery {
     // Up to the next checkpoint groups may be there without it; behind that there are only groups of this run.
     this.#state.journalKey = journalKey ?? drawKey(this.#state.random);
     const reader = new JournalReader(fileSystem, this.#journalDirectory, crc32c, journalKey);
-    await reader.open(checkpoint?.cut ?? { lsn: 1, fileNumber: 0, position: 0 });
     let groups = 0;
     let replayedBytes = 0;
     let end: JournalCut | null = null;
     try {
+      await reader.open(checkpoint?.cut ?? { lsn: 1, fileNumber: 0, position: 0 });
       let next = await reader.next();
       for (let group = next; group !== null; group = next) {
         next = await reader.next();

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startBroker } from "@ottla/broker";
+import {
+  type FileHandle,
+  type OpenOptions,
+  SeededRandom,
+  SimulatedFileSystem,
+} from "@ottla/platform";
+
+/** Knows which files are open. */
+class WatchedFileSystem extends SimulatedFileSystem {
+  readonly opened = new Set<FileHandle>();
+
+  override async open(path: string, options: OpenOptions): Promise<FileHandle> {
+    const handle = await super.open(path, options);
+    const close = handle.close.bind(handle);
+    handle.close = async () => {
+      this.opened.delete(handle);
+      await close();
+    };
+    this.opened.add(handle);
+    return handle;
+  }
+}
+
+for (const operation of ["open", "read", "write", "sync", "syncDirectory", "rename"] as const) {
+  test(`NW: a start that fails in a call of ${operation} leaves no file open, and the next one succeeds`, async () => {
+    const fileSystem = new WatchedFileSystem({ random: new SeededRandom(1) });
+    const start = () => startBroker({ fileSystem, dataDirectory: "/data" });
+    await (await start()).close();
+    for (let nth = 1, hasFailed = true; hasFailed && nth < 100; nth++) {
+      const heal = fileSystem.inject({ operation, code: "no-space", nth, count: Infinity });
+      const broker = await start().catch(() => null);
+      await broker?.close();
+      hasFailed = broker === null;
+      assert.equal(fileSystem.opened.size, 0, `${operation} ${nth}`);
+      heal();
+      await (await start()).close();
+    }
+  });
+}
