@@ -259,7 +259,13 @@ class RunningBroker implements Broker {
       const current = () => services.config(broker.id);
       const advertised = advertisedListeners(config);
       const brokerLimits = new BrokerLimits(current);
-      await brokerLimits.refresh();
+      try {
+        await brokerLimits.refresh();
+      } catch (cause) {
+        // What was altered at run time must not keep the broker from starting: who would take it back?
+        if (!brokerLimits.isDynamic) throw cause;
+        this.#options.report?.((cause as Error).message);
+      }
       const admission = new Admission(brokerLimits, rateWindows(config), this.#clock);
       this.#admissions.push({ admission, limits: brokerLimits });
       const limits: ConnectionLimits = {

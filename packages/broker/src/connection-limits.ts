@@ -27,6 +27,12 @@ export class BrokerLimits implements BrokerAdmissionLimits {
     return this.#config().number(CREATION_RATE);
   }
 
+  /** Whether {@link refresh} goes by what was altered since the first start. */
+  get isDynamic(): boolean {
+    const { dynamicBroker, dynamicDefault } = this.#config();
+    return dynamicBroker.has(OVERRIDES) || dynamicDefault.has(OVERRIDES);
+  }
+
   maxFrom(address: string): number {
     return this.#addresses.of(address) ?? this.#config().number(PER_ADDRESS);
   }

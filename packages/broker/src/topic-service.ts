@@ -176,7 +176,8 @@ export class TopicService {
           `Attempted to add ${added} additional partition(s), but only ${assignments.length} ${verb} specified.`,
         );
       }
-      for (const replicas of assignments) this.checkReplicas(replicas);
+      const copies = topic.replicas[0]?.length ?? null;
+      for (const replicas of assignments) this.checkReplicas(replicas, copies);
       return [...topic.replicas, ...assignments];
     }
     const factor = topic.replicas[0]?.length ?? 1;
@@ -306,6 +307,7 @@ export class TopicService {
       );
     }
     const replicas: (readonly number[])[] = [];
+    let copies: number | null = null;
     for (const { partitionIndex, brokerIds } of request.assignments) {
       if (replicas[partitionIndex] !== undefined) {
         throw new RequestError(
@@ -313,7 +315,8 @@ export class TopicService {
           `Found multiple manual partition assignments for partition ${partitionIndex}`,
         );
       }
-      this.checkReplicas(brokerIds);
+      this.checkReplicas(brokerIds, copies);
+      copies = brokerIds.length;
       if (partitionIndex < 0 || partitionIndex >= request.assignments.length) {
         throw new RequestError(
           "INVALID_REPLICA_ASSIGNMENT",
@@ -325,8 +328,11 @@ export class TopicService {
     return replicas;
   }
 
-  /** @throws {RequestError} for replicas that a partition cannot have. */
-  checkReplicas(brokerIds: readonly number[]): void {
+  /**
+   * @param copies how many the partitions before have, where all must have as many
+   * @throws {RequestError} for replicas that a partition cannot have.
+   */
+  checkReplicas(brokerIds: readonly number[], copies: number | null = null): void {
     if (brokerIds.length === 0) {
       throw new RequestError(
         "INVALID_REPLICA_ASSIGNMENT",
@@ -348,6 +354,12 @@ export class TopicService {
         );
       }
     });
+    if (copies !== null && brokerIds.length !== copies) {
+      throw new RequestError(
+        "INVALID_REPLICA_ASSIGNMENT",
+        `The manual partition assignment includes a partition with ${brokerIds.length} replica(s), but this is not consistent with previous partitions, which have ${copies} replica(s).`,
+      );
+    }
   }
 
   /** How a topic nobody described comes to be: an internal one by its own settings, any other by the broker's defaults. */

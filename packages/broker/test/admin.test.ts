@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBroker } from "@ottla/broker";
+import { MemoryFileSystem } from "@ottla/platform";
 import {
   createPartitions,
   createTopics,
@@ -8,6 +9,7 @@ import {
   describeConfigs,
   describeTopicPartitions,
   errorCode,
+  errorName,
   fetch,
   incrementalAlterConfigs,
   metadata,
@@ -267,3 +269,83 @@ function fetchById(topicId: string, fetchOffset: number, maxWaitMs: number) {
     forgottenTopicsData: [],
   };
 }
+
+test("AD5: a host that cannot be resolved, altered at run time, does not keep the broker from starting", async () => {
+  const fileSystem = new MemoryFileSystem();
+  const options = { fileSystem, dataDirectory: "/data" };
+  const name = "max.connections.per.ip.overrides";
+  {
+    await using broker = await startBroker(options);
+    await using peer = await Peer.connect(broker.port);
+    const configs = [{ name, configOperation: SET, value: "no-such-host.invalid:5" }];
+    const resources = [{ resourceType: BROKER, resourceName: "", configs }];
+    await peer.ask(incrementalAlterConfigs, 1, { resources, validateOnly: false });
+  }
+  const reported: string[] = [];
+  await using again = await startBroker({ ...options, report: (line) => reported.push(line) });
+  assert.match(reported.join("\n"), /no-such-host/);
+  await using peer = await Peer.connect(again.port);
+  assert.equal((await peer.ask(metadata, 12, { topics: [] })).errorCode, 0);
+});
+
+for (const [what, before, change] of [
+  [
+    "what a deletion lays bare",
+    [
+      ["max.connections.per.ip", "0"],
+      ["max.connections.per.ip.overrides", "127.0.0.1:5"],
+    ],
+    [["max.connections.per.ip.overrides", null]],
+  ],
+  [
+    "the broker's limit beside a listener's own",
+    [],
+    [
+      ["max.connections", "0"],
+      ["listener.name.plaintext.max.connections", "5"],
+    ],
+  ],
+] as const) {
+  test(`AD5: no change locks everybody out: ${what}`, async () => {
+    await using broker = await startBroker({ storage: "memory" });
+    await using peer = await Peer.connect(broker.port);
+    const alter = async (changes: readonly (readonly [string, string | null])[]) => {
+      const configs = changes.map(([name, value]) => ({
+        name,
+        configOperation: value === null ? DELETE : SET,
+        value,
+      }));
+      const resources = [{ resourceType: BROKER, resourceName: "1", configs }];
+      const body = { resources, validateOnly: false };
+      const { responses } = await peer.ask(incrementalAlterConfigs, 1, body);
+      return errorName(responses[0]!.errorCode);
+    };
+    if (before.length > 0) assert.equal(await alter(before), "NONE");
+    assert.equal(await alter(change), "INVALID_REQUEST");
+    await using late = await Peer.connect(broker.port);
+    assert.equal((await late.ask(metadata, 12, { topics: [] })).errorCode, 0);
+  });
+}
+
+test("replicas that a client chose are as many for all partitions of a topic", async () => {
+  await using broker = await startBroker({ storage: "memory", brokers: 3 });
+  await using peer = await Peer.connect(broker.port);
+  const assignments = [
+    { partitionIndex: 0, brokerIds: [1, 2] },
+    { partitionIndex: 1, brokerIds: [1] },
+  ];
+  const topic = { numPartitions: -1, replicationFactor: -1, configs: [], assignments };
+  const { topics } = await peer.ask(createTopics, 7, { topics: [{ name: "uneven", ...topic }] });
+  assert.equal(errorName(topics[0]!.errorCode), "INVALID_REPLICA_ASSIGNMENT");
+  assert.equal(
+    topics[0]!.errorMessage,
+    "The manual partition assignment includes a partition with 1 replica(s), but this is not consistent with previous partitions, which have 2 replica(s).",
+  );
+  await create(peer, "grown");
+  const { results } = await peer.ask(createPartitions, 3, {
+    topics: [{ name: "grown", count: 2, assignments: [{ brokerIds: [1, 2] }] }],
+    timeoutMs: 1000,
+    validateOnly: false,
+  });
+  assert.equal(errorName(results[0]!.errorCode), "INVALID_REPLICA_ASSIGNMENT");
+});

@@ -1,5 +1,5 @@
 /** Deletes topics. v5: messages; v6: by name or by id. AD2: the name is free and the id dead once answered. */
-import type { Topic } from "@ottla/metadata";
+import { type Topic, TopicNotFound } from "@ottla/metadata";
 import {
   type DeleteTopicsRequest,
   deleteTopics,
@@ -89,13 +89,20 @@ async function remove(
     }
     const topic = topicOf(context, target);
     if (topic === null) {
-      const error = name === null ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION";
-      throw new RequestError(error, errorMessage(error));
+      throw noSuchTopic(name);
     }
-    await context.services.topics.delete(topic.topicId);
+    await context.services.topics.delete(topic.topicId).catch((cause: unknown) => {
+      // Another request was faster.
+      throw cause instanceof TopicNotFound ? noSuchTopic(name) : cause;
+    });
     return { name: topic.name, topicId: topic.topicId, errorCode: 0, errorMessage: null };
   } catch (cause) {
     const { error, message } = metadataError(cause);
     return { name, topicId, errorCode: errorCode(error), errorMessage: message };
   }
+}
+
+function noSuchTopic(name: string | null): RequestError {
+  const error = name === null ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION";
+  return new RequestError(error, errorMessage(error));
 }

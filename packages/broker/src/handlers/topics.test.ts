@@ -351,6 +351,15 @@ test("DescribeTopicPartitions goes on from its cursor, which must point into a t
   }
 });
 
+test("of two who delete a topic by its id at once, one hears that the id is unknown", async () => {
+  await using broker = await TestBroker.start();
+  const topicId = await create(broker, "a");
+  const body = { topics: [{ name: null, topicId }], timeoutMs: 1000 };
+  const answers = await Promise.all([1, 2].map(() => broker.ask(deleteTopics, 6, body)));
+  const errors = answers.map(({ responses }) => errorName(responses[0]!.errorCode));
+  assert.deepEqual(errors, ["NONE", "UNKNOWN_TOPIC_ID"]);
+});
+
 function topic(name: string) {
   const assignments: { partitionIndex: number; brokerIds: number[] }[] = [];
   return { name, numPartitions: -1, replicationFactor: -1, assignments, configs: [] };

@@ -119,7 +119,7 @@ export function validateBrokerConfigs(
           parseConfig(definition, text);
         }
       }
-      checkConnectionLimits(configs, broker);
+      checkConnectionLimits(configs, broker, isDefault);
     }, "request") ??
     refuse(
       "Cannot update these configs at default cluster level, broker id must be specified",
@@ -129,21 +129,33 @@ export function validateBrokerConfigs(
 }
 
 /** A dynamic change must not lock everybody out: who would take it back? @throws {InvalidConfig} */
-function checkConnectionLimits(configs: Configs, broker: BrokerConfig): void {
-  const inForce = (name: string) => configs.get(name) ?? broker.text(name);
+function checkConnectionLimits(configs: Configs, broker: BrokerConfig, isDefault: boolean): void {
+  const { dynamicBroker, dynamicDefault } = broker;
+  // Also what the change takes away: what it hid is in force again.
+  const after = isDefault
+    ? broker.withDynamic(dynamicBroker, configs)
+    : broker.withDynamic(configs, dynamicDefault);
+  const closes = (inForce: (config: BrokerConfig) => string | null) =>
+    Number(inForce(after)) === 0 && Number(inForce(broker)) !== 0;
   for (const limit of ["max.connections", "max.connection.creation.rate"]) {
+    // It holds beside a listener's own; a rate of 0 is only slow.
+    if (limit === "max.connections" && closes((config) => config.text(limit))) {
+      throw new InvalidConfig(`Invalid ${limit} 0`);
+    }
     for (const listener of broker.list("listeners")) {
-      const own = `listener.name.${listener.split("://")[0]!.toLowerCase()}.${limit}`;
-      const isChanged = configs.has(own) || configs.has(limit);
-      if (isChanged && Number(inForce(own) ?? inForce(limit)) === 0) {
+      const name = listener.split("://")[0]!;
+      if (closes((config) => config.listenerText(name, limit))) {
         throw new InvalidConfig(`Invalid ${limit} 0`);
       }
     }
   }
-  const [limit, overrides] = ["max.connections.per.ip", "max.connections.per.ip.overrides"];
-  if (!configs.has(limit) && !configs.has(overrides)) return;
-  const problem = nobodyMayConnect(inForce(limit), inForce(overrides));
-  if (problem !== null) throw new InvalidConfig(problem);
+  const problem = (config: BrokerConfig) =>
+    nobodyMayConnect(
+      config.text("max.connections.per.ip"),
+      config.text("max.connections.per.ip.overrides"),
+    );
+  const locked = problem(after);
+  if (locked !== null && problem(broker) === null) throw new InvalidConfig(locked);
 }
 
 /** What is wrong with all configs of a group together, or null. */
