@@ -32,6 +32,11 @@ describe("NodeFileSystem", () => {
     assert.ok(blocks * 512 >= size, `${blocks} blocks`);
   });
 
+  it("makes no folder, and comes back, where none can be", async (t) => {
+    if (process.platform !== "linux") return t.skip("there is no /proc");
+    await assert.rejects(fileSystem.makeDirectory("/proc/ottla/data"), FileSystemError);
+  });
+
   it("refuses unaligned direct writes instead of going on buffered", async (t) => {
     const file = path.join(root, "unaligned");
     const handle = await fileSystem.open(file, { access: "write", create: true, direct: true });

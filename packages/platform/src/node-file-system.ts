@@ -51,7 +51,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async makeDirectory(folder: string): Promise<void> {
-    await attempt(folder, fs.promises.mkdir(folder, { recursive: true }));
+    await attempt(folder, makeWithParents(path.resolve(folder)));
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -89,5 +89,26 @@ async function attempt<T>(file: string, work: Promise<T>): Promise<T> {
     return await work;
   } catch (cause) {
     throw toFileSystemError(file, cause);
+  }
+}
+
+/** Node's own `recursive` tries for ever where a folder that is there refuses to have folders with ENOENT, as those of /proc do. */
+async function makeWithParents(folder: string): Promise<void> {
+  try {
+    await makeOrFind(folder);
+  } catch (cause) {
+    const parent = path.dirname(folder);
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT" || parent === folder) throw cause;
+    await makeWithParents(parent);
+    await makeOrFind(folder);
+  }
+}
+
+async function makeOrFind(folder: string): Promise<void> {
+  try {
+    await fs.promises.mkdir(folder);
+  } catch (cause) {
+    const stats = await fs.promises.stat(folder).catch(() => null);
+    if (stats?.isDirectory() !== true) throw cause;
   }
 }
