@@ -27,7 +27,7 @@ import { joinBuffers } from "./join-buffers.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { plainAddress } from "./plain-address.ts";
 import { type Exchange, type Response, Slot, type SlotOwner } from "./slot.ts";
-import { unsentBytesOf } from "./unsent-bytes.ts";
+import { UnsentBytes } from "./unsent-bytes.ts";
 
 /** What a frame is turned into. */
 export type Served = Response | Later<Response>;
@@ -84,8 +84,9 @@ export class Connection {
   readonly #slots = new Fifo<Slot>();
   readonly #abort = new AbortController();
   #out: Buffer[] = [];
-  /** Requests answered that are not yet flushed, and how much their responses count for. */
+  /** Requests answered that are not yet flushed, what they hold of the budget, and how much their responses count for. */
   #outCount = 0;
+  #outShareBytes = 0;
   #outBytes = 0;
   /** Who wants to know that nobody looks at the responses in `#out` any more. */
   #outWritten: (() => void)[] = [];
@@ -96,8 +97,7 @@ export class Connection {
   #exclusive = false;
   #isPaused = false;
   #isPeerSlow = false;
-  /** What the socket had yet to hand on when it was last asked. */
-  #unsentBytes = 0;
+  readonly #unsent: UnsentBytes;
   /** The peer sends nothing more. */
   #isPeerDone = false;
   /** Why the bytes behind the queued frames are not a frame. */
@@ -124,6 +124,7 @@ export class Connection {
     monotonic: () => number,
   ) {
     this.#socket = socket;
+    this.#unsent = new UnsentBytes(socket);
     this.#server = server;
     this.#budget = limits.budget;
     this.#pool = limits.pool;
@@ -172,11 +173,7 @@ export class Connection {
   isIdleSince(timeMs: number): boolean {
     // What is queued behind answers that the peer does not take waits for the peer.
     if (this.#slots.length > 0 || (this.#queued.length > 0 && !this.#isPeerSlow)) return false;
-    const unsentBytes = unsentBytesOf(this.#socket);
-    if (unsentBytes !== this.#unsentBytes) {
-      this.#unsentBytes = unsentBytes;
-      this.lastActiveMs = this.#monotonic();
-    }
+    if (this.#unsent.haveChanged()) this.lastActiveMs = this.#monotonic();
     return this.lastActiveMs < timeMs;
   }
 
@@ -316,7 +313,6 @@ export class Connection {
     }
     if (!(served instanceof Later)) {
       this.#takeBack(frame);
-      this.#giveShare(slot);
       this.#answer(slot, served);
       return;
     }
@@ -336,7 +332,6 @@ export class Connection {
       slot.lent = null;
       this.#pool.give(lent);
     }
-    this.#giveShare(slot);
     this.#answer(slot, response);
     // Those that overlap are answered by the group: the flush behind it starts what comes after them.
     if (mayOverlap) return;
@@ -399,6 +394,7 @@ export class Connection {
       }
       this.#slots.shift();
       this.#outCount++;
+      this.#outShareBytes += first.shareBytes;
       this.#outBytes += RESPONSE_BYTES;
       for (const part of first.response ?? []) {
         this.#out.push(part);
@@ -419,10 +415,12 @@ export class Connection {
     if (this.#isClosed) return;
     const parts = joinBuffers(this.#out);
     const count = this.#outCount;
+    const shareBytes = this.#outShareBytes;
     const written = this.#outWritten;
     const wasFull = this.#outBytes >= MAX_UNFLUSHED_BYTES;
     this.#out = [];
     this.#outCount = 0;
+    this.#outShareBytes = 0;
     this.#outBytes = 0;
     if (written.length > 0) this.#outWritten = [];
     this.lastActiveMs = this.#monotonic();
@@ -445,6 +443,8 @@ export class Connection {
         this.#pauseOrResume();
       }
     }
+    // Whether the peer reads the answers or not: the requests' memory is given back.
+    this.#budget.give(shareBytes);
     if (this.#isDraining && this.#slots.length === 0 && !this.#isClosed) this.#socket.end();
     // In another turn, so that everybody else has one too.
     if (wasFull) setImmediate(() => this.#startQueued());
@@ -480,7 +480,7 @@ export class Connection {
     this.#socket.destroy();
     this.#withdrawWait?.();
     this.#withdrawWait = null;
-    let held = this.#reader.admittedBytes;
+    let held = this.#outShareBytes + this.#reader.admittedBytes;
     this.#heldBackBytes = 0;
     // The others are dropped when they are answered: who serves them still holds the request, and may look at what it read.
     for (const slot of this.#slots) if (slot.isReady) this.#drop(slot);
