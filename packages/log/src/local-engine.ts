@@ -139,8 +139,9 @@ export class LocalLogEngine implements LogEngine {
     this.#maintenance.stop();
     this.#swap.close();
     this.#remover.close();
-    const closed = [state.journal?.abandon(), this.#writer.close(), this.#segments.close()];
-    await Promise.allSettled(closed);
+    const closing = [this.#checkpointer.close(), state.journal?.abandon()];
+    await Promise.allSettled(closing);
+    await Promise.allSettled([this.#writer.close(), this.#segments.close()]);
   }
 
   async #start(): Promise<void> {
