@@ -20,9 +20,8 @@
  * that end before it are reused.
  *
  * Crash behaviour. A group is either whole (header, directory and batch CRCs agree, the key is the journal's and the LSN the expected one) or it does not exist.
- * Walk-through of kill −9 while group 7 is being written: nobody was answered for 7. On disk it is whole or torn. If whole, replay takes
- * it: its batches then are in the log though nobody was told, which a producer's retry finds by sequence. If torn, replay ends at 6, and
- * the next run writes its own group 7 over it.
+ * Walk-through of kill −9 while group 7 is being written: nobody was answered for 7. On disk it is whole or torn. If whole, replay writes it once more and takes it: its batches
+ * then are in the log though nobody was told, which a producer's retry finds by sequence. If torn, replay ends at 6, and the next run writes its own group 7 over it.
  *
  * A failed write fails its group and everything gathered behind it, and the engine takes all of it back. The same LSN is then written
  * to the same place again, by the next append after `retryDelayMs`, or that place is blanked before it is written to another file, so at

@@ -532,25 +532,15 @@ test("NW: many who wait for a share are granted it, however many in one go", () 
 });
 
 test("NW: a frame for which there is no memory gives back its share", async () => {
-  const budget = new MemoryBudget(1_000);
   const pool = new BufferPool(0);
   pool.take = () => {
     throw new RangeError("Array buffer allocation failed");
   };
-  const socket = new FakeSocket();
-  const closedWith: unknown[] = [];
-  const server: FrameServer = {
-    serve: () => null,
-    mayOverlap: () => false,
-    isLent: () => false,
-    closed: (_connection, cause) => closedWith.push(cause),
-  };
-  const limits = { maxFrameBytes: 1_000_000, budget, pool };
-  new Connection(socket as unknown as Socket, "PLAINTEXT", server, limits, () => 0);
-  socket.emit("data", Buffer.concat([prefix(100), Buffer.alloc(100)]));
+  const peer = new Peer(new MemoryBudget(1_000), pool);
+  peer.send("F".repeat(100));
   await turn();
-  assert.equal(closedWith.length, 1);
-  assert.equal(budget.usedBytes, 0);
+  assert.equal(peer.closedWith.length, 1);
+  assert.equal(peer.budget.usedBytes, 0);
 });
 
 test("NW: a request whose memory was given back holds no share, whether its answer is read or not", async () => {
@@ -594,9 +584,9 @@ class Peer implements FrameServer {
   readonly closedWith: unknown[] = [];
   readonly #pending = new Map<string, Later<readonly Buffer[] | null>>();
 
-  constructor(budget = new MemoryBudget(1000)) {
+  constructor(budget = new MemoryBudget(1000), pool = new BufferPool(0)) {
     this.budget = budget;
-    const limits = { maxFrameBytes: 1_000_000, budget, pool: new BufferPool(0) };
+    const limits = { maxFrameBytes: 1_000_000, budget, pool };
     this.connection = new Connection(
       this.socket as unknown as Socket,
       "PLAINTEXT",

@@ -47,7 +47,9 @@ test("NW: nobody is cut for what may have come while the event loop was held up"
   assert.ok(closed[0] instanceof StalledFrame, "nothing came");
 });
 
-test("NW: who does not read its answers is closed for being idle, whatever it has sent behind", async () => {
+test("NW: who does not read its answers is closed for being idle, whatever it has sent behind", {
+  timeout: 20_000,
+}, async () => {
   await using setting = await Setting.start({ maxIdleMs: 60_000, answerBytes: 64_000_000 });
   const peer = await setting.ask(2);
   peer.pause();
@@ -60,7 +62,7 @@ test("NW: who does not read its answers is closed for being idle, whatever it ha
   assert.equal(setting.budget.usedBytes, 0);
 });
 
-test("NW: who reads a large answer slowly is not idle", async () => {
+test("NW: who reads a large answer slowly is not idle", { timeout: 20_000 }, async () => {
   await using setting = await Setting.start({ maxIdleMs: 60_000, answerBytes: 64_000_000 });
   const peer = await setting.ask(1);
   let received = 0;
@@ -76,7 +78,9 @@ test("NW: who reads a large answer slowly is not idle", async () => {
   }
 });
 
-test("NW: who does not read its answers holds no memory that others wait for", async () => {
+test("NW: who does not read its answers holds no memory that others wait for", {
+  timeout: 20_000,
+}, async () => {
   await using setting = await Setting.start({ answerBytes: 64_000_000 });
   const hog = await setting.ask(1, FRAME_BYTES);
   hog.pause();
