@@ -12,6 +12,7 @@ import { CleanerMetrics } from "./cleaner-metrics.ts";
 import { Histogram } from "./histogram.ts";
 import { kafkaExporterMetrics } from "./kafka-exporter-metrics.ts";
 import { kafkaServerMetrics } from "./kafka-server-metrics.ts";
+import { limitedReport } from "./limited-report.ts";
 import type { FailedRequest, ServedRequest, ServerProbe } from "./probe.ts";
 import { ProcessMetrics } from "./process-metrics.ts";
 import { PrometheusText } from "./prometheus-text.ts";
@@ -77,6 +78,10 @@ export class BrokerMetrics {
     this.#transactionMetrics = new TransactionMetrics(report);
     this.transactions = this.#transactionMetrics.probe;
     this.#cleaner = new CleanerMetrics(report);
+    const reportRefusal = limitedReport(clock, report);
+    const reportRequest = limitedReport(clock, report);
+    const reportStorage = limitedReport(clock, report);
+    const reportDamage = limitedReport(clock, report);
     for (const { api } of handlers) {
       this.apis[api.key] = {
         name: api.name,
@@ -92,7 +97,7 @@ export class BrokerMetrics {
       connectionOpened: () => this.connectionsOpened.record(clock.monotonic()),
       connectionClosed: (listener, cause) => {
         this.connectionsClosed.record(clock.monotonic());
-        if (isRefusal(cause)) report(`connection on ${listener} closed: ${cause.message}`);
+        if (isRefusal(cause)) reportRefusal(`connection on ${listener} closed: ${cause.message}`);
       },
       requestsWaiting: (apiKey, change) => {
         this.apis[apiKey]!.waiting += change;
@@ -119,7 +124,7 @@ export class BrokerMetrics {
       requestFailed: (request) => {
         const counts = this.apis[request.apiKey];
         if (counts !== undefined) counts.failures++;
-        report(failureText(request, counts?.name));
+        reportRequest(failureText(request, counts?.name));
       },
     };
     this.log = {
@@ -142,9 +147,10 @@ export class BrokerMetrics {
       checkpointed: () => {},
       storageFailed: (error) => {
         this.storageFailures++;
-        report(`storage failed: ${error.message}`);
+        reportStorage(`storage failed: ${error.message}`);
       },
-      corrupted: (path, position, detail) => report(`corrupt: ${path} at ${position}: ${detail}`),
+      corrupted: (path, position, detail) =>
+        reportDamage(`corrupt: ${path} at ${position}: ${detail}`),
       ...this.#cleaner.probe,
     };
     this.groups = {

@@ -101,6 +101,19 @@ test("NW: a promise of a frame takes no share before a good part of it is there"
   );
 });
 
+test("NW: who speaks TLS or HTTP is told apart from a wrong size", () => {
+  const sent = (bytes: Buffer) => () =>
+    new FrameReader(
+      100,
+      new BufferPool(MIB),
+      () => true,
+      () => {},
+    ).push(bytes);
+  assert.throws(sent(Buffer.of(0x16, 0x03, 0x01, 0x02, 0x00)), /first bytes of TLS/);
+  assert.throws(sent(Buffer.from("GET / HTTP/1.1")), /first bytes of HTTP$/);
+  assert.throws(sent(Buffer.of(0, 0, 0, 101)), /frame of 101 bytes, at most 100 are accepted$/);
+});
+
 test("a frame of exactly the limit waits for its bytes", () => {
   const frames: Buffer[] = [];
   const reader = new FrameReader(

@@ -181,8 +181,30 @@ export class InvalidFrameSize extends Error {
   readonly maxFrameBytes: number;
 
   constructor(size: number, maxFrameBytes: number) {
-    super(`frame of ${size} bytes, at most ${maxFrameBytes} are accepted`);
+    const guess = foreignProtocol(size);
+    const reason = guess === null ? "" : `; these are the first bytes of ${guess}`;
+    super(`frame of ${size} bytes, at most ${maxFrameBytes} are accepted${reason}`);
     this.size = size;
     this.maxFrameBytes = maxFrameBytes;
   }
 }
+
+/** What the first four bytes look like that were read as a size, where they are those of a protocol that people send here by mistake. */
+function foreignProtocol(size: number): string | null {
+  // A record of a handshake, and the major version that all of TLS has.
+  if (size >>> 16 === 0x1603) return "TLS, and this listener is plaintext";
+  const bytes = Buffer.alloc(SIZE_PREFIX);
+  bytes.writeInt32BE(size);
+  return HTTP_METHODS.has(bytes.toString("latin1")) ? "HTTP" : null;
+}
+
+const HTTP_METHODS: ReadonlySet<string> = new Set([
+  "GET ",
+  "HEAD",
+  "POST",
+  "PUT ",
+  "DELE",
+  "OPTI",
+  "PATC",
+  "PRI ",
+]);
