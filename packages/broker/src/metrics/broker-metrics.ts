@@ -95,9 +95,10 @@ export class BrokerMetrics {
     }
     this.server = {
       connectionOpened: () => this.connectionsOpened.record(clock.monotonic()),
-      connectionClosed: (listener, cause) => {
+      connectionClosed: (listener, address, cause) => {
         this.connectionsClosed.record(clock.monotonic());
-        if (isRefusal(cause)) reportRefusal(`connection on ${listener} closed: ${cause.message}`);
+        if (!isRefusal(cause)) return;
+        reportRefusal(`connection of ${address} on ${listener} closed: ${cause.message}`);
       },
       requestsWaiting: (apiKey, change) => {
         this.apis[apiKey]!.waiting += change;

@@ -1,7 +1,7 @@
 /** What the broker tells about itself; `prometheus.ts` turns it into text. Calls are cheap and never throw. */
 export interface ServerProbe {
   connectionOpened(listener: string): void;
-  connectionClosed(listener: string, cause: unknown): void;
+  connectionClosed(listener: string, address: string, cause: unknown): void;
   /** One more request of this API waits for its answer (1), or one less (−1). */
   requestsWaiting(apiKey: number, change: 1 | -1): void;
   /** A request named the topic, in one partition or several. */

@@ -124,7 +124,7 @@ class Setting implements AsyncDisposable {
       },
       probe: {
         connectionOpened: () => {},
-        connectionClosed: (_listener, cause) => this.closed.push(cause),
+        connectionClosed: (_listener, _address, cause) => this.closed.push(cause),
       },
     });
   }

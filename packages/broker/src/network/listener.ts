@@ -28,8 +28,8 @@ export interface ListenerOptions {
 
 export interface ListenerProbe {
   connectionOpened(listener: string): void;
-  /** `cause` is null for a close by the peer or by us. */
-  connectionClosed(listener: string, cause: unknown): void;
+  /** `address` is the peer's; `cause` is null for a close by the peer or by us. */
+  connectionClosed(listener: string, address: string, cause: unknown): void;
 }
 
 const BACKLOG = 511;
@@ -166,7 +166,7 @@ export class Listener {
   #closed(connection: Connection, address: string, cause: unknown): void {
     if (!this.#connections.delete(connection)) return;
     this.#gate.leave(address);
-    this.#options.probe.connectionClosed(this.name, cause);
+    this.#options.probe.connectionClosed(this.name, address, cause);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
