@@ -69,6 +69,10 @@ export class EngineCoordinatorLog implements CoordinatorLog {
   ): Promise<void> {
     const topic = this.#store.image.topic(this.#topic);
     if (topic !== null) return this.#append(topic.topicId, shard, records, producer);
+    // What a producer may add to its transaction was asked for this turn: by the time that there is a topic the transaction may have ended.
+    if (producer !== undefined) {
+      return Promise.reject(new CoordinatorAppendRejected("unavailable", "there is no topic"));
+    }
     return this.#topics
       .ensure(this.#topic)
       .then((created) => this.#append(created.topicId, shard, records, producer));

@@ -285,6 +285,7 @@ function topicOf(context: RequestContext, name: string, topicId: string): Topic 
  */
 function requestRefusal(topicData: readonly RequestedTopic[], hasTransactionalId: boolean): number {
   let transactionalProducer = -1;
+  let transactionalEpoch = -1;
   for (const { partitionData } of topicData) {
     for (const { records } of partitionData) {
       if (records === null || records.length < HEADER_UP_TO_MAGIC) continue;
@@ -292,10 +293,14 @@ function requestRefusal(topicData: readonly RequestedTopic[], hasTransactionalId
       if (!isTransactional(records)) continue;
       if (!hasTransactionalId) return TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
       const id = producerId(records, 0);
-      if (transactionalProducer !== -1 && transactionalProducer !== id) {
+      const epoch = producerEpoch(records, 0);
+      const isFirst = transactionalProducer === -1;
+      // Only one of them is asked for, so with another epoch a batch would get in that no marker ends.
+      if (!isFirst && (transactionalProducer !== id || transactionalEpoch !== epoch)) {
         return INVALID_PRODUCER_ID_MAPPING;
       }
       transactionalProducer = id;
+      transactionalEpoch = epoch;
     }
   }
   return 0;

@@ -54,9 +54,15 @@ async function commit(
   request: TxnOffsetCommitRequest,
   topics: ReturnType<typeof knownTopics>,
 ): Promise<Map<string, Map<number, number>>> {
-  const { groups, transactions } = context.services;
+  const { groups, transactions, topics: topicService } = context.services;
   const { transactionalId, groupId, producerId, producerEpoch } = request;
   if (transactionalId === "") return codesOf(topics, () => INVALID_REQUEST);
+  try {
+    // Not between the question whether the producer may write and the write.
+    await topicService.ensure(CONSUMER_OFFSETS_TOPIC);
+  } catch {
+    return codesOf(topics, () => COORDINATOR_NOT_AVAILABLE);
+  }
   const offsets = { topic: CONSUMER_OFFSETS_TOPIC, partitions: [groups.shardFor(groupId)] };
   const write = { transactionalId, producerId, producerEpoch, topics: [offsets] };
   let addError: TransactionErrorName = "NONE";

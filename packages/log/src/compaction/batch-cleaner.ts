@@ -90,6 +90,8 @@ export const ownMemory: BatchMemory = {
 };
 
 const NO_TIMESTAMP = -1;
+/** As late as a horizon gets, however long tombstones are to stay: timestamps relative to it are exact numbers, and no infinite ones. */
+const LATEST_HORIZON_MS = 2 ** 51;
 const FIRST_RECORDS = 64;
 
 export class BatchCleaner {
@@ -135,7 +137,8 @@ export class BatchCleaner {
     if (kept === 0) return this.#mustStay(buffer, at, isMarker) ? this.#emptied(buffer, at) : null;
     const needsHorizon = !hasHorizon && (this.#hasTombstones || (isMarker && isUnneeded));
     if (kept === count && !needsHorizon) return buffer.subarray(at, at + sizeBytes);
-    return this.#rebuild(buffer, at, needsHorizon ? nowMs + deleteRetentionMs : -1);
+    const horizonMs = Math.min(nowMs + deleteRetentionMs, LATEST_HORIZON_MS);
+    return this.#rebuild(buffer, at, needsHorizon ? horizonMs : -1);
   }
 
   /** Notes the records that stay. */
