@@ -41,15 +41,12 @@ export class Coordination {
   constructor(options: CoordinationOptions) {
     const { engine, store, topics, clock, random, config } = options;
     const { groupProbe, transactionProbe } = options;
-    const logOf = (topic: string, shards: string) =>
-      new EngineCoordinatorLog({
-        engine,
-        store,
-        topics,
-        clock,
-        topic,
-        shards: config.number(shards),
-      });
+    const logOf = (topic: string, countProperty: string) => {
+      const count = config.number(countProperty);
+      const log = new EngineCoordinatorLog({ engine, store, topics, clock, topic, shards: count });
+      topics.fixPartitions(topic, log.shards);
+      return log;
+    };
     this.groups = new GroupCoordinator({
       clock,
       random,

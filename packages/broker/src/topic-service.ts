@@ -56,6 +56,8 @@ export class TopicService {
   readonly #creatingNames = new Map<string, string>();
   /** Names by what they share with colliding ones; built on first use. */
   #names: Map<string, string> | null = null;
+  /** How many partitions an internal topic has to have, by name. */
+  readonly #fixedCounts = new Map<string, number>();
   #onDeleted: (topics: readonly Topic[]) => Promise<void> = async () => {};
   #nextLeader = 0;
 
@@ -78,6 +80,14 @@ export class TopicService {
     }
   }
 
+  /**
+   * The topic has this many partitions as long as this process runs, whoever creates it and however often: coordinators divide what they keep
+   * among so many when they start, and with another number would look for it elsewhere after the next start.
+   */
+  fixPartitions(name: string, count: number): void {
+    this.#fixedCounts.set(name, count);
+  }
+
   /** Called with topics after they are gone. */
   onDeleted(listener: (topics: readonly Topic[]) => Promise<void>): void {
     this.#onDeleted = listener;
@@ -92,8 +102,10 @@ export class TopicService {
     const broker = this.#config.broker(this.#cluster.controller.id);
     const problem = validateTopicConfigs(request.configs, broker);
     if (problem !== null) throw problem;
+    const replicas = this.#placement(request);
+    this.#checkFixed(request.name, replicas.length);
     return {
-      replicas: this.#placement(request),
+      replicas,
       configs: request.configs as ReadonlyMap<string, string>,
     };
   }
@@ -157,6 +169,7 @@ export class TopicService {
   /** AD3. @throws {RequestError} */
   planGrowth(topic: Topic, count: number, assignments: Replicas | null): Replicas {
     const current = topic.replicas.length;
+    if (count > current) this.#checkFixed(topic.name, count);
     if (count < current) {
       throw new RequestError(
         "INVALID_PARTITIONS",
@@ -270,6 +283,15 @@ export class TopicService {
     return this.#names.get(key) ?? null;
   }
 
+  #checkFixed(name: string, count: number): void {
+    const fixed = this.#fixedCounts.get(name) ?? count;
+    if (count === fixed) return;
+    throw new RequestError(
+      "INVALID_PARTITIONS",
+      `The coordinator divides what it keeps in ${name} among ${fixed} partitions, not ${count}; their number is a setting of the broker and counts when the topic is first created.`,
+    );
+  }
+
   #placement(request: TopicRequest): Replicas {
     const { partitions, replicationFactor, assignments } = request;
     if (assignments.length > 0) return this.#manualPlacement(request);
@@ -286,7 +308,8 @@ export class TopicService {
       );
     }
     const broker = this.#config.broker(this.#cluster.controller.id);
-    const count = partitions === -1 ? broker.number("num.partitions") : partitions;
+    const byDefault = this.#fixedCounts.get(request.name) ?? broker.number("num.partitions");
+    const count = partitions === -1 ? byDefault : partitions;
     const factor =
       replicationFactor === -1 ? broker.number("default.replication.factor") : replicationFactor;
     if (count > MAX_PARTITIONS_PER_REQUEST) throw tooManyPartitions();
@@ -371,7 +394,7 @@ export class TopicService {
       case CONSUMER_OFFSETS_TOPIC:
         return {
           name,
-          partitions: broker.number("offsets.topic.num.partitions"),
+          partitions: -1,
           replicationFactor: Math.min(broker.number("offsets.topic.replication.factor"), brokers),
           assignments,
           configs: new Map([
@@ -385,7 +408,7 @@ export class TopicService {
         const factor = Math.min(broker.number(`${log}.replication.factor`), brokers);
         return {
           name,
-          partitions: broker.number(`${log}.num.partitions`),
+          partitions: -1,
           replicationFactor: factor,
           assignments,
           configs: new Map([
