@@ -20,7 +20,13 @@ import {
   rateWindows,
 } from "./connection-limits.ts";
 import { Coordination } from "./coordination.ts";
-import { claimDirectory, ForeignDirectory, readIdentity, writeIdentity } from "./data-directory.ts";
+import {
+  claimDirectory,
+  type DirectoryIdentity,
+  ForeignDirectory,
+  readIdentity,
+  writeIdentity,
+} from "./data-directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { DynamicConfig } from "./dynamic-config.ts";
 import { DEFAULT_LEVELS } from "./features.ts";
@@ -103,7 +109,11 @@ class RunningBroker implements Broker {
   }
 
   get bootstrap(): string {
-    return this.ports.map((port) => `127.0.0.1:${port}`).join(",");
+    const addresses = this.ports.map((port, index) => {
+      const host = advertisedHost(clientListeners(this.#configs[index]!)[0]!);
+      return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    });
+    return addresses.join(",");
   }
 
   async start(): Promise<void> {
@@ -115,6 +125,7 @@ class RunningBroker implements Broker {
     const lock = await claimDirectory(this.#fileSystem, this.#directory);
     this.#closers.push(() => lock.release());
     const identity = await readIdentity(this.#fileSystem, this.#directory);
+    if (identity !== null) this.#checkIdentity(identity);
 
     const metrics = new BrokerMetrics({ clock, handlers, report: options.report ?? (() => {}) });
     this.#closers.push(async () => metrics.close());
@@ -225,6 +236,19 @@ class RunningBroker implements Broker {
     });
   }
 
+  /** As in Kafka, a directory is that of one node in one cluster. @throws {ForeignDirectory} */
+  #checkIdentity({ nodeId, clusterId }: DirectoryIdentity): void {
+    const config = this.#configs[0]!;
+    const refuse = (key: string, stored: string | number, configured: string | number) => {
+      if (stored === configured) return;
+      throw new ForeignDirectory(
+        `${this.#directory} belongs to ${key} ${stored}; configured is ${configured}`,
+      );
+    };
+    refuse("node.id", nodeId, config.number("node.id"));
+    refuse("cluster.id", clusterId, config.given.get("cluster.id") ?? clusterId);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -301,6 +325,7 @@ class RunningBroker implements Broker {
       ports.push(endpoints.size === 0 ? 0 : this.#listeners.at(-endpoints.size)!.port);
     }
     this.ports = ports;
+    for (const listener of this.#listeners) listener.open();
   }
 
   #connectionLimitsChanged(): void {

@@ -148,9 +148,6 @@ export class LocalLogEngine implements LogEngine {
     const state = this.#state;
     const { options } = state;
     const journalDirectory = `${options.directory}/${JOURNAL_DIRECTORY}`;
-    await options.fileSystem.makeDirectory(journalDirectory);
-    await options.fileSystem.syncDirectory(options.directory);
-    await options.fileSystem.syncDirectory(dirname(options.directory));
     const recovery = new Recovery(state, journalDirectory, {
       writeSegments: async () => {
         for (const log of state.dirtyLogs) {
@@ -166,6 +163,10 @@ export class LocalLogEngine implements LogEngine {
         }),
     });
     const recovered = await recovery.run();
+    // Not before: Apache Kafka does not start on a directory of its own that has a folder of this name.
+    await options.fileSystem.makeDirectory(journalDirectory);
+    await options.fileSystem.syncDirectory(options.directory);
+    await options.fileSystem.syncDirectory(dirname(options.directory));
     this.#hasReplayed = true;
     if (!recovered.isFresh && !recovered.wasClean) state.leaderEpoch++;
     // From here on a missing checkpoint is one that was lost.

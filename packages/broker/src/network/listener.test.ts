@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { BufferPool, type Cancel, SimulatedClock } from "@ottla/platform";
@@ -93,6 +94,23 @@ test("NW: who does not read its answers holds no memory that others wait for", {
   });
 });
 
+test("NW: who connects before the listener is open is served when it is, and let go when that never comes", async () => {
+  await using opened = await Setting.bind();
+  await using closed = await Setting.bind();
+  await using other = await Setting.start();
+  await opened.ask(1);
+  const gone = once(await closed.ask(1), "close");
+  for (let round = 1; round <= 3; round++) {
+    await other.ask(1);
+    await until(() => other.served === round);
+  }
+  assert.deepEqual([opened.served, closed.served], [0, 0]);
+  opened.open();
+  await until(() => opened.served === 1);
+  await closed[Symbol.asyncDispose]();
+  await gone;
+});
+
 /** A listener with memory for one large frame. */
 class Setting implements AsyncDisposable {
   readonly clock = new HeldUpClock();
@@ -130,9 +148,20 @@ class Setting implements AsyncDisposable {
   }
 
   static async start(options = {}): Promise<Setting> {
+    const setting = await Setting.bind(options);
+    setting.open();
+    return setting;
+  }
+
+  /** One that is not open yet. */
+  static async bind(options = {}): Promise<Setting> {
     const setting = new Setting(options);
     await setting.#listener.listen();
     return setting;
+  }
+
+  open(): void {
+    this.#listener.open();
   }
 
   get first(): Connection {

@@ -50,6 +50,8 @@ export class Listener {
   #cancelStallCheck: Cancel | null = null;
   #onEmpty: (() => void) | null = null;
   #port = 0;
+  /** Who has connected before {@link open}; null from then on. */
+  #early: Socket[] | null = [];
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -75,7 +77,7 @@ export class Listener {
   }
 
   /**
-   * Binds and starts to accept. The host `localhost` is bound on both loopback addresses where both exist, since clients differ in
+   * Binds. Who connects now waits for {@link open}: what is asked may concern listeners that are not bound yet. The host `localhost` is bound on both loopback addresses where both exist, since clients differ in
    * which they try first.
    * @throws the operating system's error, such as EADDRINUSE.
    */
@@ -90,8 +92,16 @@ export class Listener {
     this.#scheduleStallCheck();
   }
 
+  /** Starts to accept, those first who wait already. */
+  open(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const socket of early) this.#arrive(socket);
+  }
+
   /** Stops accepting; connections in place go on. */
   stopAccepting(): void {
+    for (const socket of this.#early ?? []) socket.destroy();
     for (const server of this.#servers) server.close();
     this.#gate.close();
   }
@@ -139,6 +149,10 @@ export class Listener {
   }
 
   #arrive(accepted: Socket): void {
+    if (this.#early !== null) {
+      this.#early.push(accepted);
+      return;
+    }
     const address = plainAddress(accepted.remoteAddress ?? "");
     this.#gate.arrive({
       address,

@@ -125,6 +125,7 @@ async function open(wanted: Wanted) {
   };
   const listener = new Listener(options);
   await listener.listen();
+  listener.open();
   return { listener };
 }
 
