@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { METADATA_TOPIC_NAME } from "@ottla/metadata";
 import { SimulatedClock } from "@ottla/platform";
+import { createTopics } from "@ottla/protocol";
+import { TestBroker } from "../test-broker.ts";
 import { BrokerMetrics } from "./broker-metrics.ts";
 
 test("a deleted topic's counts are forgotten and stay part of the total", () => {
@@ -21,4 +23,24 @@ test("the broker's own metadata is no topic", () => {
   metrics.log.served(METADATA_TOPIC_NAME, 100);
   assert.equal(metrics.topics.size, 0);
   assert.deepEqual([metrics.allTopics.bytesIn, metrics.allTopics.bytesOut], [0, 0]);
+});
+
+test("a scrape of thousands of partitions lets others have turns of the event loop", async () => {
+  await using broker = await TestBroker.start();
+  const many = { name: "many", numPartitions: 2_000, replicationFactor: 1 };
+  const topics = [{ ...many, assignments: [], configs: [] }];
+  await broker.ask(createTopics, 7, { topics, timeoutMs: 1000, validateOnly: false });
+  const metrics = new BrokerMetrics({ clock: new SimulatedClock(), handlers: [], report() {} });
+  metrics.observe(broker.services, []);
+  const rendering = { isOver: false };
+  const rendered = metrics.render().finally(() => {
+    rendering.isOver = true;
+  });
+  let turns = 0;
+  for (; !rendering.isOver; turns++) await new Promise((resolve) => setImmediate(resolve));
+  const lines = (await rendered).split("\n");
+  const offsets = lines.filter((line) => line.startsWith("kafka_log_log_logendoffset{"));
+  assert.equal(offsets.length, 2_000);
+  assert.ok(turns >= 5, `${turns} turns for ${lines.length} lines`);
+  metrics.close();
 });

@@ -192,7 +192,7 @@ export class BrokerMetrics {
   async render(): Promise<string> {
     const text = new PrometheusText();
     if (this.#services !== null) {
-      kafkaServerMetrics(text, this, this.#services);
+      await kafkaServerMetrics(text, this, this.#services);
       this.#transactionMetrics.render(text, this.#services.transactions);
       this.#cleaner.render(text);
       this.#process.render(text);

@@ -1,5 +1,6 @@
 /** Topics, offsets and lag under the names of kafka_exporter, which lag dashboards and alert packs use. */
 import type { Services } from "../services.ts";
+import { nextTurn } from "../turns.ts";
 import type { PrometheusText } from "./prometheus-text.ts";
 
 export async function kafkaExporterMetrics(
@@ -7,7 +8,7 @@ export async function kafkaExporterMetrics(
   services: Services,
 ): Promise<void> {
   brokers(text, services);
-  topics(text, services);
+  await topics(text, services);
   await consumerGroups(text, services);
 }
 
@@ -20,11 +21,12 @@ function brokers(text: PrometheusText, { cluster }: Services): void {
   }
 }
 
-function topics(text: PrometheusText, { cluster, engine, store }: Services): void {
+async function topics(text: PrometheusText, { cluster, engine, store }: Services): Promise<void> {
   for (const topic of store.image.topics()) {
     const { name, topicId, replicas } = topic;
     text.gauge("kafka_topic_partitions", replicas.length, { topic: name });
     for (const [partition, assigned] of replicas.entries()) {
+      if (text.isTurnOver()) await nextTurn();
       const description = engine.describe(topicId, partition);
       if (description === null) continue;
       const labels = { topic: name, partition };
@@ -45,6 +47,7 @@ async function consumerGroups(text: PrometheusText, services: Services): Promise
   const { engine, groups, store } = services;
   const listed = groups.listGroups({ statesFilter: [], typesFilter: [] }).groups;
   for (const { groupId: consumergroup } of listed) {
+    if (text.isTurnOver()) await nextTurn();
     const described = groups.describeGroups([consumergroup])[0]!;
     text.gauge("kafka_consumergroup_members", described.members.length, { consumergroup });
     const { groups: fetched } = await groups.fetchOffsets({

@@ -4,6 +4,7 @@
  */
 import { METADATA_TOPIC_ID } from "@ottla/metadata";
 import type { Services } from "../services.ts";
+import { nextTurn } from "../turns.ts";
 import type { ApiCounts, BrokerMetrics, TopicCounts } from "./broker-metrics.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Labels, PrometheusText } from "./prometheus-text.ts";
@@ -11,14 +12,14 @@ import type { Labels, PrometheusText } from "./prometheus-text.ts";
 const QUANTILES = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999] as const;
 const RUNNING = 3;
 
-export function kafkaServerMetrics(
+export async function kafkaServerMetrics(
   text: PrometheusText,
   metrics: BrokerMetrics,
   services: Services,
-): void {
-  topicTraffic(text, metrics);
+): Promise<void> {
+  await topicTraffic(text, metrics);
   requests(text, metrics);
-  partitions(text, services);
+  await partitions(text, services);
   coordinator(text, metrics, services);
   connections(text, metrics, services);
   quorum(text, services);
@@ -29,8 +30,11 @@ export function kafkaServerMetrics(
 }
 
 /** Each family twice: per topic, and over all topics without the label, as dashboards filter on `topic!=""`. */
-function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): void {
-  for (const [topic, counts] of metrics.topics) traffic(text, counts, { topic });
+async function topicTraffic(text: PrometheusText, metrics: BrokerMetrics): Promise<void> {
+  for (const [topic, counts] of metrics.topics) {
+    if (text.isTurnOver()) await nextTurn();
+    traffic(text, counts, { topic });
+  }
   traffic(text, metrics.allTopics, {});
   const prefix = "kafka_server_brokertopicmetrics";
   for (const name of [
@@ -106,11 +110,15 @@ function summary(
   text.counter(`${name}_count`, histogram.count, labels);
 }
 
-function partitions(text: PrometheusText, { cluster, engine, store }: Services): void {
+async function partitions(
+  text: PrometheusText,
+  { cluster, engine, store }: Services,
+): Promise<void> {
   let partitionCount = 0;
   for (const { name, topicId, replicas } of store.image.topics()) {
     partitionCount += replicas.length;
     for (const partition of replicas.keys()) {
+      if (text.isTurnOver()) await nextTurn();
       const description = engine.describe(topicId, partition);
       if (description === null) continue;
       const labels = { topic: name, partition };

@@ -1,8 +1,24 @@
-/** The Prometheus text format, version 0.0.4: families of samples, each family's lines together. */
+/**
+ * The Prometheus text format, version 0.0.4: families of samples, each family's lines together. With ten thousand partitions there are some hundred
+ * thousand of them, so whoever adds as many asks now and then whether others should have a turn of the event loop.
+ */
 export type Labels = Readonly<Record<string, string | number>>;
+
+const SAMPLES_PER_TURN = 4_000;
 
 export class PrometheusText {
   readonly #families = new Map<string, { readonly type: string; readonly lines: string[] }>();
+  #samples = 0;
+  /** Those of the last sample, and how they read: a partition has a dozen with the same. */
+  #labels: Labels = {};
+  #labelText = "";
+
+  /** Whether others should have a turn before more samples come. Asking takes note that they have it. */
+  isTurnOver(): boolean {
+    const isOver = this.#samples >= SAMPLES_PER_TURN;
+    if (isOver) this.#samples = 0;
+    return isOver;
+  }
 
   counter(name: string, value: number, labels: Labels = {}): void {
     this.#sample(name, "counter", value, labels);
@@ -13,13 +29,11 @@ export class PrometheusText {
   }
 
   toString(): string {
-    const lines: string[] = [];
-    for (const [name, family] of this.#families) {
-      lines.push(`# TYPE ${name} ${family.type}`);
-      for (const line of family.lines) lines.push(line);
+    let text = "";
+    for (const [name, { type, lines }] of this.#families) {
+      text += `# TYPE ${name} ${type}\n${lines.join("\n")}\n`;
     }
-    lines.push("");
-    return lines.join("\n");
+    return text;
   }
 
   #sample(name: string, type: string, value: number, labels: Labels): void {
@@ -28,9 +42,18 @@ export class PrometheusText {
       family = { type, lines: [] };
       this.#families.set(name, family);
     }
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(String(text))}"`);
-    family.lines.push(`${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`);
+    if (labels !== this.#labels) {
+      this.#labels = labels;
+      this.#labelText = textOf(labels);
+    }
+    family.lines.push(`${name}${this.#labelText} ${value}`);
+    this.#samples++;
   }
+}
+
+function textOf(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(String(text))}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
 function escaped(text: string): string {
