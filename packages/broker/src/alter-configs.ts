@@ -1,5 +1,5 @@
 /** What AlterConfigs and IncrementalAlterConfigs share: each resource stands and fails alone, and may appear only once. */
-import type { AlteredConfigs, ConfigResourceType } from "@ottla/metadata";
+import type { AlteredConfigs, ConfigResource } from "@ottla/metadata";
 import { errorCode } from "@ottla/protocol";
 import { alterResource, configResource, type WireResource } from "./config-resources.ts";
 import { metadataError, RequestError } from "./error-codes.ts";
@@ -15,7 +15,7 @@ export async function alterEach<R extends WireResource>(
   change: (
     current: ReadonlyMap<string, string>,
     resource: R,
-    type: ConfigResourceType,
+    named: ConfigResource,
   ) => AlteredConfigs,
 ) {
   const duplicates = repeated(resources.map(keyOf));
@@ -26,8 +26,7 @@ export async function alterEach<R extends WireResource>(
         throw new RequestError("INVALID_REQUEST", "Each resource must appear at most once.");
       }
       const named = configResource(resource);
-      const changed = (current: ReadonlyMap<string, string>) =>
-        change(current, resource, named.type);
+      const changed = (current: ReadonlyMap<string, string>) => change(current, resource, named);
       await alterResource(context, named, changed, validateOnly);
       return { errorCode: 0, errorMessage: null, resourceType, resourceName };
     } catch (cause) {

@@ -1,6 +1,7 @@
 /** Resources of DescribeConfigs, AlterConfigs and IncrementalAlterConfigs: their wire numbers, whether they exist, how a change is checked and made. */
 import {
   type AlteredConfigs,
+  type BrokerConfig,
   type ConfigResource,
   type ConfigResourceType,
   validateBrokerConfigs,
@@ -89,8 +90,10 @@ export async function alterResource(
   const { store, topics } = services;
   const checked = (current: ReadonlyMap<string, string>) => {
     const altered = change(current);
-    const problem = validate(context, resource, altered);
-    if (problem !== null) throw problem;
+    for (const broker of judgesOf(context, resource)) {
+      const problem = validate(resource, altered, broker);
+      if (problem !== null) throw problem;
+    }
     return altered.changes;
   };
   const current = currentConfigs(context, resource);
@@ -103,8 +106,18 @@ export async function alterResource(
   if (resource.type === "broker") services.brokerConfigsChanged();
 }
 
-function validate(context: RequestContext, resource: ConfigResource, { after }: AlteredConfigs) {
-  const broker = context.services.config(context.broker.id);
+/**
+ * The configurations of brokers that a change has to agree with, whichever broker is asked: a broker's own, those of all for their default, and for
+ * anything else the controller's. @throws {RequestError}
+ */
+export function judgesOf(context: RequestContext, { type, name }: ConfigResource): BrokerConfig[] {
+  const { cluster, config } = context.services;
+  if (type !== "broker") return [config(cluster.controller.id)];
+  const id = brokerIdOf(context, name);
+  return (id === null ? cluster.brokerIds : [id]).map((judge) => config(judge));
+}
+
+function validate(resource: ConfigResource, { after }: AlteredConfigs, broker: BrokerConfig) {
   switch (resource.type) {
     case "topic":
       return validateTopicConfigs(after, broker);

@@ -2,6 +2,7 @@
 import { applyConfigChanges, CONFIG_OPERATIONS } from "@ottla/metadata";
 import { incrementalAlterConfigs } from "@ottla/protocol";
 import { alterEach } from "../alter-configs.ts";
+import { judgesOf } from "../config-resources.ts";
 import { RequestError } from "../error-codes.ts";
 import { handler } from "../handler.ts";
 
@@ -10,12 +11,11 @@ export const incrementalAlterConfigsHandler = handler({
   takesTurns: true,
 
   async handle(context, { resources, validateOnly }) {
-    const { config } = context.services;
     const responses = await alterEach(
       context,
       resources,
       validateOnly,
-      (current, { configs }, type) => {
+      (current, { configs }, resource) => {
         const changes = configs.map(({ name, configOperation, value }) => {
           const operation = CONFIG_OPERATIONS[configOperation];
           if (operation === undefined) {
@@ -26,7 +26,8 @@ export const incrementalAlterConfigsHandler = handler({
           }
           return { name, operation, value };
         });
-        return applyConfigChanges(type, current, changes, config(context.broker.id));
+        const [broker] = judgesOf(context, resource);
+        return applyConfigChanges(resource.type, current, changes, broker!);
       },
     );
     return { responses };
