@@ -33,7 +33,12 @@ import { DEFAULT_LEVELS } from "./features.ts";
 import { FetchSessionCache } from "./fetch-sessions.ts";
 import { handlers } from "./handlers/index.ts";
 import { LargeAnswers } from "./large-answers.ts";
-import { advertisedHost, advertisedListeners, clientListeners } from "./listener-config.ts";
+import {
+  advertisedHost,
+  advertisedListeners,
+  clientListeners,
+  isAnyAddress,
+} from "./listener-config.ts";
 import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetricsServer } from "./metrics/metrics-server.ts";
 import { Admission } from "./network/admission.ts";
@@ -316,6 +321,11 @@ class RunningBroker implements Broker {
         this.#listeners.push(listener);
         await listener.listen();
         const shown = advertised.get(name);
+        if (shown === undefined && isAnyAddress(host)) {
+          this.#options.report?.(
+            `${name} listens on all addresses and sends clients to 127.0.0.1; set advertised.listeners for those on other machines`,
+          );
+        }
         endpoints.set(name, {
           listener: name,
           host: shown === undefined ? advertisedHost(listenerConfig) : shown.host,

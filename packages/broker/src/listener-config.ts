@@ -44,9 +44,12 @@ export function advertisedListeners(config: BrokerConfig): ReadonlyMap<string, L
 
 /** Where clients reach a listener that advertises nothing else: on the address bound, or on this machine when that is "any". */
 export function advertisedHost({ host }: ListenerConfig): string {
-  return host === "" || host === "0.0.0.0" || host === "::" || host === "localhost"
-    ? "127.0.0.1"
-    : host;
+  return isAnyAddress(host) || host === "localhost" ? "127.0.0.1" : host;
+}
+
+/** Whether it stands for all addresses of this machine, of which nobody knows by which one clients reach it. */
+export function isAnyAddress(host: string): boolean {
+  return host === "" || host === "0.0.0.0" || host === "::";
 }
 
 function parseListeners(entries: readonly string[], key: string): ListenerConfig[] {

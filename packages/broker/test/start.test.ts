@@ -54,6 +54,21 @@ for (const host of ["::1", "127.0.0.1", "localhost"]) {
   });
 }
 
+test("a broker on all addresses says where it sends clients, unless it was told", async () => {
+  const warnings: string[] = [];
+  const start = (properties: Readonly<Record<string, string>>) =>
+    startBroker({
+      storage: "memory",
+      layers: [new Map(Object.entries({ listeners: "PLAINTEXT://0.0.0.0:0", ...properties }))],
+      report: (line) => warnings.push(line),
+    });
+  await (await start({ "advertised.listeners": "PLAINTEXT://example.test:9092" })).close();
+  assert.deepEqual(warnings, []);
+  await (await start({})).close();
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /all addresses and sends clients to 127\.0\.0\.1/);
+});
+
 function startOn(fileSystem: MemoryFileSystem, options: BrokerOptions = {}) {
   return startBroker({ fileSystem, dataDirectory: DIRECTORY, ...options });
 }
