@@ -27,7 +27,7 @@ class WatchedFileSystem extends SimulatedFileSystem {
 for (const operation of ["open", "read", "write", "syncDirectory"] as const) {
   test(`NW: a start that fails in a call of ${operation} leaves no file open, and the next one succeeds`, async () => {
     const fileSystem = new WatchedFileSystem({ random: new SeededRandom(1) });
-    const start = () => startBroker({ fileSystem, dataDirectory: "/data" });
+    const start = () => startOn(fileSystem);
     await (await start()).close();
     let failures = 0;
     for (let nth = 1, hasFailed = true; hasFailed && nth < 100; nth++) {
@@ -42,4 +42,29 @@ for (const operation of ["open", "read", "write", "syncDirectory"] as const) {
     }
     assert.ok(failures > 0, "no start failed");
   });
+}
+
+test("a first start that is killed at any call of the disk is followed by one that keeps its cluster", async () => {
+  for (let at = 1, wasCut = true; wasCut; at++) {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(at) });
+    disk.crashAt(at);
+    const first = await startOn(disk).catch(() => null);
+    wasCut = disk.isCrashed;
+    // Who was told of a cluster finds it again.
+    const told = first?.clusterId;
+    const left = disk.crash();
+    await first?.close().catch(() => {});
+    const second = await startOn(left);
+    const { clusterId } = second;
+    assert.equal(clusterId, told ?? clusterId, `killed at call ${at}`);
+    const leftAgain = left.crash();
+    await second.close();
+    await using third = await startOn(leftAgain);
+    assert.equal(third.clusterId, clusterId, `killed at call ${at}`);
+    assert.ok(at < 200, "a start has an end");
+  }
+});
+
+function startOn(fileSystem: SimulatedFileSystem) {
+  return startBroker({ fileSystem, dataDirectory: "/data" });
 }
