@@ -59,6 +59,7 @@ export interface AppendContext {
   readonly leaderEpoch: number;
   readonly replicas: number;
   readonly isClosed: boolean;
+  readonly segmentsFail: boolean;
   findTopic(topicId: string): Topic | null;
   findLog(topic: Topic, partition: number): PartitionLog | null;
 }
@@ -200,7 +201,8 @@ export class Appender {
 
     if (bytes.length > journal.largestBatch) return this.#refuse(append, "messageTooLarge");
     const isLarge = bytes.length > journal.largestPayload;
-    if (tail.isFull || !journal.hasRoom(isLarge ? 0 : bytes.length)) return "wait";
+    if (tail.isFull) return this.#context.segmentsFail ? this.#refuse(append, "storage") : "wait";
+    if (!journal.hasRoom(isLarge ? 0 : bytes.length)) return "wait";
     // The CRC is computed where the bytes have to go anyway; until addBatch they are no part of the group.
     let crcIsValid: boolean;
     if (isLarge) crcIsValid = crc32c(bytes, 21, bytes.length) === info.crc;

@@ -94,7 +94,7 @@ export class Checkpointer {
     else journal.refuseWaiting();
   }
 
-  /** The journal may be waiting for this checkpoint, so it is tried until it succeeds. */
+  /** It is tried until it succeeds. What waits in the journal for it fails: nobody knows when that will be. */
   #retryLater(error: Error): void {
     const { probe, clock, options } = this.#state;
     probe.storageFailed(error);
@@ -103,6 +103,7 @@ export class Checkpointer {
       return;
     }
     this.#isRetrying = true;
+    if (this.#state.journal.isWaiting) this.#state.journal.refuseWaiting();
     this.#cancelRetry = clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
       this.#isRetrying = false;
       this.request();

@@ -52,7 +52,9 @@ export class EngineState implements AppendContext {
   /** Both are set while the engine opens. */
   journal!: Journal;
   tail!: TailMemory;
-  /** Set by the engine: memory may be free now, and appends may go on. */
+  /** Whether the last write of a segment failed: memory that is full may stay so. */
+  segmentsFail = false;
+  /** Set by the engine: memory may be free now, and appends may go on, or have no more to wait for. */
   onSegmentsWritten: () => void = () => {};
 
   constructor(options: ResolvedOptions) {

@@ -86,32 +86,6 @@ test("LG10 LG17: a group whose write failed, found by a start, is on stable stor
   }
 });
 
-test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, it goes on", async () => {
-  const disk = new SimulatedFileSystem({ random: new SeededRandom(2) });
-  const clock = new SimulatedClock();
-  const engine = await open(disk, clock);
-  engine.openTopic(topic);
-  await appendOne(engine, id, 0, makeBatch({ values: ["a"] }));
-  disk.capacityBytes = disk.usedBytes;
-  let refused = 0;
-  const value = "x".repeat(8_000);
-  for (let i = 0; i < 200 && refused < 3; i++) {
-    const result = await appendOne(engine, id, 0, makeBatch({ values: [value] }));
-    if (result.error === "storage") refused++;
-    else assert.equal(result.error, null);
-    await clock.advanceAsync(1000);
-  }
-  assert.equal(refused, 3);
-  const before = await readAll(engine, id, 0);
-  assert.equal(before.length, engine.describe(id, 0)!.logEndOffset);
-  disk.capacityBytes = Number.POSITIVE_INFINITY;
-  await clock.advanceAsync(5000);
-  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
-  await using again = await open(disk.crash());
-  again.openTopic(topic);
-  assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
-});
-
 test("LG17: what was answered storage is not there after a clean stop, whatever of it the disk had got", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const disk = new SimulatedFileSystem({ random: new SeededRandom(seed) });

@@ -199,14 +199,19 @@ export class SegmentWriter {
 
   /** A write failed. The bytes are safe in the journal; memory asks again after a while. */
   #pause(error: Error): void {
-    this.#state.probe.storageFailed(error);
-    if (this.#isPaused || this.#state.isClosed) return;
-    this.#isPaused = true;
-    const delayMs = Math.max(RETRY_MS, this.#state.options.retryDelayMs);
-    this.#cancelPause = this.#state.clock.schedule(delayMs, () => {
-      this.#isPaused = false;
-      this.#state.onSegmentsWritten();
-    });
+    const state = this.#state;
+    state.probe.storageFailed(error);
+    state.segmentsFail = true;
+    if (!this.#isPaused && !state.isClosed) {
+      this.#isPaused = true;
+      const delayMs = Math.max(RETRY_MS, state.options.retryDelayMs);
+      this.#cancelPause = state.clock.schedule(delayMs, () => {
+        this.#isPaused = false;
+        state.onSegmentsWritten();
+      });
+    }
+    // Who waits for memory hears of it.
+    state.onSegmentsWritten();
   }
 
   async #writeAll(log: PartitionLog): Promise<void> {
@@ -287,6 +292,7 @@ export class SegmentWriter {
       segment.isUnsynced = true;
       if (paddedBytes > sizeBytes) segment.isPadded = true;
       await handle.write([target.subarray(0, paddedBytes)], start);
+      this.#state.segmentsFail = false;
       probe.segmentWritten(paddedBytes, clock.monotonic() - startMs);
       // A flush that began before the write ended does not count.
       segment.isUnsynced = true;

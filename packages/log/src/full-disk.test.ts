@@ -1,0 +1,77 @@
+/** A disk without room: what has to be written is refused, what makes room is not, and nothing waits for what may never come (LG17). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
+
+const id = topicId(1);
+const topic = { topicId: id, name: "t", partitions: 2, config };
+const isSegment = (path: string) => path.endsWith(".log");
+const always = { operation: "write", count: Number.POSITIVE_INFINITY } as const;
+
+test("LG17: a full disk refuses appends and keeps what it acknowledged; freed, it goes on", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(2) });
+  const clock = new SimulatedClock();
+  const engine = await openEngine({ fileSystem: disk, clock, retryDelayMs: 1000 });
+  engine.openTopic(topic);
+  await appendOne(engine, id, 0, makeBatch({ values: ["a"] }));
+  disk.capacityBytes = disk.usedBytes;
+  let refused = 0;
+  const value = "x".repeat(8_000);
+  for (let i = 0; i < 200 && refused < 3; i++) {
+    const result = await appendOne(engine, id, 0, makeBatch({ values: [value] }));
+    if (result.error === "storage") refused++;
+    else assert.equal(result.error, null);
+    await clock.advanceAsync(1000);
+  }
+  assert.equal(refused, 3);
+  const before = await readAll(engine, id, 0);
+  assert.equal(before.length, engine.describe(id, 0)!.logEndOffset);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await clock.advanceAsync(5000);
+  assert.equal((await appendOne(engine, id, 0, makeBatch())).error, null);
+  await using again = await openEngine({ fileSystem: disk.crash(), clock: new SimulatedClock() });
+  again.openTopic(topic);
+  assert.deepEqual((await readAll(again, id, 0)).slice(0, before.length), before);
+});
+
+for (const [what, sizes] of [
+  ["memory", { tailBytes: 1_000_000, journalMaxBytes: 67_108_864 }],
+  ["the journal", { tailBytes: 67_108_864, journalMaxBytes: 12_582_912 }],
+] as const) {
+  test(`LG17: when segments cannot be written and ${what} is full, appends are refused, not kept waiting; freed, they go on`, async () => {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+    const clock = new SimulatedClock();
+    const journal = { journalFirstFileBytes: 4_194_304, journalBufferBytes: 262_144 };
+    const engine = await openEngine({ fileSystem: disk, clock, ...journal, ...sizes });
+    engine.openTopic(topic);
+    const send = () =>
+      inTime(clock, appendOne(engine, id, 0, makeBatch({ values: ["x".repeat(50_000)] })));
+    assert.equal((await send()).error, null);
+    const heal = disk.inject({ ...always, code: "no-space", path: isSegment });
+    let taken = 0;
+    while ((await send()).error === null) taken++;
+    assert.ok(taken > 10, `${taken} taken`);
+    heal();
+    await clock.advanceAsync(5000);
+    assert.equal((await send()).error, null);
+    await inTime(clock, engine.close());
+    await using again = await openEngine({ fileSystem: disk.crash(), clock: new SimulatedClock() });
+    again.openTopic(topic);
+    assert.equal((await readAll(again, id, 0)).length, taken + 2);
+  });
+}
+
+/** The outcome, for which the clock moves on as far as a client would wait. */
+async function inTime<T>(clock: SimulatedClock, outcome: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  outcome.then(over, over);
+  for (let ms = 0; !isOver; ms += 100) {
+    assert.ok(ms < 30_000, "there is no answer");
+    await clock.advanceAsync(100);
+  }
+  return await outcome;
+}
