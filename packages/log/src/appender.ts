@@ -49,6 +49,7 @@ import type { Segment } from "./segment.ts";
 import { segmentFor } from "./segment-roll.ts";
 import type { TailMemory } from "./tail-memory.ts";
 import { applyMarker, type Marker } from "./transaction-markers.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** What appending needs of the engine. */
 export interface AppendContext {
@@ -59,7 +60,7 @@ export interface AppendContext {
   readonly leaderEpoch: number;
   readonly replicas: number;
   readonly isClosed: boolean;
-  readonly segmentsFail: boolean;
+  readonly segmentTrouble: Trouble;
   findTopic(topicId: string): Topic | null;
   findLog(topic: Topic, partition: number): PartitionLog | null;
 }
@@ -186,7 +187,8 @@ export class Appender {
     if (topic === null) return this.#refuse(append, "unknownTopic");
     const log = this.#context.findLog(topic, asked.partition);
     if (log === null) return this.#refuse(append, "unknownPartition");
-    if (journal.refuses) return this.#refuse(append, "storage");
+    const makesRoom = request.makesRoom === true;
+    if (journal.refuses && !makesRoom) return this.#refuse(append, "storage");
     const { config } = topic;
     if (request.acks === -1 && config.minInsyncReplicas > this.#context.replicas) {
       return this.#refuse(append, "notEnoughReplicas");
@@ -201,7 +203,9 @@ export class Appender {
 
     if (bytes.length > journal.largestBatch) return this.#refuse(append, "messageTooLarge");
     const isLarge = bytes.length > journal.largestPayload;
-    if (tail.isFull) return this.#context.segmentsFail ? this.#refuse(append, "storage") : "wait";
+    if (makesRoom ? tail.isFullForAll : tail.isFull) {
+      return this.#context.segmentTrouble.isLasting ? this.#refuse(append, "storage") : "wait";
+    }
     if (!journal.hasRoom(isLarge ? 0 : bytes.length)) return "wait";
     // The CRC is computed where the bytes have to go anyway; until addBatch they are no part of the group.
     let crcIsValid: boolean;
@@ -241,6 +245,7 @@ export class Appender {
     }
     if (isLarge || this.#isChanged) journal.copyIn(stored);
     this.#isChanged = false;
+    if (!makesRoom) journal.gathering.makesRoom = false;
     return this.#commit(append, log, stored, nowMs);
   }
 
@@ -379,6 +384,7 @@ export class Appender {
       if (!journal.hasRoom(size)) return "wait";
       this.#announce(log.topic);
       const at = journal.copyIn(bytes.subarray(large.staged, large.staged + size));
+      journal.gathering.makesRoom = false;
       const isLast = large.staged + size === bytes.length;
       const position = segment.sizeBytes + large.staged;
       journal.addFragment(

@@ -28,6 +28,7 @@ import type { PartitionLog, Topic } from "./partition-log.ts";
 import { encodeSnapshot } from "./producer-snapshot.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
+import { Trouble } from "./trouble.ts";
 
 /** Few, so that flushes do not take all of libuv's threads, of which segment writes take some too, while the journal wants one; at a stop nobody waits for it. */
 const CONCURRENT_PARTITIONS = 2;
@@ -44,6 +45,7 @@ export class Checkpointer {
   readonly #writer: SegmentWriter;
   readonly #aborted: AbortedTransactions;
   #running: Promise<void> | null = null;
+  readonly #trouble: Trouble;
   #isRetrying = false;
   #cancelRetry: Cancel | null = null;
   #isClosed = false;
@@ -62,6 +64,7 @@ export class Checkpointer {
     this.#files = files;
     this.#writer = writer;
     this.#aborted = aborted;
+    this.#trouble = new Trouble(state.clock);
   }
 
   /**
@@ -94,16 +97,17 @@ export class Checkpointer {
     else journal.refuseWaiting();
   }
 
-  /** It is tried until it succeeds. What waits in the journal for it fails: nobody knows when that will be. */
+  /** The journal may be waiting for this checkpoint, so it is tried until it succeeds; but nobody is kept waiting for ever. */
   #retryLater(error: Error): void {
-    const { probe, clock, options } = this.#state;
+    const { probe, clock, options, journal } = this.#state;
     probe.storageFailed(error);
     if (this.#state.isClosed) {
       void this.#state.journal.giveUp();
       return;
     }
     this.#isRetrying = true;
-    if (this.#state.journal.isWaiting) this.#state.journal.refuseWaiting();
+    this.#trouble.note();
+    if (this.#trouble.isLasting && journal.isWaiting) journal.refuseWaiting();
     this.#cancelRetry = clock.schedule(Math.max(RETRY_MS, options.retryDelayMs), () => {
       this.#isRetrying = false;
       this.request();
@@ -178,6 +182,7 @@ export class Checkpointer {
       if (!log.isDeleted && log.segments.length > 0 && log.active.isPadded) state.markDirty(log);
     }
     state.onSegmentsWritten();
+    this.#trouble.end();
     this.#lastCutLsn = cut.lsn;
     journal.release(cut, bytesBefore);
     if (isClean) await writeKafkaCheckpoints(state);

@@ -14,6 +14,7 @@ import { drawJitter } from "./segment-roll.ts";
 import { Slabs } from "./slabs.ts";
 import { StagingMemory } from "./staging-memory.ts";
 import { mostTailBytes, type TailMemory } from "./tail-memory.ts";
+import { Trouble } from "./trouble.ts";
 import { ReadWaiters } from "./waiters.ts";
 
 /** Beside those that the tail may fill: one that is being filled, one that is being written, and some that readers hold. */
@@ -52,8 +53,8 @@ export class EngineState implements AppendContext {
   /** Both are set while the engine opens. */
   journal!: Journal;
   tail!: TailMemory;
-  /** Whether the last write of a segment failed: memory that is full may stay so. */
-  segmentsFail = false;
+  /** With writing segments, which is what frees memory. */
+  readonly segmentTrouble: Trouble;
   /** Set by the engine: memory may be free now, and appends may go on, or have no more to wait for. */
   onSegmentsWritten: () => void = () => {};
 
@@ -69,6 +70,7 @@ export class EngineState implements AppendContext {
     this.slabs = new Slabs(slabBytes, this.arena);
     this.readMemory = new ReadMemory(options.readBytes, this.slabs);
     this.clock = options.clock;
+    this.segmentTrouble = new Trouble(options.clock);
     this.random = options.random;
     this.probe = options.probe;
     this.replicas = options.replicas;

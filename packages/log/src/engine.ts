@@ -99,6 +99,11 @@ export interface AppendRequest {
    * Default 0.
    */
   readonly transactionVersion?: 0 | 1 | 2;
+  /**
+   * Whether it may be a step to more room, such as the deletion of a topic. On a full disk there is room for a few of these where all others are
+   * refused. Default false.
+   */
+  readonly makesRoom?: boolean;
   readonly partitions: readonly AppendPartition[];
 }
 

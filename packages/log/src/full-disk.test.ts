@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
+import type { LogConfig } from "./engine.ts";
+import type { LocalLogEngine } from "./local-engine.ts";
 import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
 
 const id = topicId(1);
@@ -60,6 +62,96 @@ for (const [what, sizes] of [
     again.openTopic(topic);
     assert.equal((await readAll(again, id, 0)).length, taken + 2);
   });
+}
+
+test("LG17: on a full disk topics can be deleted, and others use the room", async () => {
+  await using full = await FullDisk.fill();
+  await full.answer(full.engine.deleteTopic(id));
+  await full.untilTaken(other.topicId);
+});
+
+test("LG17: on a full disk records can be deleted, and others use the room", async () => {
+  await using full = await FullDisk.fill();
+  const request = { topicId: id, partition: 0, beforeOffset: -1 };
+  const [result] = await full.answer(full.engine.deleteRecords([request]));
+  assert.equal(result!.error, null);
+  await full.untilTaken(other.topicId);
+});
+
+test("LG17: on a full disk retention makes room", async () => {
+  await using full = await FullDisk.fill({ retentionMs: 3_600_000 });
+  full.clock.advance(3_600_000);
+  await full.answer(full.engine.maintain());
+  await full.untilTaken(other.topicId);
+});
+
+test("LG17: on a disk that is full to the last byte an engine that was killed starts, and has what it acknowledged", async () => {
+  await using full = await FullDisk.fill();
+  const left = full.disk.crash();
+  left.capacityBytes = left.usedBytes;
+  const clock = new SimulatedClock();
+  await using again = await inTime(clock, openEngine({ fileSystem: left, clock }));
+  again.openTopic(topic);
+  assert.equal((await readAll(again, id, 0)).length, full.taken);
+});
+
+const other = { topicId: topicId(2), name: "other", partitions: 1, config };
+
+/** An engine whose disk and journal are full of one topic, so that it has refused more for a while. */
+class FullDisk implements AsyncDisposable {
+  readonly disk: SimulatedFileSystem;
+  readonly clock: SimulatedClock;
+  readonly engine: LocalLogEngine;
+  taken = 0;
+
+  private constructor(disk: SimulatedFileSystem, clock: SimulatedClock, engine: LocalLogEngine) {
+    this.disk = disk;
+    this.clock = clock;
+    this.engine = engine;
+  }
+
+  static async fill(changed: Partial<LogConfig> = {}): Promise<FullDisk> {
+    const disk = new SimulatedFileSystem({ random: new SeededRandom(1) });
+    const clock = new SimulatedClock();
+    const engine = await openEngine({ fileSystem: disk, clock, retryDelayMs: 1_000 });
+    const full = new FullDisk(disk, clock, engine);
+    engine.openTopic({ ...topic, config: { ...config, segmentBytes: 100_000, ...changed } });
+    engine.openTopic(other);
+    while (full.taken < 100) assert.equal(await full.append(id), null);
+    disk.capacityBytes = disk.usedBytes + 200_000;
+    for (let refused = 0; refused < 20; ) {
+      if ((await full.append(id)) === null) continue;
+      refused++;
+      await clock.advanceAsync(1_000);
+    }
+    return full;
+  }
+
+  answer<T>(outcome: Promise<T>): Promise<T> {
+    return inTime(this.clock, outcome);
+  }
+
+  async append(topicId: string): Promise<string | null> {
+    const batch = makeBatch({ values: ["x".repeat(8_000)] });
+    const { error } = await this.answer(appendOne(this.engine, topicId, 0, batch));
+    if (error === null && topicId === id) this.taken++;
+    return error;
+  }
+
+  /** Appends until one is taken, as a producer would that tries again. */
+  async untilTaken(topicId: string): Promise<void> {
+    for (let error = await this.append(topicId); error !== null; ) {
+      assert.equal(error, "storage");
+      assert.ok(this.clock.monotonic() < 3 * 3_600_000, "there is no room");
+      await this.clock.advanceAsync(1_000);
+      error = await this.append(topicId);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    await this.answer(this.engine.close());
+  }
 }
 
 /** The outcome, for which the clock moves on as far as a client would wait. */

@@ -23,6 +23,8 @@ export class Group {
   directoryBytes = 0;
   entries = 0;
   batches = 0;
+  /** Whether all of it may be steps to more room: then it may take what is kept for those. */
+  makesRoom = true;
   /** Partitions with a batch in this group, each once; the log end each has once the group is durable, and the bytes it then has gained. */
   touched: PartitionLog[] = [];
   ends: number[] = [];

@@ -1,6 +1,7 @@
 /**
  * Where in the files the next group goes: behind the last one while the file has room, then in another file, for which it waits when a
- * checkpoint must free one. The caller writes one group at a time, and says whether it counts ({@link JournalWriter.advance}) or not.
+ * checkpoint must free one. The end of each file is kept for groups that may make room: on a full disk, where there is no other file and no checkpoint,
+ * topics can still be deleted, and so can records. The caller writes one group at a time, and says whether it counts ({@link JournalWriter.advance}) or not.
  */
 import { allocateAligned, type Clock } from "@ottla/platform";
 import { InlineWrites } from "./inline-writes.ts";
@@ -11,6 +12,15 @@ import {
   JournalFiles,
 } from "./journal-files.ts";
 import { BLOCK_BYTES } from "./journal-format.ts";
+
+/** How much of a file is kept for groups that may make room, which are of a block or a few. */
+const RESERVE_FRACTION = 16;
+const MOST_RESERVE_BYTES = 1_048_576;
+
+function reserveOf({ sizeBytes }: JournalFile): number {
+  const share = Math.floor(sizeBytes / RESERVE_FRACTION / BLOCK_BYTES) * BLOCK_BYTES;
+  return Math.min(share, MOST_RESERVE_BYTES);
+}
 
 export class JournalWriter {
   readonly #files: JournalFiles;
@@ -73,11 +83,14 @@ export class JournalWriter {
     return this.#inlineWrites.allows(sizeBytes);
   }
 
-  /** Writes a group behind the last one that counts. @returns how long it took, in ms. */
-  async write(bytes: Uint8Array): Promise<number> {
+  /**
+   * Writes a group behind the last one that counts.
+   * @param makesRoom whether it may take what is kept for such groups. @returns how long it took, in ms.
+   */
+  async write(bytes: Uint8Array, makesRoom: boolean): Promise<number> {
     const startMs = this.#clock.monotonic();
     const sizeBytes = bytes.length;
-    if (this.#current === null || this.#position + sizeBytes > this.#current.sizeBytes) {
+    if (this.#current === null || !this.#fits(sizeBytes, this.#current, makesRoom)) {
       await this.blankFailed();
       this.#current = await this.#nextFile(sizeBytes);
       this.#position = 0;
@@ -87,6 +100,12 @@ export class JournalWriter {
     const tookMs = this.#clock.monotonic() - startMs;
     this.#inlineWrites.note(sizeBytes, tookMs);
     return tookMs;
+  }
+
+  #fits(sizeBytes: number, file: JournalFile, makesRoom: boolean): boolean {
+    // A group may be as large as a file.
+    const keptBytes = makesRoom || this.#position === 0 ? 0 : reserveOf(file);
+    return this.#position + sizeBytes <= file.sizeBytes - keptBytes;
   }
 
   /** The group that was written last counts; the next goes behind it. */

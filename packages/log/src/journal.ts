@@ -367,7 +367,8 @@ export class Journal {
       const sizeBytes = this.#seal(group);
       // The disk has its work before the waiters of the last group, and those who wait for room, take the processor, unless that work takes this thread.
       if (this.#writer.writesInline(sizeBytes)) this.#tellWaiters();
-      const written = this.#writer.write(slab.bytes.subarray(base, base + sizeBytes));
+      const bytes = slab.bytes.subarray(base, base + sizeBytes);
+      const written = this.#writer.write(bytes, group.makesRoom);
       this.#tellWaiters();
       this.#offerRoom();
       try {

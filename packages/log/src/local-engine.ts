@@ -111,7 +111,7 @@ export class LocalLogEngine implements LogEngine {
     );
     state.onSegmentsWritten = () => {
       state.tail.trim();
-      if (!state.tail.isFull || state.segmentsFail) this.#appender.resume();
+      if (!state.tail.isFull || state.segmentTrouble.isLasting) this.#appender.resume();
     };
   }
 

@@ -104,7 +104,6 @@ export class Retention {
     if (before < 0 || before > log.highWatermark) {
       return { error: "offsetOutOfRange", lowWatermark: -1 };
     }
-    if (this.#state.journal.refuses) return { error: "storage", lowWatermark: -1 };
     // Also when the log start is there already, but not durable.
     if (before > log.durableStart) {
       this.#moveStart(log, before);

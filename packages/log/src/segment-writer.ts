@@ -201,7 +201,7 @@ export class SegmentWriter {
   #pause(error: Error): void {
     const state = this.#state;
     state.probe.storageFailed(error);
-    state.segmentsFail = true;
+    state.segmentTrouble.note();
     if (!this.#isPaused && !state.isClosed) {
       this.#isPaused = true;
       const delayMs = Math.max(RETRY_MS, state.options.retryDelayMs);
@@ -292,7 +292,7 @@ export class SegmentWriter {
       segment.isUnsynced = true;
       if (paddedBytes > sizeBytes) segment.isPadded = true;
       await handle.write([target.subarray(0, paddedBytes)], start);
-      this.#state.segmentsFail = false;
+      this.#state.segmentTrouble.end();
       probe.segmentWritten(paddedBytes, clock.monotonic() - startMs);
       // A flush that began before the write ended does not count.
       segment.isUnsynced = true;

@@ -39,6 +39,9 @@ interface Part {
   next: number;
 }
 
+/** What appends that may make room can take beyond what others can, in slabs. */
+const SPARE_SLABS = 2;
+
 /** The most memory that slabs take while nobody but the tail and the journal hold any. */
 export function mostTailBytes(budgetBytes: number): number {
   return Math.ceil(budgetBytes * (LARGEST_FACTOR + 1));
@@ -74,6 +77,12 @@ export class TailMemory {
 
   get isFull(): boolean {
     return this.bytes > this.#budgetBytes + this.#smallestBytes;
+  }
+
+  /** Whether it is so full that not even those appends go on which may make room. */
+  get isFullForAll(): boolean {
+    const spareBytes = SPARE_SLABS * this.#slabs.sizeBytes;
+    return this.bytes > this.#budgetBytes + this.#smallestBytes + spareBytes;
   }
 
   /** Fits the budget to the number of partitions that are being written. */

@@ -88,6 +88,7 @@ export class EngineMetadataLog implements MetadataLog {
       origin: "coordinator",
       allowsZstd: true,
       isTransactional: false,
+      makesRoom: true,
       partitions: [{ topicId: METADATA_TOPIC_ID, partition: PARTITION, records: builder.build() }],
     });
     if (result?.error !== null) {
