@@ -12,16 +12,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom, SimulatedClock, SimulatedFileSystem } from "@ottla/platform";
-import { listOffsets } from "@ottla/protocol";
-import { TestBroker } from "../src/test-broker.ts";
+import type { TestBroker } from "../src/test-broker.ts";
 import {
   committedOffset,
   createTopic,
   type Generation,
   readValues,
   TestProducer,
-  TOPIC,
 } from "../src/test-producer.ts";
+import { checkNothingIsOpen, insist, must, startBroker } from "./transaction-story.ts";
 
 const runs = Number(process.env.OTTLA_RUNS ?? 40);
 const firstSeed = Number(process.env.OTTLA_SEED ?? 1);
@@ -64,12 +63,12 @@ class Story {
   async transaction(producer: TestProducer, value: number, commits: boolean): Promise<void> {
     this.fates.set(value, "unknown");
     if (this.generation === "old") {
-      must(await producer.add(...PARTITIONS));
-      must([await producer.addOffsets(GROUP)]);
+      must(...(await producer.add(...PARTITIONS)));
+      must(await producer.addOffsets(GROUP));
     }
-    for (const partition of PARTITIONS) must([await producer.send(partition, [String(value)])]);
-    must([await producer.commitOffset(GROUP, value)]);
-    must([await producer.end(commits)]);
+    for (const partition of PARTITIONS) must(await producer.send(partition, [String(value)]));
+    must(await producer.commitOffset(GROUP, value));
+    must(await producer.end(commits));
     this.fates.set(value, commits ? "committed" : "aborted");
   }
 
@@ -86,37 +85,8 @@ class Story {
       [...this.fates.keys()].filter((value) => values.includes(value)),
     );
     assert.equal(await committedOffset(broker, GROUP), values.at(-1) ?? -1);
-    // Nothing is left open.
-    for (const partitionIndex of PARTITIONS) {
-      const ends = await Promise.all(
-        [0, 1].map(async (isolationLevel) => {
-          const { topics } = await broker.ask(listOffsets, 7, {
-            replicaId: -1,
-            isolationLevel,
-            topics: [{ name: TOPIC, partitions: [{ partitionIndex, timestamp: -1 }] }],
-          });
-          return topics[0]!.partitions[0]!.offset;
-        }),
-      );
-      assert.equal(ends[0], ends[1]);
-    }
+    await checkNothingIsOpen(broker, PARTITIONS);
   }
-}
-
-function must(errors: readonly string[]): void {
-  for (const error of errors) if (error !== "NONE") throw new Error(error);
-}
-
-/** Segments of few records, so that there is something to compact. */
-const PROPERTIES = {
-  "offsets.topic.segment.bytes": "400",
-  "transaction.state.log.segment.bytes": "400",
-  "log.cleaner.min.cleanable.ratio": "0.01",
-};
-
-function start(fileSystem: SimulatedFileSystem, random: SeededRandom, clock: SimulatedClock) {
-  const log = { journalFirstFileBytes: 32_768, journalFileBytes: 65_536 };
-  return TestBroker.start(PROPERTIES, { fileSystem, random, clock, log });
 }
 
 async function run(seed: number): Promise<boolean> {
@@ -124,7 +94,7 @@ async function run(seed: number): Promise<boolean> {
   const { random } = story;
   const clock = new SimulatedClock();
   const disk = new SimulatedFileSystem({ random });
-  const broker = await start(disk, random, clock);
+  const broker = await startBroker(disk, random, clock);
   await createTopic(broker);
   // The topics of the coordinators are there, so that crashes hit transactions.
   await story.play(broker, 0);
@@ -134,15 +104,10 @@ async function run(seed: number): Promise<boolean> {
   const left = disk.crash();
   // A process that is killed closes nothing.
 
-  await using next = await start(left, random, clock);
+  await using next = await startBroker(left, random, clock);
   const producer = new TestProducer(next, "id", story.generation);
   // Its first answers may be that the transaction before is being ended.
-  let error = await producer.init();
-  for (let attempt = 0; error === "CONCURRENT_TRANSACTIONS" && attempt < 10; attempt++) {
-    await clock.advanceAsync(100);
-    error = await producer.init();
-  }
-  assert.equal(error, "NONE");
+  assert.equal(await insist(clock, () => producer.init()), "NONE");
   await story.transaction(producer, 2 * TRANSACTIONS, true);
   await story.check(next);
   return isCrashed;

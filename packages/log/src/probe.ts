@@ -13,7 +13,7 @@ export interface LogProbe {
   segmentWritten(bytes: number, elapsedMs: number): void;
   /** A checkpoint freed the journal before it. */
   checkpointed(partitions: number, elapsedMs: number): void;
-  /** The journal or a segment could not be written or read; the engine answers `storage` meanwhile. */
+  /** The journal or a segment could not be written or read; the engine answers `storage` meanwhile. Or the cleaner had no memory. */
   storageFailed(error: Error): void;
   /** Bytes on disk are not what they were: reported with the file and the position, never skipped. */
   corrupted(path: string, position: number, detail: string): void;

@@ -8,7 +8,7 @@
  * It keeps one batch per producer; the engine's own checkpoint keeps all five, and is what a restart uses. The snapshot is
  * for tools, and for rebuilding from the segments alone.
  */
-import { crc32c } from "@ottla/protocol";
+import { crc32c, writeInt64 } from "@ottla/protocol";
 import { type ProducerEntry, type ProducerSummary, summarize } from "./producer-state.ts";
 
 const VERSION = 1;
@@ -28,14 +28,14 @@ export function encodeSnapshot(entries: Iterable<ProducerEntry>, endOffset: numb
   let at = HEADER_BYTES;
   for (const producer of kept) {
     const batch = producer.lastBatch;
-    bytes.writeBigInt64BE(BigInt(producer.producerId), at);
+    writeInt64(bytes, at, producer.producerId);
     bytes.writeInt16BE(producer.epoch, at + 8);
     bytes.writeInt32BE(batch?.lastSequence ?? -1, at + 10);
-    bytes.writeBigInt64BE(BigInt(batch?.lastOffset ?? -1), at + 14);
+    writeInt64(bytes, at + 14, batch?.lastOffset ?? -1);
     bytes.writeInt32BE(batch === null ? 0 : batch.lastOffset - batch.baseOffset, at + 22);
-    bytes.writeBigInt64BE(BigInt(producer.lastTimestampMs), at + 26);
+    writeInt64(bytes, at + 26, producer.lastTimestampMs);
     bytes.writeInt32BE(producer.coordinatorEpoch, at + 34);
-    bytes.writeBigInt64BE(BigInt(producer.openOffset), at + 38);
+    writeInt64(bytes, at + 38, producer.openOffset);
     at += ENTRY_BYTES;
   }
   bytes.writeUInt32BE(crc32c(bytes, 6, bytes.length), 2);

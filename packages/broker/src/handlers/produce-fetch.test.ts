@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { SimulatedClock } from "@ottla/platform";
 import {
   BatchBuilder,
+  baseOffset,
   createTopics,
   type ErrorName,
   errorCode,
@@ -142,6 +143,25 @@ test("gotcha 8: a broker that does not lead a partition names the one that does"
 test("a topic that asks for more in-sync replicas than it has takes all of them for enough", async () => {
   await using broker = await withTopic({ "min.insync.replicas": "2" });
   assert.deepEqual(await errors(broker, to([0, batch("a")])), ["NONE"]);
+});
+
+test("LG13: a compacted topic whose tombstones stay for ever, as clients write it, is cleaned", async () => {
+  await using broker = await withTopic({
+    "cleanup.policy": "compact",
+    "delete.retention.ms": "9223372036854775807",
+    "min.cleanable.dirty.ratio": "0",
+    "internal.segment.bytes": "100",
+  });
+  for (const value of ["1", null, "2", null, "3"]) {
+    const builder = new BatchBuilder();
+    builder.append(Date.now(), "k", value);
+    assert.deepEqual(await errors(broker, to([0, builder.build()])), ["NONE"]);
+  }
+  await broker.services.engine.maintain();
+  const asked = { maxWaitMs: 0, minBytes: 0, topics: [{ topic: "t", partitions: [start(0)] }] };
+  const answer = await broker.ask(fetch, 11, asked);
+  const { records } = answer.responses[0]!.partitions[0]!;
+  assert.equal(baseOffset(Buffer.from(records ?? []), 0), 3, "the second tombstone is the first");
 });
 
 test("gotcha 13: partitions that are not there have empty aborted transactions, failed reads none", async () => {

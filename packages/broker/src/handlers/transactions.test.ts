@@ -85,6 +85,28 @@ for (const generation of GENERATIONS) {
       assert.equal(await committedOffset(broker, "g"), expected);
     }
   });
+
+  test(`TX4, TX11: batches of several epochs fail the request of an ${generation} producer, and hold no reader back`, async () => {
+    await using broker = await withTopic();
+    const producer = await TestProducer.start(broker, "id", generation);
+    if (generation === "old") assert.deepEqual(await producer.add(0, 1), ["NONE", "NONE"]);
+    const later = producer.at(broker);
+    later.producerEpoch += 5;
+    const batches = [producer.batch(["a"], 0), later.batch(["a"], 0)];
+    const partitionData = batches.map((records, index) => ({ index, records }));
+    const topicData = [{ name: TOPIC, partitionData }];
+    const request = { transactionalId: "id", acks: -1, timeoutMs: 1000, topicData };
+    const { responses } = await broker.ask(produce, generation === "old" ? 9 : 12, request);
+    const codes = responses[0]!.partitionResponses.map(({ errorCode: code }) => errorName(code));
+    await producer.end(false);
+    // It ends whatever there is to end.
+    await TestProducer.start(broker, "id", generation);
+    for (const partition of [0, 1]) {
+      const end = await endOffset(broker, UNCOMMITTED, partition);
+      assert.equal(await endOffset(broker, COMMITTED, partition), end);
+    }
+    assert.deepEqual(codes, ["INVALID_PRODUCER_ID_MAPPING", "INVALID_PRODUCER_ID_MAPPING"]);
+  });
 }
 
 test("TX11: a committed fetch waits for the end of the transaction, and is woken by it", async () => {
@@ -364,6 +386,21 @@ test("TX13, CG13: an offset of a topic that is replaced while the transaction is
   assert.equal(await committedOffset(broker, "g"), 8);
 });
 
+test("TX13: the first offsets of all, in a transaction that ends before their topic is there, are not left pending", async () => {
+  await using broker = await withTopic();
+  const producer = await TestProducer.start(broker, "id", "old");
+  assert.equal(await producer.addOffsets("g"), "NONE");
+  const { topics } = broker.services;
+  const creating = Promise.withResolvers<void>();
+  const ensure = topics.ensure.bind(topics);
+  topics.ensure = (name) => creating.promise.then(() => ensure(name));
+  const committing = producer.commitOffset("g", 7);
+  assert.equal(await producer.end(false), "NONE");
+  creating.resolve();
+  const committed = await committing;
+  assert.equal(await committedOffset(broker, "g"), -1, `the commit was told ${committed}`);
+});
+
 test("TX13, CG14: with __consumer_offsets its offsets go, pending ones too, and later ones are kept", async () => {
   const fileSystem = new MemoryFileSystem();
   {
@@ -494,11 +531,15 @@ async function withTopic(
   return broker;
 }
 
-async function endOffset(broker: TestBroker, isolationLevel: 0 | 1): Promise<number> {
+async function endOffset(
+  broker: TestBroker,
+  isolationLevel: 0 | 1,
+  partitionIndex = 0,
+): Promise<number> {
   const { topics } = await broker.ask(listOffsets, 7, {
     replicaId: -1,
     isolationLevel,
-    topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0, timestamp: -1 }] }],
+    topics: [{ name: TOPIC, partitions: [{ partitionIndex, timestamp: -1 }] }],
   });
   return topics[0]!.partitions[0]!.offset;
 }

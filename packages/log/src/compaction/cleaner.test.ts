@@ -302,6 +302,27 @@ test("LG13: a damaged batch keeps the log from being cleaned, and the rest goes 
   await setup.engine.close();
 });
 
+test("LG13: a log for which there is no memory now is cleaned later", async () => {
+  let hasMemory = false;
+  const scarce = {
+    ...cleaner,
+    get dedupeBufferBytes() {
+      if (!hasMemory) Buffer.allocUnsafeSlow(2 ** 46);
+      return cleaner.dedupeBufferBytes;
+    },
+  };
+  const setup = await open(compacted, { cleaner: scarce });
+  for (let i = 0; i < 5; i++) await setup.put("k", `v${i}`);
+  await setup.engine.maintain();
+  assert.equal((await setup.read()).length, 5);
+  assert.deepEqual(setup.uncleanable, []);
+  hasMemory = true;
+  await setup.clock.advanceAsync(cleaner.backoffMs);
+  await setup.engine.maintain();
+  assert.deepEqual(await setup.read(), ["3:k=v3", "4:k=v4"]);
+  await setup.engine.close();
+});
+
 test("LG13: records without a key, from before the topic was compacted, go", async () => {
   const setup = await open({ ...compacted, cleanupPolicy: { delete: true, compact: false } });
   const builder = new BatchBuilder();

@@ -4,8 +4,8 @@
  * A run is made `backoffMs` after an append to a compacted log, or when maintenance asks for one, and goes on until nothing is due. What was
  * not used since the start is looked at once then, and by maintenance.
  *
- * A log that cannot be cleaned, because a batch is damaged, is left as it is until the next start, and reported. What the disk or the journal refuses is
- * tried again later.
+ * A log that cannot be cleaned, because a batch is damaged, is left as it is until the next start, and reported. What the disk or the journal refuses, or there
+ * is no memory for just now, is tried again later.
  */
 import { FileSystemError } from "@ottla/platform";
 import type { AbortedTransactions } from "../aborted-transactions.ts";
@@ -18,6 +18,7 @@ import type { PartitionLog } from "../partition-log.ts";
 import { Schedule } from "../schedule.ts";
 import { CLEANED } from "./cleaned-segment.ts";
 import { cleanableEnd, Interrupted, Rounds } from "./cleaning-round.ts";
+import { isOutOfMemory } from "./out-of-memory.ts";
 import { type CleaningPlan, planCleaning } from "./plan.ts";
 import type { SegmentSwap } from "./segment-swap.ts";
 
@@ -156,8 +157,9 @@ export class LogCleaner {
       this.#skipped.add(log);
       this.#tidied.delete(log);
       if (error instanceof Interrupted || log.isDeleted || this.#state.isClosed) return;
-      if (error instanceof FileSystemError || error instanceof JournalFailed) {
-        probe.storageFailed(error);
+      const isStorage = error instanceof FileSystemError || error instanceof JournalFailed;
+      if (isStorage || isOutOfMemory(error)) {
+        probe.storageFailed(error as Error);
         return;
       }
       log.isUncleanable = true;
