@@ -10,10 +10,7 @@ export interface Context {
   readonly clock: Clock;
   /** How the user calls this program, such as `ottla` or `npm run -s ottla --`. */
   readonly program: string;
-  /**
-   * From now on the first SIGINT or SIGTERM, or the end of whoever reads our output, aborts the signal instead of ending the process; a
-   * second one ends it at once.
-   */
+  /** From now on the first SIGINT or SIGTERM aborts the signal instead of ending the process; a second one ends it at once. */
   interruption(): AbortSignal;
 }
 
@@ -26,6 +23,12 @@ export interface Output {
    * @throws {CommandFailure} where `stdout` cannot be written, by this or an earlier call; nobody reads it any more is no failure. `stderr` never fails.
    */
   write(chunk: string | Uint8Array): Promise<void>;
+  /**
+   * Waits until everything is written, which for a pipe means that it took it.
+   * @returns false when some of it was not, because nobody reads it any more: whoever only writes may as well end
+   * @throws {CommandFailure} as `write` does
+   */
+  flush(): Promise<boolean>;
 }
 
 export interface Input {

@@ -18,7 +18,7 @@ const [{ EXIT }, { processContext }, { runCommandLine }] = await Promise.all([
 new MessageChannel().port1.on("message", () => {});
 const context = processContext();
 let exitCode = await runCommandLine(process.argv.slice(2), context);
-await context.stdout.write("").catch(() => {
+await context.stdout.flush().catch(() => {
   exitCode ||= EXIT.failure;
 });
 process.exit(exitCode);

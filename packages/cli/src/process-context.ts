@@ -14,19 +14,12 @@ export function processContext(): Context {
     onInsist: () => process.exit(EXIT.failure),
   });
   let isListening = false;
-  const onBrokenPipe = (): void => {
-    if (!interruption.signal.aborted) interruption.receive("nobody reads the output");
-  };
   return {
-    stdout: outputOf(process.stdout, onBrokenPipe, (cause) => {
+    stdout: outputOf(process.stdout, (cause) => {
       throw new CommandFailure(`cannot write the output: ${cause.message}`, { cause });
     }),
     // A full disk or a terminal that is gone ends neither a command nor a broker.
-    stderr: outputOf(
-      process.stderr,
-      () => {},
-      () => {},
-    ),
+    stderr: outputOf(process.stderr, () => {}),
     stdin: inputOf(process.stdin),
     environment: process.env,
     clock,
@@ -43,20 +36,21 @@ export function processContext(): Context {
   };
 }
 
-/** What `onFailure` throws is thrown by the write that failed, or by the next one where that had returned. */
-function outputOf(
-  stream: NodeJS.WriteStream,
-  onBrokenPipe: () => void,
-  onFailure: (cause: Error) => void,
-): Output {
+/** What `onFailure` throws is thrown by the write that failed, or by the next call where that had returned. */
+function outputOf(stream: NodeJS.WriteStream, onFailure: (cause: Error) => void): Output {
   let isBroken = false;
   let failure: Error | null = null;
+  let lastWrite = Promise.resolve();
   const onWritten = (error: NodeJS.ErrnoException | null | undefined): void => {
-    if (error?.code === "EPIPE") {
-      // As `ottla consume | head` does: not a failure, but there is no point in going on.
-      isBroken = true;
-      onBrokenPipe();
-    } else if (error) failure = error;
+    // As `ottla consume | head` does: not a failure.
+    if (error?.code === "EPIPE") isBroken = true;
+    else if (error) failure = error;
+  };
+  const throwFailure = (): void => {
+    if (failure === null) return;
+    const cause = failure;
+    failure = null;
+    onFailure(cause);
   };
   // The write that failed is told as well.
   stream.on("error", () => {});
@@ -68,18 +62,18 @@ function outputOf(
     async write(chunk) {
       if (isBroken) return;
       const { promise, resolve } = Promise.withResolvers<void>();
-      // Writing nothing only asks how earlier writes went; a full device refuses that too.
-      const hasRoom =
-        chunk.length === 0 ||
-        stream.write(chunk, (error) => {
-          onWritten(error);
-          resolve();
-        });
+      lastWrite = promise;
+      const hasRoom = stream.write(chunk, (error) => {
+        onWritten(error);
+        resolve();
+      });
       if (!hasRoom) await promise;
-      if (failure === null) return;
-      const cause = failure;
-      failure = null;
-      onFailure(cause);
+      throwFailure();
+    },
+    async flush() {
+      await lastWrite;
+      throwFailure();
+      return !isBroken;
     },
   };
 }

@@ -37,4 +37,8 @@ export class RecordedOutput implements Output {
   async write(chunk: string | Uint8Array): Promise<void> {
     this.text += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
   }
+
+  async flush(): Promise<boolean> {
+    return true;
+  }
 }

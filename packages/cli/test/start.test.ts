@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { waitFor } from "@ottla/testing";
+import { freePorts, waitFor } from "@ottla/testing";
 import {
   type OttlaProcess,
   ottla,
@@ -200,6 +200,35 @@ test("a broker whose output cannot be written ends in good order", {
   await waitFor(() => existsSync(data) || null, { what: data });
   await stop(broker);
   assert.equal(broker.stderr(), "");
+});
+
+test("a broker goes on when nobody reads what it says", { timeout: 60_000 }, async (t) => {
+  const [port] = await freePorts(1);
+  const broker = startOttla(["start", "--memory", "--port", `${port}`]);
+  t.after(() => broker.child.kill("SIGKILL"));
+  broker.child.stdout.destroy();
+  const bootstrap = `127.0.0.1:${port}`;
+  await waitFor(async () => await succeed(bootstrap, "topic list"), { what: "broker" });
+  assert.equal(await succeed(bootstrap, "topic create kept"), "created kept with 1 partition\n");
+  await stop(broker);
+  assert.equal(broker.stderr(), "");
+});
+
+test("an output that nobody reads says so, and interrupts nothing", {
+  timeout: 60_000,
+}, async (t) => {
+  const source = `
+    const { processContext } = await import(${JSON.stringify(PROCESS_CONTEXT)});
+    const { interruption, stdout, stderr } = processContext();
+    const signal = interruption();
+    await stdout.write("one");
+    await stderr.write([await stdout.flush(), signal.aborted].join());
+  `;
+  const command = startNode(["-C", "source", "--input-type=module", "-e", source]);
+  t.after(() => command.child.kill("SIGKILL"));
+  command.child.stdout.destroy();
+  assert.equal(await command.ended, 0);
+  assert.equal(command.stderr(), "false,false");
 });
 
 test("a command whose output cannot be written fails", { skip: noFullDevice }, async () => {

@@ -1,5 +1,11 @@
 /** `ottla consume`: records out, from where the user says to the end, or on and on. */
-import type { Client, Consumer, PartitionRecords, TopicPartition } from "@ottla/client";
+import type {
+  Client,
+  Consumer,
+  IsolationLevel,
+  PartitionRecords,
+  TopicPartition,
+} from "@ottla/client";
 import { clusterOptions } from "../cluster/options.ts";
 import {
   PartitionMap,
@@ -9,6 +15,7 @@ import {
 } from "../cluster/partitions.ts";
 import { type StartPoint, startOffsets, startPoint } from "../cluster/start-point.ts";
 import { combinedPattern, topicPattern } from "../cluster/topic-pattern.ts";
+import { TopicWatch } from "../cluster/topic-watch.ts";
 import { withClient } from "../cluster/with-client.ts";
 import { defineCommand } from "../command-line/command.ts";
 import { flag, optional, someArguments, withDefault } from "../command-line/option.ts";
@@ -24,6 +31,8 @@ const AUTO_COMMIT_MS = 5_000;
 /** While waiting for the end: how soon positions that moved without a record, over transaction markers, are noticed. */
 const LOOK_EVERY_MS = 100;
 const FOLLOW_POLL_MS = 1_000;
+/** While waiting for the end: how long without a record before the topics are looked at. */
+const CHECK_TOPICS_AFTER_MS = 1_000;
 
 const shown: Parse<readonly RecordField[]> = (raw) =>
   raw === "all" ? recordFields : list(oneOf(...recordFields))(raw);
@@ -83,10 +92,11 @@ export const consume = defineCommand({
     return await withClient(options, context, async (client) => {
       const partitions = await selectedPartitions(client, selections);
       const isolationLevel = options.readCommitted ? "read_committed" : "read_uncommitted";
-      const ends = options.follow ? null : await endOffsets(client, partitions, isolationLevel);
+      const goal = options.follow ? null : await currentEnd(client, partitions, isolationLevel);
+      const ends = goal?.offsets ?? null;
       const isFile = !context.stdout.isTerminal;
       const progress = new Progress(context.stderr, context.clock, isFile);
-      const reading = new Reading(context, progress, { ...options, ends });
+      const reading = new Reading(context, progress, { ...options, goal });
       const consumer = client.consumer({
         isolationLevel,
         autoOffsetReset:
@@ -121,6 +131,8 @@ export const consume = defineCommand({
           const isOpen = options.follow && patterns.some((word) => topicPattern(word) !== null);
           consumer.subscribe(isOpen ? combinedPattern(patterns) : topics, {
             onAssigned: () => reading.onAssigned(),
+            onRevoked: (revoked) => reading.onRevoked(consumer, revoked),
+            onLost: () => reading.onLost(),
           });
           await reading.run(consumer, context.interruption());
         }
@@ -160,19 +172,29 @@ function checkStart(
   });
 }
 
-async function endOffsets(
+/** Where reading ends, and whether that can still be reached. */
+interface Goal {
+  readonly offsets: PartitionMap<number>;
+  readonly topics: TopicWatch;
+}
+
+async function currentEnd(
   client: Client,
   partitions: readonly TopicPartition[],
-  isolationLevel: "read_committed" | "read_uncommitted",
-): Promise<PartitionMap<number>> {
+  isolationLevel: IsolationLevel,
+): Promise<Goal> {
   const { orThrow } = await import("@ottla/client");
+  const topics = await TopicWatch.start(
+    client,
+    partitions.map(({ topic }) => topic),
+  );
   const listed = orThrow(
     await client.admin.listOffsets(
       partitions.map((partition) => ({ ...partition, at: "latest" })),
       { isolationLevel },
     ),
   );
-  return new PartitionMap(listed.map((each) => [each, each.offset]));
+  return { topics, offsets: new PartitionMap(listed.map((each) => [each, each.offset])) };
 }
 
 interface ReadingOptions {
@@ -180,25 +202,30 @@ interface ReadingOptions {
   readonly show: readonly RecordField[];
   readonly separator: string;
   readonly max: number | null;
-  /** Where to end, or null to go on. */
-  readonly ends: PartitionMap<number> | null;
+  /** Null to go on and on. */
+  readonly goal: Goal | null;
 }
 
-/** Takes records from a consumer and prints them; positions end up behind what was printed, so that a commit says just that. */
+/**
+ * Takes records from a consumer and prints them. Between polls, and when reading ends, however it does, positions are behind what was
+ * written: a commit says just that.
+ */
 class Reading {
   readonly #context: Context;
   readonly #progress: Progress;
-  readonly #ends: PartitionMap<number> | null;
+  readonly #goal: Goal | null;
   readonly #isJson: boolean;
   readonly #fields: ReadonlySet<RecordField>;
   readonly #separator: Buffer;
   #left: number;
   #isAssigned = true;
+  /** Whether a partition was given up before its end. */
+  #isCutShort = false;
 
   constructor(context: Context, progress: Progress, options: ReadingOptions) {
     this.#context = context;
     this.#progress = progress;
-    this.#ends = options.ends;
+    this.#goal = options.goal;
     this.#isJson = options.output === "json";
     this.#fields = new Set(options.show);
     this.#separator = Buffer.from(options.separator);
@@ -210,19 +237,43 @@ class Reading {
     this.#isAssigned = true;
   }
 
+  /** Another member may go on with them, or their topic is gone. */
+  onRevoked(consumer: Consumer, partitions: readonly TopicPartition[]): void {
+    this.#isCutShort ||= !partitions.every((each) => this.#isRead(consumer, each));
+  }
+
+  onLost(): void {
+    this.#isCutShort = true;
+  }
+
+  /**
+   * Returns at the end, when the signal aborts, or when nobody reads what is printed.
+   * @throws {CommandFailure} when the output cannot be written, or a topic is gone before its end was reached
+   */
   async run(consumer: Consumer, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#run(consumer, signal);
+    } catch (error) {
+      if (error !== signal.reason) throw error;
+    }
+  }
+
+  async #run(consumer: Consumer, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    const goal = this.#goal;
+    const timeoutMs = goal === null ? FOLLOW_POLL_MS : LOOK_EVERY_MS;
     this.#isAssigned = consumer.assignment.length > 0;
-    const timeoutMs = this.#ends === null ? FOLLOW_POLL_MS : LOOK_EVERY_MS;
-    while (this.#left > 0 && !signal.aborted && !this.#isAtEnd(consumer)) {
-      let polled: readonly PartitionRecords[];
-      try {
-        polled = await consumer.poll({ timeoutMs, signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
+    let checkAtMs = clock.monotonic() + CHECK_TOPICS_AFTER_MS;
+    while (this.#left > 0 && !signal.aborted) {
+      if (this.#isAtEnd(consumer)) {
+        if (this.#isCutShort) await goal?.topics.check(signal);
+        return;
       }
-      const stopped = new PartitionMap<true>();
-      for (const records of polled) await this.#print(consumer, records, stopped);
+      const polled = await consumer.poll({ timeoutMs, signal });
+      if (polled.length === 0 && clock.monotonic() < checkAtMs) continue;
+      if (polled.length === 0) await goal?.topics.check(signal);
+      else if (!(await this.#printAll(consumer, polled))) return;
+      checkAtMs = clock.monotonic() + CHECK_TOPICS_AFTER_MS;
     }
   }
 
@@ -231,7 +282,7 @@ class Reading {
     let lag = 0;
     for (const partition of consumer.assignment) {
       const position = consumer.position(partition);
-      const end = this.#ends?.get(partition);
+      const end = this.#goal?.offsets.get(partition);
       const own = end === undefined ? consumer.lag(partition) : end - position;
       if (position < 0 || (end === undefined && own < 0)) return null;
       lag += Math.max(0, own);
@@ -240,22 +291,46 @@ class Reading {
   }
 
   #isAtEnd(consumer: Consumer): boolean {
-    const ends = this.#ends;
-    if (ends === null || !this.#isAssigned) return false;
-    return consumer.assignment.every((partition) => {
-      const position = consumer.position(partition);
-      return position >= 0 && position >= (ends.get(partition) ?? 0);
-    });
+    if (this.#goal === null || !this.#isAssigned) return false;
+    return consumer.assignment.every((partition) => this.#isRead(consumer, partition));
   }
 
-  /** `stopped` has the partitions whose first record not to print came before, in the same poll. */
+  #isRead(consumer: Consumer, partition: TopicPartition): boolean {
+    const position = consumer.position(partition);
+    return position >= 0 && position >= (this.#goal?.offsets.get(partition) ?? 0);
+  }
+
+  /** Polled partitions go back to their first record that was not written. @returns whether somebody reads the output */
+  async #printAll(consumer: Consumer, polled: readonly PartitionRecords[]): Promise<boolean> {
+    const stopped = new PartitionMap<true>();
+    let done = 0;
+    try {
+      for (const records of polled) {
+        if (!(await this.#print(consumer, records, stopped))) return false;
+        done += 1;
+      }
+      return true;
+    } finally {
+      for (const records of polled.slice(done)) {
+        const { startOffset } = records;
+        if (startOffset < consumer.position(records)) consumer.seek(records, startOffset);
+      }
+    }
+  }
+
+  /**
+   * Prints all of them or fails; what a broken pipe or a full disk took of them nevertheless is printed again next time.
+   * @param stopped the partitions whose first record not to print came before, in the same poll
+   * @returns whether somebody reads the output
+   */
   async #print(
     consumer: Consumer,
     records: PartitionRecords,
     stopped: PartitionMap<true>,
-  ): Promise<void> {
-    if (stopped.get(records)) return;
-    const end = this.#ends?.get(records) ?? Number.POSITIVE_INFINITY;
+  ): Promise<boolean> {
+    if (stopped.get(records)) return true;
+    const { stdout } = this.#context;
+    const end = this.#goal?.offsets.get(records) ?? Number.POSITIVE_INFINITY;
     const chunks: Uint8Array[] = [];
     let printed = 0;
     let printedBytes = 0;
@@ -272,7 +347,11 @@ class Reading {
       printed += 1;
       printedBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
     }
+    if (chunks.length > 0) {
+      await stdout.write(Buffer.concat(chunks));
+      if (!(await stdout.flush())) return false;
+    }
     this.#progress.add(printed, printedBytes);
-    if (chunks.length > 0) await this.#context.stdout.write(Buffer.concat(chunks));
+    return true;
   }
 }

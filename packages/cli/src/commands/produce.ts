@@ -1,6 +1,6 @@
 /** `ottla produce`: lines in, records out, a count at the end. */
 import { createReadStream } from "node:fs";
-import type { Delivery, Producer } from "@ottla/client";
+import type { Delivery, Producer, ProducerRecord } from "@ottla/client";
 import { clusterOptions } from "../cluster/options.ts";
 import { partitionNumber } from "../cluster/partitions.ts";
 import { withClient } from "../cluster/with-client.ts";
@@ -93,25 +93,16 @@ export const produce = defineCommand({
         client.producer({ acks: ACKS[options.acks], compression: options.compression }),
         progress,
       );
-      const toRecord = recordReader(options);
-      const headers = options.header.map(([key, value]) => ({ key, value }));
-      let lineNumber = 0;
+      const reader = new RecordReader(topic, options);
       let failure: unknown = null;
       try {
         const source = file === null ? context.stdin.read(interruption) : readFile(file);
         for await (const lines of readLines(source)) {
-          const records = lines.map((line) => {
-            lineNumber += 1;
-            const record = readOrFail(toRecord, line, lineNumber);
-            return {
-              ...record,
-              topic,
-              ...(options.partition === null ? {} : { partition: options.partition }),
-              ...(headers.length === 0 ? {} : { headers: [...(record.headers ?? []), ...headers] }),
-            };
-          });
-          await sending.send(records);
+          // Ctrl-C ends the input anywhere, so what comes last may be only the beginning of a line.
           if (interruption.aborted) break;
+          const { records, failure: invalid } = reader.read(lines);
+          await sending.send(records);
+          if (invalid !== null) throw invalid;
         }
       } catch (error) {
         failure = error;
@@ -129,27 +120,65 @@ function readFile(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: 256 * 1024 });
 }
 
-function readOrFail(
-  toRecord: (line: Buffer) => PlainRecord,
-  line: Buffer,
-  lineNumber: number,
-): PlainRecord {
-  try {
-    return toRecord(line);
-  } catch (error) {
-    if (!(error instanceof InvalidRecord)) throw error;
-    throw new CommandFailure(`line ${lineNumber} ${error.message}`);
-  }
-}
-
-interface ReaderOptions {
+interface LineOptions {
   readonly input: "lines" | "json";
   readonly keySeparator: string | null;
   readonly nullMarker: string | null;
 }
 
+interface ReaderOptions extends LineOptions {
+  readonly partition: number | null;
+  readonly header: readonly (readonly [string, string])[];
+}
+
+/** Makes records of the lines of an input, and counts those. */
+class RecordReader {
+  readonly #toRecord: (line: Buffer) => PlainRecord;
+  readonly #topic: string;
+  readonly #partition: number | null;
+  readonly #headers: readonly { readonly key: string; readonly value: string }[];
+  #lineNumber = 0;
+
+  constructor(topic: string, options: ReaderOptions) {
+    this.#toRecord = lineReader(options);
+    this.#topic = topic;
+    this.#partition = options.partition;
+    this.#headers = options.header.map(([key, value]) => ({ key, value }));
+  }
+
+  /** The records of the next lines, up to the first line that is none: `failure` names that one. */
+  read(lines: readonly Buffer[]): {
+    readonly records: readonly ProducerRecord[];
+    readonly failure: CommandFailure | null;
+  } {
+    const records: ProducerRecord[] = [];
+    for (const line of lines) {
+      this.#lineNumber += 1;
+      try {
+        records.push(this.#complete(this.#toRecord(line)));
+      } catch (error) {
+        if (!(error instanceof InvalidRecord)) throw error;
+        const failure = new CommandFailure(`line ${this.#lineNumber} ${error.message}`);
+        return { records, failure };
+      }
+    }
+    return { records, failure: null };
+  }
+
+  #complete(record: PlainRecord): ProducerRecord {
+    return {
+      ...record,
+      topic: this.#topic,
+      ...(this.#partition === null ? {} : { partition: this.#partition }),
+      ...(this.#headers.length === 0
+        ? {}
+        : { headers: [...(record.headers ?? []), ...this.#headers] }),
+    };
+  }
+}
+
 /** @throws {InvalidRecord} from the function it returns */
-function recordReader({ input, keySeparator, nullMarker }: ReaderOptions) {
+function lineReader({ input, keySeparator, nullMarker }: LineOptions) {
   if (input === "json") return (line: Buffer) => recordFromJson(line.toString("utf8"));
   const marker = nullMarker === null ? null : Buffer.from(nullMarker);
   const orNull = (bytes: Buffer) => (marker?.equals(bytes) === true ? null : bytes);
@@ -189,7 +218,7 @@ class Sending {
   }
 
   /** Resolves when there is room for more. @throws the first failure of a record */
-  async send(records: readonly (PlainRecord & { readonly topic: string })[]): Promise<void> {
+  async send(records: readonly ProducerRecord[]): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     const bytes = records.reduce((sum, { key, value }) => sum + sizeOf(key) + sizeOf(value), 0);
     this.#inFlightBytes += bytes;

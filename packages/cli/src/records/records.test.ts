@@ -50,6 +50,39 @@ test("JSON that is no text is sent as its text, and a record needs no field at a
   assert.deepEqual(recordFromJson('{"timestampMs":-1}'), { key: null, value: null });
 });
 
+test("numbers are sent to the last digit", () => {
+  const numbers = [
+    "9007199254740993",
+    "12345678901234567890",
+    "1.0",
+    "-0",
+    "1e3",
+    "1E400",
+    "0.1000000000000000055511151231257827",
+    "-7",
+  ];
+  for (const number of numbers) {
+    assert.equal(recordFromJson(`{"value":${number}}`).value, number);
+    assert.equal(
+      recordFromJson(`{"value": [${number}, ${number}]}`).value,
+      `[${number},${number}]`,
+    );
+    const nested = `{"a":{"b":${number},"c":"${number}"}}`;
+    const record = recordFromJson(`{"key":${nested},"headers":[{"key":"h","value":${nested}}]}`);
+    assert.equal(record.key, nested);
+    assert.deepEqual(record.headers, [{ key: "h", value: nested }]);
+  }
+  assert.equal(recordFromJson('{"partition":1.0}').partition, 1);
+  assert.equal(recordFromJson('{"timestampMs":1.7e12}').timestampMs, 1_700_000_000_000);
+});
+
+test("bytes are taken in either alphabet of base64, with or without padding", () => {
+  for (const base64 of ["", "/+8=", "_-8", "/+8", "AA==", "AA", "AAAA"]) {
+    const { value } = recordFromJson(JSON.stringify({ value: { base64 } }));
+    assert.deepEqual(value, Buffer.from(base64, "base64"));
+  }
+});
+
 test("lines that are no records say why", () => {
   const cases = [
     ["{", /is not JSON/],
@@ -59,6 +92,12 @@ test("lines that are no records say why", () => {
     ['{"timestampMs":"now"}', /"timestampMs" that is not a whole number/],
     ['{"headers":{}}', /not a list/],
     ['{"headers":[{"value":"x"}]}', /a header without a key/],
+    ["12345678901234567890", /is not a JSON object/],
+    ['{"partition":0.5}', /"partition" that is not a whole number/],
+    ['{"timestampMs":9007199254740993}', /"timestampMs" that is not a whole number/],
+    ...["%%%%", "AA A", "A", "AAAAA", "AA=", "A===", "=", "AA=A"].map(
+      (base64) => [JSON.stringify({ value: { base64 } }), /"base64" that is not base64/] as const,
+    ),
   ] as const;
   for (const [line, message] of cases) {
     assert.throws(
