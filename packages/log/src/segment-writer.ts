@@ -201,8 +201,9 @@ export class SegmentWriter {
   #pause(error: Error): void {
     const state = this.#state;
     state.probe.storageFailed(error);
+    if (state.isClosed) return;
     state.segmentTrouble.note();
-    if (!this.#isPaused && !state.isClosed) {
+    if (!this.#isPaused) {
       this.#isPaused = true;
       const delayMs = Math.max(RETRY_MS, state.options.retryDelayMs);
       this.#cancelPause = state.clock.schedule(delayMs, () => {
