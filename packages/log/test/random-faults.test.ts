@@ -146,7 +146,7 @@ function append({ machine }: Run): void {
   }));
   life.pending++;
   machine.engine
-    .append(appendRequest(partitions))
+    .append(appendRequest(partitions, { makesRoom: machine.draw(6) === 0 }))
     .then((results) => {
       life.pending--;
       if (life.isOver) return;
