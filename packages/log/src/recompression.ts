@@ -41,9 +41,12 @@ export function recompress(
   const level =
     wanted === "gzip" || wanted === "lz4" || wanted === "zstd" ? levels[wanted] : undefined;
   try {
-    return recompressBatch(batch, 0, wanted, level, MAX_DECOMPRESSED_BYTES);
+    // Compressed too large it is refused anyway, and gzip takes seconds for what another codec has made small.
+    const { maxMessageBytes } = config;
+    return recompressBatch(batch, 0, wanted, level, MAX_DECOMPRESSED_BYTES, maxMessageBytes);
   } catch (error) {
-    return unreadable(error);
+    const isTooLarge = error instanceof ProtocolError && error.kind === "tooLarge";
+    return isTooLarge ? fault("messageTooLarge", null) : unreadable(error);
   }
 }
 

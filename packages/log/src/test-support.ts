@@ -73,7 +73,7 @@ export function makeBatch(options: BatchOptions = {}): Buffer {
     attributes: options.attributes ?? 0,
     lastOffsetDelta: values.length - 1,
     baseTimestamp: base,
-    maxTimestamp: Math.max(...timestamps),
+    maxTimestamp: timestamps.reduce((a, b) => Math.max(a, b)),
     producerId: options.producerId ?? -1,
     producerEpoch: options.epoch ?? (options.producerId === undefined ? -1 : 0),
     baseSequence: options.sequence ?? (options.producerId === undefined ? -1 : 0),

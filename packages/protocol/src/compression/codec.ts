@@ -11,8 +11,16 @@ export interface CompressionCodec {
   /**
    * The result starts with `roomBytes` that are left for the caller to fill. `allocate` may be asked for its memory; what the codec has from
    * elsewhere is as good.
+   * @param maxBytes what the codec may go on to before it gives up; one that is quick need not
+   * @throws ProtocolError `tooLarge` when it gives up
    */
-  compress(input: Buffer, level: number, roomBytes: number, allocate: Allocate): Buffer;
+  compress(
+    input: Buffer,
+    level: number,
+    roomBytes: number,
+    allocate: Allocate,
+    maxBytes: number,
+  ): Buffer;
   /**
    * @throws ProtocolError `corrupt` for bytes that are not the codec's, `tooLarge` when the result would exceed `maxBytes`; never
    * allocates much more than that

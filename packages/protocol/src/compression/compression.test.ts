@@ -5,6 +5,7 @@ import { ProtocolError } from "../protocol-error.ts";
 import {
   type CompressionType,
   compress,
+  compressBehind,
   compressionIdOf,
   compressionTypeOf,
   compressionTypes,
@@ -26,6 +27,22 @@ const content = fc
     { maxLength: 12 },
   )
   .map((parts) => Buffer.concat(parts));
+
+for (const type of ["gzip", "zstd"] as const) {
+  test(`${type}: compressing is given up when the result would be beyond its bound`, () => {
+    const noise = Buffer.from(
+      fc.sample(fc.uint8Array({ minLength: 5000, maxLength: 5000 }), 1)[0]!,
+    );
+    const bounded = (maxBytes: number) =>
+      compressBehind(3, type, noise, undefined, Buffer.allocUnsafe, maxBytes);
+    const { length } = compress(type, noise);
+    assert.equal(bounded(length).length, 3 + length);
+    assert.throws(
+      () => bounded(length - 1),
+      (error) => error instanceof ProtocolError && error.kind === "tooLarge",
+    );
+  });
+}
 
 for (const type of compressionTypes) {
   test(`${type}: what was compressed decompresses to the same bytes`, () => {

@@ -1,4 +1,5 @@
 /** The compressions a batch may have. A new one is a file in `codecs/` and a line in the list. */
+import { constants } from "node:buffer";
 import { ProtocolError } from "../protocol-error.ts";
 import { type Allocate, behind, type CompressionCodec } from "./codec.ts";
 import { gzip } from "./codecs/gzip.ts";
@@ -40,18 +41,22 @@ export function compress(type: CompressionType, input: Buffer, level?: number): 
   return type === "none" ? input : compressBehind(0, type, input, level);
 }
 
-/** Compresses; the result starts with `roomBytes` that are left for the caller to fill. Its memory may come from `allocate`. */
+/**
+ * Compresses; the result starts with `roomBytes` that are left for the caller to fill. Its memory may come from `allocate`.
+ * @throws ProtocolError `tooLarge` when the codec sees that it would go beyond `maxBytes`; slow ones look
+ */
 export function compressBehind(
   roomBytes: number,
   type: CompressionType,
   input: Buffer,
   level?: number,
   allocate: Allocate = Buffer.allocUnsafe,
+  maxBytes: number = constants.MAX_LENGTH,
 ): Buffer {
   const codec = CODECS[compressionIdOf(type)];
-  return codec === null || codec === undefined
-    ? behind(roomBytes, input, allocate)
-    : codec.compress(input, level ?? codec.levels?.default ?? 0, roomBytes, allocate);
+  if (codec === null || codec === undefined) return behind(roomBytes, input, allocate);
+  const limit = Math.min(Math.max(maxBytes, 1), constants.MAX_LENGTH);
+  return codec.compress(input, level ?? codec.levels?.default ?? 0, roomBytes, allocate, limit);
 }
 
 /**

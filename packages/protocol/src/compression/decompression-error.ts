@@ -2,10 +2,18 @@ import { ProtocolError } from "../protocol-error.ts";
 
 /** Says what zlib's error means: too large an output, or bytes that are not the format. */
 export function decompressionError(codec: string, cause: unknown, maxBytes: number): ProtocolError {
-  const code = (cause as { readonly code?: unknown }).code;
-  return code === "ERR_BUFFER_TOO_LARGE"
+  return isTooLarge(cause)
     ? tooLarge(codec, maxBytes)
     : new ProtocolError("corrupt", `these bytes are not ${codec}`, { cause });
+}
+
+/** The same for compressing, which fails for no other reason that is the caller's. */
+export function compressionError(codec: string, cause: unknown, maxBytes: number): unknown {
+  return isTooLarge(cause) ? tooLarge(codec, maxBytes) : cause;
+}
+
+function isTooLarge(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
 }
 
 export function tooLarge(codec: string, maxBytes: number): ProtocolError {
