@@ -121,6 +121,17 @@ test("NW: a fetch whose partitions do not fit beside those of other sessions is 
   assert.equal(cache.partitionCount, 3);
 });
 
+test("NW: no session is so large that a request of a few bytes takes long: such a fetch is served without one", () => {
+  const { cache } = newCache();
+  const some = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => partition("a", from + index));
+  assert.equal(opened(cache, { partitions: some(0, 20_001) }).session, null);
+  const { session } = opened(cache, { partitions: some(0, 20_000) });
+  const grown = { sessionId: session!.id, sessionEpoch: 1, partitions: some(20_000, 20_001) };
+  assert.equal(open(cache, grown), "FETCH_SESSION_ID_NOT_FOUND");
+  assert.equal(cache.count, 0);
+});
+
 test("NW: a session that grows beyond the room ends, and leaves room for another", () => {
   const { cache } = newCache(10, 5);
   const names = (topic: string, count: number) =>

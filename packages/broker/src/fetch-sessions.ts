@@ -2,7 +2,7 @@
  * Incremental fetch sessions (KIP-227): the broker remembers which partitions a consumer reads, a request names only what changed, a
  * response only what is new.
  *
- * Bounds: `max.incremental.fetch.session.cache.slots` sessions, and {@link MAX_SESSION_PARTITIONS} partitions in all of them. Where there is no room for
+ * Bounds: `max.incremental.fetch.session.cache.slots` sessions, {@link MAX_PARTITIONS_OF_ONE} partitions in each and {@link MAX_SESSION_PARTITIONS} in all of them. Where there is no room for
  * a new session, one that was not used for two minutes gives way; with none so old the fetch is served in full and without a session (id 0), which
  * clients accept at any time. A session that grows beyond the room ends, and its client begins another.
  *
@@ -18,6 +18,8 @@ const MAX_EPOCH = 0x7fff_ffff;
 
 /** Whoever asks may name partitions that do not exist, and is remembered with them. */
 const MAX_SESSION_PARTITIONS = 1_000_000;
+/** A request of a few bytes goes through all partitions of its session, in one turn of the event loop. */
+const MAX_PARTITIONS_OF_ONE = 20_000;
 
 /** A partition as a consumer reads it. */
 export interface FetchPartition {
@@ -169,7 +171,8 @@ export class FetchSessionCache {
       this.#end(session);
       return sessionless(request);
     }
-    if (this.#partitionCount > this.#maxPartitions) {
+    const isTooLarge = session.partitions.size > MAX_PARTITIONS_OF_ONE;
+    if (isTooLarge || this.#partitionCount > this.#maxPartitions) {
       this.#end(session);
       return "FETCH_SESSION_ID_NOT_FOUND";
     }
@@ -179,7 +182,7 @@ export class FetchSessionCache {
 
   /** A new session, or null when there is no room for one. */
   #create(usesTopicIds: boolean, partitions: readonly FetchPartition[]): FetchSession | null {
-    if (partitions.length > this.#maxPartitions) return null;
+    if (partitions.length > Math.min(this.#maxPartitions, MAX_PARTITIONS_OF_ONE)) return null;
     while (!this.#hasRoom(partitions.length)) if (!this.#evict()) return null;
     let id: number;
     do id = 1 + this.#random.integer(MAX_EPOCH);
