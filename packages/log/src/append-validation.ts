@@ -187,7 +187,10 @@ const scan: RecordScan = {
   limitHigh: Infinity,
   requiresKeys: false,
   faults: [],
+  faultsCount: 0,
+  onlyTimestamps: true,
   maxTimestamp: -1,
+  minTimestamp: -1,
 };
 
 /**
@@ -207,10 +210,16 @@ export function inspectRecords(
   scan.limitHigh = checksTime ? nowMs + config.timestampAfterMaxMs : Infinity;
   scan.requiresKeys = config.cleanupPolicy.compact && !info.isControl;
   if (scan.faults.length > 0) scan.faults = [];
+  scan.faultsCount = 0;
+  scan.onlyTimestamps = true;
   scan.maxTimestamp = -1;
   const problem = scanRecords(bytes, at, end, info.lastOffsetDelta + 1, info.baseTimestamp, scan);
   if (problem !== null) return fault("invalidRecord", problem);
-  if (scan.faults.length > 0) return describeFaults(scan);
+  if (scan.faultsCount > 0) return describeFaults(scan);
+  // As of the header's timestamps: what a record adds to them may be any int64, or more.
+  if (!Number.isSafeInteger(scan.maxTimestamp) || !Number.isSafeInteger(scan.minTimestamp)) {
+    return fault("invalidTimestamp", "A timestamp is out of range");
+  }
   info.maxTimestamp = scan.maxTimestamp;
   return null;
 }
@@ -285,13 +294,12 @@ function isSafeInt64(bytes: Buffer, at: number): boolean {
 }
 
 function describeFaults(scan: RecordScan): AppendFault {
-  const { faults } = scan;
+  const { faults, faultsCount } = scan;
   const first = faults.slice(0, MAX_RECORD_ERRORS).map(({ message }) => message);
-  const isTime = faults.every(({ isTimestamp }) => isTimestamp);
   return {
-    error: isTime ? "invalidTimestamp" : "invalidRecord",
-    message: `One or more records have been rejected due to ${faults.length} record errors in total, and only showing the first three errors at most: ${first.join("; ")}`,
-    recordErrors: faults.map(({ index, message }) => ({ index, message })),
+    error: scan.onlyTimestamps ? "invalidTimestamp" : "invalidRecord",
+    message: `One or more records have been rejected due to ${faultsCount} record errors in total, and only showing the first three errors at most: ${first.join("; ")}`,
+    recordErrors: faults,
   };
 }
 

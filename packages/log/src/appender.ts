@@ -67,6 +67,9 @@ export interface AppendContext {
 
 const NO_PRODUCERS = new ProducerStates();
 
+/** How long requests whose batches must be decompressed keep the event loop before others have a turn. */
+const TURN_MS = 20;
+
 /** How many partitions are looked at ahead, unless one request has more. */
 const PREFETCHED_PARTITIONS = 64;
 
@@ -77,6 +80,9 @@ export class Appender {
   readonly #info = new BatchInfo();
   /** Whether the bytes to store differ from those that were copied into the journal. */
   #isChanged = false;
+  /** Whether a batch was decompressed since the last turn of the event loop, and when staging began in this one. */
+  #hasDecompressed = false;
+  #turnBeganMs = 0;
   /** Wall-clock time of the request being staged. */
   #nowMs = 0;
   /** Keeps the compiler from leaving out {@link Appender.#prefetch}. */
@@ -109,6 +115,8 @@ export class Appender {
   resume(): void {
     const waiting = this.#waiting;
     this.#nowMs = this.#context.clock.now();
+    this.#turnBeganMs = this.#context.clock.monotonic();
+    this.#hasDecompressed = false;
     let staged = 0;
     let prefetched = 0;
     while (staged < waiting.length) {
@@ -142,11 +150,20 @@ export class Appender {
   #stage(append: Append): Staged {
     const { partitions } = append.request;
     for (let i = append.looked; i < partitions.length; i++) {
+      // Here, so that what is done is done: a request that has no more partitions is not kept from its group.
+      if (this.#hasDecompressed && this.#isTurnOver()) return "wait";
       if (this.#stagePartition(append, partitions[i]!) === "wait") return "wait";
     }
     append.letGo();
     this.#context.journal.wait(append);
     return "done";
+  }
+
+  /** Whether decompression has kept others waiting. Then staging goes on when they had their turn. */
+  #isTurnOver(): boolean {
+    if (this.#context.clock.monotonic() - this.#turnBeganMs < TURN_MS) return false;
+    setImmediate(this.#resume);
+    return true;
   }
 
   /**
@@ -265,12 +282,14 @@ export class Appender {
       );
       if (problem !== null) return problem;
     } else if (needsRecords(config, info, nowMs)) {
+      this.#hasDecompressed = true;
       const problem = withRecords(bytes, info.compression, (records) =>
         inspectRecords(records, 0, records.length, config, info, nowMs),
       );
       if (problem !== null) return problem;
     }
     const stored = info.isControl ? bytes : recompress(bytes, info, config);
+    if (stored !== bytes) this.#hasDecompressed = true;
     if (!Buffer.isBuffer(stored)) return stored;
     this.#isChanged = stored !== bytes;
     if (config.timestampType === "LogAppendTime" && !info.isControl) {

@@ -24,6 +24,9 @@ export const OffsetTime = {
   earliestPendingUpload: -6,
 } as const;
 
+/** How long lookups keep the event loop: each may decompress a batch. */
+const TURN_MS = 20;
+
 interface Found {
   readonly offset: number;
   readonly timestampMs: number;
@@ -42,7 +45,15 @@ export class OffsetLookup {
 
   async list(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]> {
     const answers: OffsetAnswer[] = [];
-    for (const query of queries) answers.push(await this.#answer(query));
+    const { clock } = this.#state.options;
+    let turnBeganMs = clock.monotonic();
+    for (const query of queries) {
+      if (clock.monotonic() - turnBeganMs >= TURN_MS) {
+        await nextTurn();
+        turnBeganMs = clock.monotonic();
+      }
+      answers.push(await this.#answer(query));
+    }
     return answers;
   }
 
@@ -132,7 +143,10 @@ export class OffsetLookup {
     return null;
   }
 
-  /** The first record at or above `start`, from the batch that holds `from` on, whose timestamp is at least `timestampMs`. */
+  /**
+   * The first record at or above `start`, from the batch that holds `from` on, whose timestamp is at least `timestampMs`. A batch may claim
+   * a time that no record of it has, and so may many others: they are looked into one a turn.
+   */
   async #findInSegment(
     log: PartitionLog,
     segment: Segment,
@@ -141,12 +155,31 @@ export class OffsetLookup {
     matches: (batchMaxTimestamp: number) => boolean,
     timestampMs: number,
   ): Promise<Found | null> {
-    let found: Found | null = null;
+    let next = from;
+    for (;;) {
+      const found = await this.#lookInto(log, segment, next, start, matches, timestampMs);
+      if (typeof found !== "number") return found;
+      next = found;
+      await nextTurn();
+    }
+  }
+
+  /** As {@link OffsetLookup.#findInSegment}, or where to go on behind a batch that has no such record. */
+  async #lookInto(
+    log: PartitionLog,
+    segment: Segment,
+    from: number,
+    start: number,
+    matches: (batchMaxTimestamp: number) => boolean,
+    timestampMs: number,
+  ): Promise<Found | number | null> {
     if (from < log.tailOffset) {
+      let found: Found | number | null = null;
       await this.#segments.scan(log, segment, from, (buffer, at) => {
-        if (lastOffset(buffer, at) < from || !matches(maxTimestamp(buffer, at))) return true;
-        found = firstRecord(buffer, at, start, timestampMs);
-        return found === null;
+        const last = lastOffset(buffer, at);
+        if (last < from || !matches(maxTimestamp(buffer, at))) return true;
+        found = firstRecord(buffer, at, start, timestampMs) ?? last + 1;
+        return false;
       });
       if (found !== null) return found;
     }
@@ -158,11 +191,14 @@ export class OffsetLookup {
       if (tail.lastOffset(i) < from || baseOffset < segment.baseOffset) continue;
       if (tail.segment(i) !== segment) return null;
       if (!matches(tail.maxTimestamp(i))) continue;
-      found = firstRecord(tail.bytes(i), 0, start, timestampMs);
-      if (found !== null) return found;
+      return firstRecord(tail.bytes(i), 0, start, timestampMs) ?? tail.lastOffset(i) + 1;
     }
     return null;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function firstRecord(buffer: Buffer, at: number, from: number, timestampMs: number): Found | null {

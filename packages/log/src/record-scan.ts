@@ -6,7 +6,6 @@
 export interface RecordFault {
   readonly index: number;
   readonly message: string;
-  readonly isTimestamp: boolean;
 }
 
 /** Limits in, findings out. */
@@ -14,10 +13,20 @@ export interface RecordScan {
   limitLow: number;
   limitHigh: number;
   requiresKeys: boolean;
+  /** The first {@link MAX_FAULTS}. */
   faults: RecordFault[];
+  /** How many there were. */
+  faultsCount: number;
+  /** Whether all of them are about timestamps. */
+  onlyTimestamps: boolean;
   /** Greatest timestamp met, −1 when no record has one. */
   maxTimestamp: number;
+  /** The least, −1 when there is none below. */
+  minTimestamp: number;
 }
+
+/** A megabyte holds a hundred thousand records, compressed more; words for each of them would take hundreds of megabytes. */
+const MAX_FAULTS = 100;
 
 /** Where the last varint ended; −1 after a malformed one. */
 let cursor = 0;
@@ -33,6 +42,7 @@ export function scanRecords(
 ): string | null {
   let position = at;
   let maxTimestamp = -1;
+  let minTimestamp = -1;
   const { limitLow, limitHigh, requiresKeys } = scan;
   for (let index = 0; index < count; index++) {
     const size = readVarint(bytes, position, end);
@@ -60,22 +70,25 @@ export function scanRecords(
     if (cursor !== recordEnd) return `Record ${index} is longer than its fields`;
     position = recordEnd;
     if (timestamp > maxTimestamp) maxTimestamp = timestamp;
+    if (timestamp < minTimestamp) minTimestamp = timestamp;
     if ((timestamp < limitLow && timestamp !== -1) || timestamp > limitHigh) {
+      if (scan.faultsCount++ >= MAX_FAULTS) continue;
       scan.faults.push({
         index,
         message: `Timestamp ${timestamp} of message with offset ${index} is out of range. The timestamp should be within [${limitLow}, ${limitHigh}]`,
-        isTimestamp: true,
       });
     } else if (requiresKeys && keySize < 0) {
+      scan.onlyTimestamps = false;
+      if (scan.faultsCount++ >= MAX_FAULTS) continue;
       scan.faults.push({
         index,
         message: "Compacted topic cannot accept message without key in topic partition.",
-        isTimestamp: false,
       });
     }
   }
   if (position !== end) return "There are bytes behind the last record";
   scan.maxTimestamp = maxTimestamp;
+  scan.minTimestamp = minTimestamp;
   return null;
 }
 
@@ -116,7 +129,8 @@ function readVarlong(bytes: Buffer, at: number, end: number): number {
     factor *= 128;
     if (byte < 0x80) {
       cursor = at + i + 1;
-      return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      // The sign is in the lowest bit, which a value beyond 2^53 has lost.
+      return (bytes[at]! & 1) === 0 ? value / 2 : -(value + 1) / 2;
     }
   }
   cursor = -1;

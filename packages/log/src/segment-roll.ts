@@ -7,9 +7,6 @@ import type { PartitionLog } from "./partition-log.ts";
 import { encodeSnapshot } from "./producer-snapshot.ts";
 import { Segment } from "./segment.ts";
 
-/** Nearly nine thousand years: what waits that long waits for ever, and is not drawn for. */
-const LONGEST_JITTER_MS = 2 ** 48;
-
 /** The segment that takes the next batch: the active one, or a new one when that must be rolled (LG12). */
 export function segmentFor(
   log: PartitionLog,
@@ -69,8 +66,11 @@ export function rollSegment(log: PartitionLog, nowMs: number, jitterMs: number):
   return segment;
 }
 
+/** Kafka draws from the positive int32, whatever the settings say. */
+const MAX_JITTER_MS = 0x7fff_ffff;
+
 /** By how much a segment is rolled early, so that partitions do not roll together. */
 export function drawJitter(random: Random, segmentMs: number, segmentJitterMs: number): number {
-  const limit = Math.min(segmentJitterMs, segmentMs);
-  return limit > 0 && limit < LONGEST_JITTER_MS ? random.integer(limit) : 0;
+  const limit = Math.min(segmentJitterMs, segmentMs, MAX_JITTER_MS);
+  return limit > 0 ? random.integer(limit) : 0;
 }

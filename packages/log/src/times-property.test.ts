@@ -5,8 +5,10 @@ import { recompressBatch } from "@ottla/protocol";
 import { appendOne, config, makeBatch, openEngine, readAll, topicId } from "./test-support.ts";
 
 const id = topicId(1);
-const M = 2 ** 52;
-const TIMES = [-1, 0, 1, -5, -M, M, M - 1, 2 ** 40, 2 ** 41, 5_000, 5_001];
+const FAR = 2 ** 52;
+const TIMES = [-1, 0, 1, -5, -FAR, FAR, FAR - 1, 2 ** 40, 2 ** 41, 5_000, 5_001];
+const LATEST_TIME = -3;
+const ASKED = [0, 1, 2, 5_000, 5_001, 2 ** 40, 2 ** 41 + 1, FAR - 1, FAR, 2 ** 63, LATEST_TIME];
 
 for (let seed = 1; seed <= 40; seed++) {
   test(`LG11: offsets by time, with extreme times and restarts (${seed})`, async () => {
@@ -49,19 +51,7 @@ for (let seed = 1; seed <= 40; seed++) {
         engine.openTopic({ topicId: id, name: "t", partitions: 1, config: settings });
       }
       if (random.integer(10) > 0) continue;
-      for (const timestampMs of [
-        0,
-        1,
-        2,
-        5_000,
-        5_001,
-        2 ** 40,
-        2 ** 41 + 1,
-        M - 1,
-        M,
-        2 ** 63,
-        -3,
-      ]) {
+      for (const timestampMs of ASKED) {
         const [found] = await engine.listOffsets([
           {
             topicId: id,
@@ -71,13 +61,7 @@ for (let seed = 1; seed <= 40; seed++) {
             isolation: "uncommitted",
           },
         ]);
-        const most = times.reduce((a, b) => Math.max(a, b), -1);
-        const wanted =
-          timestampMs === -3
-            ? most < 0
-              ? -1
-              : times.indexOf(most)
-            : times.findIndex((t) => t >= timestampMs);
+        const wanted = offsetOf(times, timestampMs);
         assert.equal(found!.error, null);
         assert.equal(found!.offset, wanted, `time ${timestampMs}`);
       }
@@ -86,4 +70,11 @@ for (let seed = 1; seed <= 40; seed++) {
     await engine.maintain();
     await engine.close();
   });
+}
+
+/** What there is to find, by looking at each. */
+function offsetOf(times: readonly number[], timestampMs: number): number {
+  if (timestampMs !== LATEST_TIME) return times.findIndex((time) => time >= timestampMs);
+  const latest = Math.max(...times);
+  return latest < 0 ? -1 : times.indexOf(latest);
 }

@@ -10,10 +10,10 @@ import {
   openEngine,
   smallLimits,
   topicId,
-} from "./test-support.ts";
+} from "../src/test-support.ts";
 
 const id = topicId(1);
-const BOMBS = 8;
+const BOMBS = 3;
 
 /** Two records of 64 MB of zeros, in four kilobytes. */
 function bomb(timestampMs: number): Buffer {
@@ -34,32 +34,19 @@ async function turnsDuring(work: () => PromiseLike<unknown>): Promise<number> {
   return turns;
 }
 
-function open() {
-  return openEngine(smallLimits);
-}
-
-const turnsAppending = async (requests: number, partitions: number) => {
-  await using engine = await open();
-  engine.openTopic({ topicId: id, name: "t", partitions: BOMBS, config });
-  // Too far ahead, so the records are looked at.
+/** While so many requests, each for so many partitions, are appended whose records have to be looked at, being too far ahead. */
+async function turnsAppending(requests: number, partitionCount: number): Promise<number> {
+  await using engine = await openEngine(smallLimits);
+  engine.openTopic({ topicId: id, name: "t", partitions: partitionCount, config });
   const records = bomb(Date.now() + 86_400_000);
-
+  const partitions = Array.from({ length: partitionCount }, (_, partition) => {
+    return { topicId: id, partition, records };
+  });
+  const request = appendRequest(partitions);
   return await turnsDuring(() =>
-    Promise.all(
-      Array.from({ length: requests }, () =>
-        engine.append(
-          appendRequest(
-            Array.from({ length: partitions }, (_, partition) => ({
-              topicId: id,
-              partition,
-              records,
-            })),
-          ),
-        ),
-      ),
-    ),
+    Promise.all(Array.from({ length: requests }, () => engine.append(request))),
   );
-};
+}
 
 test("others have their turns between the partitions of a request that must be decompressed", async () => {
   const turns = await turnsAppending(1, BOMBS);
@@ -99,7 +86,7 @@ for (const tailBytes of [1_048_576, 1]) {
 }
 
 test("LG11: others have their turns between partitions whose batches must be decompressed", async () => {
-  await using engine = await open();
+  await using engine = await openEngine(smallLimits);
   engine.openTopic({ topicId: id, name: "t", partitions: BOMBS, config });
   const records = bomb(1_000);
   const partitions = Array.from({ length: BOMBS }, (_, partition) => partition);
