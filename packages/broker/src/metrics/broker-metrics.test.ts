@@ -25,6 +25,27 @@ test("the broker's own metadata is no topic", () => {
   assert.deepEqual([metrics.allTopics.bytesIn, metrics.allTopics.bytesOut], [0, 0]);
 });
 
+test("storage that fails is told of until ten seconds after the last failure", async () => {
+  await using broker = await TestBroker.start();
+  const clock = new SimulatedClock();
+  const metrics = new BrokerMetrics({ clock, handlers: [], report() {} });
+  metrics.observe(broker.services, []);
+  const offline = async () =>
+    Number(
+      /^kafka_log_logmanager_offlinelogdirectorycount (\d)$/m.exec(await metrics.render())![1],
+    );
+  assert.equal(await offline(), 0);
+  metrics.log.storageFailed(new Error("no space"));
+  clock.advance(9_999);
+  assert.equal(await offline(), 1);
+  metrics.log.storageFailed(new Error("no space"));
+  clock.advance(9_999);
+  assert.equal(await offline(), 1);
+  clock.advance(1);
+  assert.equal(await offline(), 0);
+  metrics.close();
+});
+
 test("a scrape of thousands of partitions lets others have turns of the event loop", async () => {
   await using broker = await TestBroker.start();
   const many = { name: "many", numPartitions: 2_000, replicationFactor: 1 };

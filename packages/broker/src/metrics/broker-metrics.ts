@@ -51,6 +51,8 @@ export interface BrokerMetricsOptions {
   readonly report: (line: string) => void;
 }
 
+const STORAGE_TROUBLE_MS = 10_000;
+
 export class BrokerMetrics {
   readonly clock: Clock;
   readonly apis: (ApiCounts | undefined)[] = [];
@@ -60,7 +62,7 @@ export class BrokerMetrics {
   readonly flushes = new Histogram();
   readonly connectionsOpened = new WindowRate();
   readonly connectionsClosed = new WindowRate();
-  storageFailures = 0;
+  #storageFailedMs = Number.NEGATIVE_INFINITY;
   rebalances = 0;
   readonly server: ServerProbe;
   readonly log: LogProbe;
@@ -147,7 +149,7 @@ export class BrokerMetrics {
       segmentWritten: () => {},
       checkpointed: () => {},
       storageFailed: (error) => {
-        this.storageFailures++;
+        this.#storageFailedMs = clock.monotonic();
         reportStorage(`storage failed: ${error.message}`);
       },
       corrupted: (path, position, detail) =>
@@ -162,6 +164,11 @@ export class BrokerMetrics {
       shardLoaded: () => {},
       warning: (message, cause) => report(`groups: ${message}: ${String(cause)}`),
     };
+  }
+
+  /** Whether storage has failed lately: what fails is tried again at least every few seconds. */
+  get isStorageFailing(): boolean {
+    return this.clock.monotonic() - this.#storageFailedMs < STORAGE_TROUBLE_MS;
   }
 
   /** Where gauges are read from; until then there are none. */

@@ -20,6 +20,8 @@ export async function kafkaServerMetrics(
   await topicTraffic(text, metrics);
   requests(text, metrics);
   await partitions(text, services);
+  const offline = metrics.isStorageFailing ? 1 : 0;
+  text.gauge("kafka_log_logmanager_offlinelogdirectorycount", offline);
   coordinator(text, metrics, services);
   connections(text, metrics, services);
   quorum(text, services);
@@ -163,7 +165,6 @@ async function partitions(
   }
   text.counter("kafka_controller_controllerstats_uncleanleaderelections_total", 0);
   text.gauge("kafka_server_kafkaserver_brokerstate", RUNNING);
-  text.gauge("kafka_log_logmanager_offlinelogdirectorycount", 0);
 }
 
 function coordinator(text: PrometheusText, metrics: BrokerMetrics, { groups }: Services): void {

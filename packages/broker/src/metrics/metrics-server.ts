@@ -26,8 +26,8 @@ export class MetricsServer {
         answer(200, "ok\n");
       } else if (path === "/readyz") {
         // Started after the listeners and closed before them: whoever is answered at all can use them.
-        const isReady = metrics.storageFailures === 0;
-        answer(isReady ? 200 : 503, isReady ? "ready\n" : "storage has failed\n");
+        const isReady = !metrics.isStorageFailing;
+        answer(isReady ? 200 : 503, isReady ? "ready\n" : "storage fails\n");
       } else {
         answer(404, "try /metrics, /healthz or /readyz\n");
       }
