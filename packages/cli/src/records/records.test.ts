@@ -157,3 +157,18 @@ test("lines are the same however the bytes are cut into chunks", async () => {
     }),
   );
 });
+
+test("a line without end is given up before it fills the memory, and those before it are taken", async () => {
+  const chunk = Buffer.alloc(1_048_576, "x");
+  let read = 0;
+  async function* chunks() {
+    yield Buffer.from("first\nsecond");
+    for (; ; read++) yield chunk;
+  }
+  const lines: string[] = [];
+  await assert.rejects(async () => {
+    for await (const some of readLines(chunks())) lines.push(...some.map(String));
+  }, /longer than 128 MiB/);
+  assert.deepEqual(lines, ["first"]);
+  assert.ok(read <= 128, `${read} MiB`);
+});
