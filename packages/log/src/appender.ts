@@ -83,6 +83,9 @@ export class Appender {
   /** Whether a batch was decompressed since the last turn of the event loop, and when staging began in this one. */
   #hasDecompressed = false;
   #turnBeganMs = 0;
+  /** Whether staging goes on in a later turn, and with nothing that calls {@link Appender.resume} before. */
+  #awaitsTurn = false;
+  #takesTurns = true;
   /** Wall-clock time of the request being staged. */
   #nowMs = 0;
   /** Keeps the compiler from leaving out {@link Appender.#prefetch}. */
@@ -110,9 +113,20 @@ export class Appender {
   }
 
   readonly #resume = () => this.resume();
+  readonly #resumeInTurn = () => {
+    this.#awaitsTurn = false;
+    this.resume();
+  };
 
-  /** Stages what waits, as far as there is room. */
+  /** From here on what waits is staged without turns for others. */
+  hurry(): void {
+    this.#takesTurns = false;
+    this.#awaitsTurn = false;
+  }
+
+  /** Stages what waits, as far as there is room. Who calls it for a group or a segment that was written does so many times in a turn. */
   resume(): void {
+    if (this.#awaitsTurn) return;
     const waiting = this.#waiting;
     this.#nowMs = this.#context.clock.now();
     this.#turnBeganMs = this.#context.clock.monotonic();
@@ -161,8 +175,10 @@ export class Appender {
 
   /** Whether decompression has kept others waiting. Then staging goes on when they had their turn. */
   #isTurnOver(): boolean {
+    if (!this.#takesTurns) return false;
     if (this.#context.clock.monotonic() - this.#turnBeganMs < TURN_MS) return false;
-    setImmediate(this.#resume);
+    this.#awaitsTurn = true;
+    setImmediate(this.#resumeInTurn);
     return true;
   }
 

@@ -95,6 +95,34 @@ test("LG17: on a disk that is full to the last byte an engine that was killed st
   assert.equal((await readAll(again, id, 0)).length, full.taken);
 });
 
+test("LG17: trouble whose cause is gone is no reason to refuse others later", async () => {
+  const disk = new SimulatedFileSystem({ random: new SeededRandom(3) });
+  const clock = new SimulatedClock();
+  await using engine = await openEngine({
+    fileSystem: disk,
+    clock,
+    tailBytes: 1_000_000,
+    journalFirstFileBytes: 4_194_304,
+    journalBufferBytes: 262_144,
+    journalMaxBytes: 67_108_864,
+  });
+  engine.openTopic(topic);
+  engine.openTopic(other);
+  const values = ["x".repeat(50_000)];
+  const heal = disk.inject({ ...always, code: "no-space", path: isSegment });
+  await appendOne(engine, id, 0, makeBatch({ values }));
+  await clock.advanceAsync(200);
+  // Nothing of it is written again, so nothing tells that the disk is well.
+  await engine.deleteTopic(id);
+  heal();
+  await clock.advanceAsync(3_600_000);
+  const asked = Array.from({ length: 400 }, () =>
+    appendOne(engine, other.topicId, 0, makeBatch({ values })),
+  );
+  const refused = (await Promise.all(asked)).filter(({ error }) => error !== null);
+  assert.equal(refused.length, 0);
+});
+
 const other = { topicId: topicId(2), name: "other", partitions: 1, config };
 
 /** An engine whose disk and journal are full of one topic, so that it has refused more for a while. */

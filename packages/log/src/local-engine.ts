@@ -331,6 +331,7 @@ export class LocalLogEngine implements LogEngine {
   async #close(): Promise<void> {
     const state = this.#state;
     // What was asked for before the close is no worse off than if it had come a moment earlier.
+    this.#appender.hurry();
     this.#appender.resume();
     state.isClosed = true;
     this.#checkpoints.stop();

@@ -14,6 +14,7 @@ import {
 
 const id = topicId(1);
 const BOMBS = 3;
+const TAKEN = 8;
 
 /** Two records of 64 MB of zeros, in four kilobytes. */
 function bomb(timestampMs: number): Buffer {
@@ -56,6 +57,20 @@ test("others have their turns between the partitions of a request that must be d
 test("others have their turns between requests that must be decompressed", async () => {
   const turns = await turnsAppending(BOMBS, 1);
   assert.ok(turns >= BOMBS - 1, `${turns}`);
+});
+
+test("others have their turns between requests that must be decompressed and are taken, whose groups resume appends as well", async () => {
+  await using engine = await openEngine(smallLimits);
+  const compacted = { ...config, cleanupPolicy: { compact: true, delete: false } };
+  engine.openTopic({ topicId: id, name: "t", partitions: 1, config: compacted });
+  const plain = makeBatch({ keys: ["k"], values: [Buffer.alloc(134_000_000)] });
+  const records = recompressBatch(plain, 0, "zstd");
+  const request = appendRequest([{ topicId: id, partition: 0, records }]);
+  const turns = await turnsDuring(async () => {
+    const asked = Array.from({ length: TAKEN }, () => engine.append(request));
+    for (const results of await Promise.all(asked)) assert.equal(results[0]!.error, null);
+  });
+  assert.ok(turns >= TAKEN - 1, `${turns}`);
 });
 
 for (const tailBytes of [1_048_576, 1]) {
