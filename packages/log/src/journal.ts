@@ -363,11 +363,10 @@ export class Journal {
   async #writeGroups(): Promise<void> {
     while (this.#group.entries > 0) {
       const group = this.#group;
-      const { slab, base } = group;
       const sizeBytes = this.#seal(group);
       // The disk has its work before the waiters of the last group, and those who wait for room, take the processor, unless that work takes this thread.
       if (this.#writer.writesInline(sizeBytes)) this.#tellWaiters();
-      const bytes = slab.bytes.subarray(base, base + sizeBytes);
+      const bytes = group.slab.bytes.subarray(group.base, group.base + sizeBytes);
       const written = this.#writer.write(bytes, group.makesRoom);
       this.#tellWaiters();
       this.#offerRoom();

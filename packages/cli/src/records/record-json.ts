@@ -9,11 +9,6 @@
 import { isUtf8 } from "node:buffer";
 import type { ConsumerRecord, ProducerRecord } from "@ottla/client";
 
-/** Numbers as their text: part of the language, but not of its types yet. */
-const { rawJSON, isRawJSON } = JSON as unknown as {
-  rawJSON(text: string): object;
-  isRawJSON(value: unknown): boolean;
-};
 /** A number that JavaScript may write in another way: with a fraction, an exponent or many digits, or −0. May be found in a string, too. */
 const DELICATE_NUMBER = /[:[,]\s*(?:-?\d+[.eE]|-?\d{16}|-0)/;
 /** Either alphabet, with or without padding. */
@@ -72,7 +67,7 @@ export function recordFromJson(line: string): PlainRecord {
 function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   const source = context?.source;
   if (typeof value !== "number" || source === undefined || String(value) === source) return value;
-  return rawJSON(source);
+  return JSON.rawJSON(source);
 }
 
 function headersFromJson(json: unknown) {
@@ -105,11 +100,11 @@ function fromBase64(text: string): Uint8Array {
 }
 
 function whole(json: unknown, name: string): number {
-  const number = isRawJSON(json) ? Number(JSON.stringify(json)) : json;
+  const number = JSON.isRawJSON(json) ? Number(JSON.stringify(json)) : json;
   if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
   throw new InvalidRecord(`has a "${name}" that is not a whole number`);
 }
 
 function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
-  return typeof json === "object" && json !== null && !Array.isArray(json) && !isRawJSON(json);
+  return typeof json === "object" && json !== null && !Array.isArray(json) && !JSON.isRawJSON(json);
 }
